@@ -1,0 +1,98 @@
+//! Timers of constant length, in first-in-first-out lanes.
+
+use std::collections::VecDeque;
+
+use crate::units::{SimDuration, SimTime};
+
+/// A lane may hold this many stale timers beyond the live ones before it is swept.
+const SLACK: usize = 1024;
+
+/// Which lane: one per distinct length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LaneId(u16);
+
+/// A timer: whom it concerns, and that one's generation when it was set.
+///
+/// If the subject's generation has moved on, the timer is stale: nobody waits for it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timer {
+    /// Index of the subject, in the model's own terms.
+    pub subject: u32,
+    /// The subject's generation when the timer was set.
+    pub generation: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Lane {
+    length: SimDuration,
+    /// Due time and timer, in the order of setting, which for one length is the order of running out.
+    timers: VecDeque<(SimTime, Timer)>,
+    n_live: usize,
+}
+
+/// All lanes. A timer that is no longer wanted is only counted down; its entry is dropped when it runs
+/// out or when stale entries outnumber live ones, so memory follows the timers in use, not rate × length.
+#[derive(Debug, Clone, Default)]
+pub struct Lanes {
+    lanes: Vec<Lane>,
+}
+
+impl Lanes {
+    /// The lane for timers of `length`; the same lane for the same length.
+    ///
+    /// # Panics
+    /// With more than 65,535 distinct lengths.
+    pub fn lane(&mut self, length: SimDuration) -> LaneId {
+        let at = self.lanes.iter().position(|lane| lane.length == length).unwrap_or_else(|| {
+            self.lanes.push(Lane { length, timers: VecDeque::with_capacity(4 * SLACK), n_live: 0 });
+            self.lanes.len() - 1
+        });
+        LaneId(u16::try_from(at).expect("a scenario has few distinct timer lengths"))
+    }
+
+    /// Sets a timer; gives back when it runs out.
+    #[inline]
+    pub(super) fn set(&mut self, id: LaneId, now: SimTime, timer: Timer) -> SimTime {
+        let lane = &mut self.lanes[id.0 as usize];
+        let due = now + lane.length;
+        lane.timers.push_back((due, timer));
+        lane.n_live += 1;
+        due
+    }
+
+    /// Notes that one timer of this lane is no longer wanted.
+    #[inline]
+    pub(super) fn unset(&mut self, id: LaneId) {
+        self.lanes[id.0 as usize].n_live -= 1;
+    }
+
+    /// True if the lane holds more stale timers than it should.
+    #[inline]
+    pub(super) fn wants_sweep(&self, id: LaneId) -> bool {
+        let lane = &self.lanes[id.0 as usize];
+        lane.timers.len() > 2 * lane.n_live + SLACK
+    }
+
+    /// Drops the timers that `is_live` no longer knows.
+    pub(super) fn sweep(&mut self, id: LaneId, mut is_live: impl FnMut(Timer) -> bool) {
+        self.lanes[id.0 as usize].timers.retain(|(_, timer)| is_live(*timer));
+    }
+
+    /// The lane whose first timer runs out first, and when; ties go to the lane made first.
+    pub(super) fn earliest(&self) -> (SimTime, LaneId) {
+        let mut best = (SimTime::NEVER, LaneId(0));
+        for (at, lane) in self.lanes.iter().enumerate() {
+            if let Some((due, _)) = lane.timers.front()
+                && *due < best.0
+            {
+                best = (*due, LaneId(at as u16));
+            }
+        }
+        best
+    }
+
+    /// Takes the first timer of a lane.
+    pub(super) fn take(&mut self, id: LaneId) -> Option<Timer> {
+        self.lanes[id.0 as usize].timers.pop_front().map(|(_, timer)| timer)
+    }
+}

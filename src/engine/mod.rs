@@ -1,0 +1,93 @@
+//! The discrete-event engine: time, order, timers. It knows nothing of requests or services.
+//!
+//! # Order
+//!
+//! Events happen in the order of (instant, [`Class`], insertion). The instant is a whole nanosecond;
+//! the class orders what falls on the same nanosecond: a completion frees a server before a timeout at
+//! that instant gives up on it, before a controller looks, before an arrival asks for it, before a
+//! sample is taken. Within a class, first scheduled is first served. Nothing else decides.
+//!
+//! # Three kinds of future
+//!
+//! - **Events** whose time is drawn as the run goes: in the [`EventQueue`].
+//! - **Arrivals**, of which each source always knows just the next: kept beside the queue, one per
+//!   source, so that the most frequent event of all never goes through it.
+//! - **Timers of constant length** (a client's timeout, a pool's): nearly all are cancelled. Each length
+//!   has a first-in-first-out [`lane`](Lanes); adding and cancelling cost no search, and a timer that
+//!   outlived its request is recognised by its generation.
+
+mod lanes;
+mod queue;
+mod scheduler;
+
+pub use lanes::{LaneId, Lanes, Timer};
+pub use queue::{EventQueue, Slot};
+pub use scheduler::{ArrivalId, Occurrence, Scheduler};
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::units::SimTime;
+
+/// The order of what happens at the same nanosecond: the first listed goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Class {
+    /// Something ends and frees what it held.
+    Completion = 0,
+    /// A timer runs out. What completes at this very instant made it in time.
+    Timer = 1,
+    /// A controller observes, decides or acts; an instance changes its state.
+    Control = 2,
+    /// A request arrives.
+    Arrival = 3,
+    /// The recorder takes stock.
+    Sample = 4,
+}
+
+/// What the engine runs: a state, a scheduler, and what to do when something happens.
+pub trait Model {
+    /// What the event queue carries: small and `Copy`.
+    type Event: Copy;
+
+    /// The model's own scheduler.
+    fn scheduler(&mut self) -> &mut Scheduler<Self::Event>;
+
+    /// Something happens; the scheduler's clock already shows its instant.
+    fn handle(&mut self, occurrence: Occurrence<Self::Event>);
+
+    /// True once the model wants no more of it: it is done, or has run into one of its own caps.
+    fn is_over(&self) -> bool;
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing was left to happen up to the given instant.
+    AtLimit,
+    /// The model said that it was over.
+    Over,
+    /// The interrupt flag was raised; what the model holds is incomplete.
+    Interrupted,
+}
+
+/// How many events pass between two looks at the interrupt flag: some tenths of a millisecond.
+const EVENTS_PER_LOOK: u32 = 4096;
+
+/// Runs `model` until nothing more happens up to and including `until`, the model is over, or
+/// `interrupt` is raised. Single-threaded; nothing but the model decides the course.
+pub fn run<M: Model>(model: &mut M, until: SimTime, interrupt: &AtomicBool) -> Ended {
+    loop {
+        if interrupt.load(Ordering::Relaxed) {
+            return Ended::Interrupted;
+        }
+        for _ in 0..EVENTS_PER_LOOK {
+            let Some(occurrence) = model.scheduler().next(until) else {
+                return Ended::AtLimit;
+            };
+            model.handle(occurrence);
+            if model.is_over() {
+                return Ended::Over;
+            }
+        }
+    }
+}

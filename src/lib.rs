@@ -1,0 +1,11 @@
+//! capsim: a capacity-planning simulator for web systems.
+#![forbid(unsafe_code)]
+
+pub mod diag;
+pub mod dist;
+pub mod engine;
+pub mod math;
+pub mod rng;
+pub mod spec;
+pub mod stats;
+pub mod units;

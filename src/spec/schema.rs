@@ -1,0 +1,124 @@
+//! JSON Schema (draft 2020-12) of what can be written.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+/// The schemas of named tables and choices, collected while others refer to them.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    by_name: BTreeMap<&'static str, Value>,
+}
+
+impl Definitions {
+    /// A reference to the definition `name`, made by `make` the first time it is asked for.
+    pub fn refer(&mut self, name: &'static str, make: impl FnOnce(&mut Self) -> Value) -> Value {
+        if !self.by_name.contains_key(name) {
+            // Entered before it is made, so that a table may contain itself (steps inside steps).
+            self.by_name.insert(name, Value::Null);
+            let definition = make(self);
+            self.by_name.insert(name, definition);
+        }
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+
+    /// Gives the definition behind `reference` the key `kind`, which must be `word`; gives the
+    /// reference back.
+    pub fn with_kind(&mut self, reference: &Value, word: &str, doc: &[&str]) -> Value {
+        let name = reference["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        if let Some(definition) = name.and_then(|name| self.by_name.get_mut(name)) {
+            definition["properties"]["kind"] = json!({ "const": word, "description": paragraph(doc) });
+            match &mut definition["required"] {
+                Value::Array(required) => required.insert(0, "kind".into()),
+                absent => *absent = json!(["kind"]),
+            }
+        }
+        reference.clone()
+    }
+
+    /// All definitions, sorted by name.
+    pub fn into_value(self) -> Value {
+        self.by_name.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// The schema of a key: its type's, with its own description and default beside it.
+pub fn describe_field(schema: Value, doc: &[&str], default: Option<Value>) -> Value {
+    let Value::Object(mut schema) = schema else { return schema };
+    if !doc.is_empty() {
+        schema.insert("description".into(), paragraph(doc).into());
+    }
+    if let Some(default) = default {
+        schema.insert("default".into(), default);
+    }
+    Value::Object(schema)
+}
+
+/// The schema of a table with the given keys: (name, schema, whether it must be there).
+pub fn object(doc: &[&str], fields: Vec<(&str, Value, bool)>) -> Value {
+    let required: Vec<_> = fields.iter().filter(|f| f.2).map(|f| f.0.to_owned()).collect();
+    let properties: Map<String, Value> =
+        fields.into_iter().map(|(name, schema, _)| (name.to_owned(), schema)).collect();
+    let mut schema = json!({
+        "type": "object",
+        "description": paragraph(doc),
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    schema
+}
+
+/// The lines of a doc comment as text; empty lines separate paragraphs.
+pub(super) fn paragraph(doc: &[&str]) -> String {
+    let mut text = String::new();
+    for line in doc.iter().map(|line| line.trim()) {
+        if line.is_empty() {
+            text.push_str("\n\n");
+        } else {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push(' ');
+            }
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+/// The schema of one of several named variants, each a table with one key, or the bare name where the
+/// variant needs nothing more.
+pub fn schema_of_choice(doc: &[&str], variants: Vec<Variant>, more: Vec<Value>) -> Value {
+    let bare: Vec<_> = variants.iter().filter(|v| v.bare).map(|v| v.name).collect();
+    let mut options: Vec<Value> = variants
+        .into_iter()
+        .map(|v| {
+            json!({
+                "type": "object",
+                "description": paragraph(v.doc),
+                "properties": { v.name: v.schema },
+                "required": [v.name],
+                "additionalProperties": false,
+            })
+        })
+        .collect();
+    if !bare.is_empty() {
+        options.push(json!({ "enum": bare }));
+    }
+    options.extend(more);
+    json!({ "description": paragraph(doc), "anyOf": options })
+}
+
+/// One of several named variants.
+#[derive(Debug)]
+pub struct Variant {
+    /// The name that is written.
+    pub name: &'static str,
+    /// What it is.
+    pub doc: &'static [&'static str],
+    /// The schema of what stands behind the name.
+    pub schema: Value,
+    /// Whether the name alone will do.
+    pub bare: bool,
+}

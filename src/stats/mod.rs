@@ -1,0 +1,9 @@
+//! Estimators: from what was recorded to figures with intervals.
+
+mod estimate;
+mod histogram;
+mod level;
+
+pub use estimate::{Confidence, Estimate};
+pub use histogram::{Buckets, Histogram};
+pub use level::Level;

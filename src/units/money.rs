@@ -1,0 +1,80 @@
+//! Prices of things that are paid by time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{SimDuration, UnitError, three_digits};
+
+/// Hours in a month, as cloud providers count when they turn a monthly price into an hourly one.
+const HOURS_PER_MONTH: f64 = 720.0;
+
+/// A price in US dollars per hour: finite and not negative.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct CostPerHour(f64);
+
+impl CostPerHour {
+    /// Free of charge.
+    pub const ZERO: Self = Self(0.0);
+
+    /// What `time` of one such thing costs, in dollars.
+    pub fn for_time(self, time: SimDuration) -> f64 {
+        self.0 * time.as_hours()
+    }
+
+    /// Dollars per hour.
+    pub const fn as_usd(self) -> f64 {
+        self.0
+    }
+
+    /// Text that parses back to exactly this price.
+    pub fn to_text(self) -> String {
+        format!("${}/h", self.0)
+    }
+}
+
+/// A price for people: `$0.694/h`.
+impl fmt::Display for CostPerHour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("${}/h", three_digits(self.0)))
+    }
+}
+
+const HELP: &str = "write $0.69/h or $500/month";
+
+impl FromStr for CostPerHour {
+    type Err = UnitError;
+
+    /// Reads a dollar sign, a number, a slash and `h` or `month` (720 hours).
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let refuse = |why: &str| UnitError::new(format!("{why}: \"{text}\""), HELP);
+        let amount = text.trim().strip_prefix('$').ok_or_else(|| refuse("not a price"))?;
+        let (number, unit) = amount.split_once('/').ok_or_else(|| refuse("not a price"))?;
+        let hours = match unit.trim() {
+            "h" | "hour" => 1.0,
+            "month" => HOURS_PER_MONTH,
+            _ => return Err(refuse("a price is per h or month")),
+        };
+        let number: f64 = number.trim().parse().map_err(|_| refuse("not a price"))?;
+        if !number.is_finite() || number < 0.0 {
+            return Err(refuse("a price is finite and not negative"));
+        }
+        Ok(Self(number / hours))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_parse_and_write_back_exactly() {
+        for (text, hourly) in [("$0.69/h", 0.69), ("$500/month", 500.0 / 720.0), ("$ 0 / h", 0.0)] {
+            let price: CostPerHour = text.parse().expect(text);
+            assert!((price.as_usd() - hourly).abs() < 1e-12);
+            assert_eq!(price.to_text().parse::<CostPerHour>(), Ok(price));
+        }
+        for bad in ["0.69/h", "$0.69", "$-1/h", "$inf/h", "$1/week"] {
+            assert!(bad.parse::<CostPerHour>().is_err(), "{bad}");
+        }
+    }
+}
