@@ -100,7 +100,9 @@ mod tests {
     #[test]
     fn streams_differ_by_every_part_of_their_name() {
         let first = |seed, replication, name, purpose| {
-            Streams::new(seed, replication).stream(name, purpose).next_u64()
+            Streams::new(seed, replication)
+                .stream(name, purpose)
+                .next_u64()
         };
         let mut seen = vec![
             first(1, 0, "web", "boot"),
@@ -120,6 +122,9 @@ mod tests {
     fn first_numbers_are_pinned() {
         let stream = Streams::new(1, 0).stream("visitors", "arrivals").next_u64();
         let draw = Salt::new("web/page/steps/0", "cpu").uniform(7);
-        assert_eq!((stream, draw), (10_692_904_999_474_748_151, 10_166_331_920_975_149_399));
+        assert_eq!(
+            (stream, draw),
+            (10_692_904_999_474_748_151, 10_166_331_920_975_149_399)
+        );
     }
 }

@@ -50,7 +50,10 @@ impl Diagnostic {
         Self {
             severity: Severity::Error,
             message: message.into(),
-            primary: Label { origin, text: String::new() },
+            primary: Label {
+                origin,
+                text: String::new(),
+            },
             related: Vec::new(),
             help: None,
         }
@@ -58,7 +61,10 @@ impl Diagnostic {
 
     /// A warning at `origin`.
     pub fn warning(origin: Origin, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(origin, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(origin, message)
+        }
     }
 
     /// Says what is, or should be, at the place itself.
@@ -71,7 +77,10 @@ impl Diagnostic {
     /// Points at another place that explains the problem.
     #[must_use]
     pub fn related(mut self, origin: Origin, text: impl Into<String>) -> Self {
-        self.related.push(Label { origin, text: text.into() });
+        self.related.push(Label {
+            origin,
+            text: text.into(),
+        });
         self
     }
 
@@ -120,7 +129,10 @@ impl Diagnostics {
 
     /// How many problems forbid running.
     pub fn n_errors(&self) -> usize {
-        self.found.iter().filter(|d| d.severity == Severity::Error).count()
+        self.found
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .count()
     }
 
     /// Nothing found at all.

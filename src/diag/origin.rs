@@ -16,12 +16,20 @@ pub struct Origin {
 
 impl Origin {
     /// The value is capsim's own default; there is nothing to point at.
-    pub const BUILT_IN: Self = Self { source: SourceId(u32::MAX), start: 0, end: 0 };
+    pub const BUILT_IN: Self = Self {
+        source: SourceId(u32::MAX),
+        start: 0,
+        end: 0,
+    };
 
     /// The bytes `span` of the text `source`.
     pub fn new(source: SourceId, span: Range<usize>) -> Self {
         let clip = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { source, start: clip(span.start), end: clip(span.end) }
+        Self {
+            source,
+            start: clip(span.start),
+            end: clip(span.end),
+        }
     }
 
     /// True for a value that no text contains.
@@ -64,7 +72,10 @@ pub struct Sources {
 impl Sources {
     /// Keeps a text under the name that messages show for it: a path, or `--set`.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
-        self.texts.push(Source { name: name.into(), text: text.into() });
+        self.texts.push(Source {
+            name: name.into(),
+            text: text.into(),
+        });
         SourceId((self.texts.len() - 1) as u32)
     }
 

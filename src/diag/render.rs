@@ -11,7 +11,11 @@ const WIDTH: usize = 100;
 impl Diagnostics {
     /// Every problem, in the order of the text, each with its line underlined; ends with a newline.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         let renderer = renderer.term_width(WIDTH);
         let mut out = String::new();
         for diagnostic in self.sorted() {
@@ -23,7 +27,10 @@ impl Diagnostics {
 
     /// Every problem as a JSON array, in the order of the text.
     pub fn to_json(&self, sources: &Sources) -> Value {
-        self.sorted().into_iter().map(|d| to_json(d, sources)).collect()
+        self.sorted()
+            .into_iter()
+            .map(|d| to_json(d, sources))
+            .collect()
     }
 }
 
@@ -37,15 +44,25 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     let labels = std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
     for label in labels.clone() {
         // One snippet per text; the first label of each text brings the others with it.
-        let Some(source) = sources.get(label.origin) else { continue };
+        let Some(source) = sources.get(label.origin) else {
+            continue;
+        };
         if shown.contains(&label.origin.source()) {
             continue;
         }
         shown.push(label.origin.source());
-        let here = labels.clone().filter(|l| l.origin.source() == label.origin.source());
-        let snippet = here.fold(Snippet::source(&*source.text).path(&*source.name), |s, l| {
-            s.annotation(annotation(l, std::ptr::eq(l, &raw const diagnostic.primary)))
-        });
+        let here = labels
+            .clone()
+            .filter(|l| l.origin.source() == label.origin.source());
+        let snippet = here.fold(
+            Snippet::source(&*source.text).path(&*source.name),
+            |s, l| {
+                s.annotation(annotation(
+                    l,
+                    std::ptr::eq(l, &raw const diagnostic.primary),
+                ))
+            },
+        );
         group = group.element(snippet);
     }
     match &diagnostic.help {
@@ -55,9 +72,17 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
 }
 
 fn annotation(label: &Label, primary: bool) -> annotate_snippets::Annotation<'_> {
-    let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let kind = if primary {
+        AnnotationKind::Primary
+    } else {
+        AnnotationKind::Context
+    };
     let annotation = kind.span(label.origin.span());
-    if label.text.is_empty() { annotation } else { annotation.label(&*label.text) }
+    if label.text.is_empty() {
+        annotation
+    } else {
+        annotation.label(&*label.text)
+    }
 }
 
 fn to_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {

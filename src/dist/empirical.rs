@@ -69,7 +69,9 @@ impl Empirical {
     fn points(&self, table: Origin, out: &mut Diagnostics) -> Vec<(f64, f64)> {
         let mut points: Vec<(f64, &At<SimDuration>)> = Vec::new();
         for (name, span) in &self.quantiles.items {
-            let percent = name.strip_prefix('p').and_then(|digits| finite(&digits.replace('_', ".")));
+            let percent = name
+                .strip_prefix('p')
+                .and_then(|digits| finite(&digits.replace('_', ".")));
             match percent.filter(|percent| (0.0..=100.0).contains(percent)) {
                 Some(percent) => points.push((percent / 100.0, span)),
                 None => out.push(
@@ -86,13 +88,19 @@ impl Empirical {
                     .help("p0 is the smallest value there is, p100 the largest"),
             );
         }
-        for pair in points.windows(2).filter(|pair| pair[1].1.value < pair[0].1.value) {
+        for pair in points
+            .windows(2)
+            .filter(|pair| pair[1].1.value < pair[0].1.value)
+        {
             out.push(
                 Diagnostic::error(pair[1].1.origin, "a higher percentile cannot be lower")
                     .related(pair[0].1.origin, "the percentile below it"),
             );
         }
-        points.into_iter().map(|(share, span)| (share, span.as_nanos() as f64)).collect()
+        points
+            .into_iter()
+            .map(|(share, span)| (share, span.as_nanos() as f64))
+            .collect()
     }
 
     fn measured(
@@ -103,7 +111,12 @@ impl Empirical {
         out: &mut Diagnostics,
     ) -> Option<Vec<(f64, f64)>> {
         let read = |cell: &str| finite(cell).filter(|number| *number >= 0.0);
-        let column = Column { file, name, expected: "a number that is not negative", read };
+        let column = Column {
+            file,
+            name,
+            expected: "a number that is not negative",
+            read,
+        };
         let mut values = data.column(&column, out)?;
         values.sort_by(f64::total_cmp);
         if values.len() == 1 {
@@ -111,7 +124,13 @@ impl Empirical {
         }
         let last = (values.len() - 1) as f64;
         let scale = self.unit.nanos();
-        Some(values.iter().enumerate().map(|(i, v)| (i as f64 / last, v * scale)).collect())
+        Some(
+            values
+                .iter()
+                .enumerate()
+                .map(|(i, v)| (i as f64 / last, v * scale))
+                .collect(),
+        )
     }
 }
 
@@ -122,8 +141,13 @@ impl Shape for Empirical {
             (Some(file), Some(column)) => self.measured(file, column, data, out)?,
             _ => self.points(Origin::BUILT_IN, out),
         };
-        let between = points.windows(2).map(|p| (p[1].0 - p[0].0) * f64::midpoint(p[0].1, p[1].1));
-        Some(Sampler { mean: between.sum(), points: points.into() })
+        let between = points
+            .windows(2)
+            .map(|p| (p[1].0 - p[0].0) * f64::midpoint(p[0].1, p[1].1));
+        Some(Sampler {
+            mean: between.sum(),
+            points: points.into(),
+        })
     }
 }
 

@@ -27,6 +27,9 @@ impl Erlang {
 impl Shape for Erlang {
     type Sampler = gamma::Sampler;
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<gamma::Sampler> {
-        Some(gamma::Sampler::new(self.mean.as_nanos() as f64, f64::from(self.stages.get())))
+        Some(gamma::Sampler::new(
+            self.mean.as_nanos() as f64,
+            f64::from(self.stages.get()),
+        ))
     }
 }

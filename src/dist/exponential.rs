@@ -29,7 +29,9 @@ impl Spec for Exponential {
 impl Shape for Exponential {
     type Sampler = Sampler;
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Sampler> {
-        Some(Sampler { mean: self.0.as_nanos() as f64 })
+        Some(Sampler {
+            mean: self.0.as_nanos() as f64,
+        })
     }
 }
 

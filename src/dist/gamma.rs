@@ -30,7 +30,10 @@ impl Gamma {
 impl Shape for Gamma {
     type Sampler = Sampler;
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Sampler> {
-        Some(Sampler::new(self.mean.as_nanos() as f64, 1.0 / (self.cv.value * self.cv.value)))
+        Some(Sampler::new(
+            self.mean.as_nanos() as f64,
+            1.0 / (self.cv.value * self.cv.value),
+        ))
     }
 }
 
@@ -45,7 +48,10 @@ impl Sampler {
     /// A gamma law with the given mean and a shape parameter above 0.
     pub(super) fn new(mean: f64, shape: f64) -> Self {
         let law = rand_distr::Gamma::new(shape, mean / shape);
-        Self { law: law.expect("shape and scale are positive and finite"), mean }
+        Self {
+            law: law.expect("shape and scale are positive and finite"),
+            mean,
+        }
     }
 }
 

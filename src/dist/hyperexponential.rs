@@ -40,8 +40,14 @@ impl Hyperexponential {
             ([], Some(mean), Some(cv)) => {
                 require_some_time(mean, "the mean of a hyperexponential law", out);
                 if cv.value < 1.0 {
-                    let problem = format!("the coefficient of variation must be at least 1, found {}", cv.value);
-                    out.push(Diagnostic::error(cv.origin, problem).help("use `gamma` or `erlang` below 1"));
+                    let problem = format!(
+                        "the coefficient of variation must be at least 1, found {}",
+                        cv.value
+                    );
+                    out.push(
+                        Diagnostic::error(cv.origin, problem)
+                            .help("use `gamma` or `erlang` below 1"),
+                    );
                 }
             }
             ([_, ..], None, None) => {
@@ -52,8 +58,11 @@ impl Hyperexponential {
                 }
             }
             _ => out.push(
-                Diagnostic::error(table, "a hyperexponential law needs its branches or two parameters")
-                    .label("`branches`, or `mean` and `cv`"),
+                Diagnostic::error(
+                    table,
+                    "a hyperexponential law needs its branches or two parameters",
+                )
+                .label("`branches`, or `mean` and `cv`"),
             ),
         }
     }
@@ -66,7 +75,10 @@ impl Shape for Hyperexponential {
             // Balanced means: Tijms, A First Course in Stochastic Models, appendix B.
             let (mean, scv) = (mean.as_nanos() as f64, cv.value * cv.value);
             let share = f64::midpoint(1.0, ((scv - 1.0) / (scv + 1.0)).sqrt());
-            let branches = vec![(share, mean / (2.0 * share)), (1.0, mean / (2.0 * (1.0 - share)))];
+            let branches = vec![
+                (share, mean / (2.0 * share)),
+                (1.0, mean / (2.0 * (1.0 - share))),
+            ];
             return Some(Sampler { branches, mean });
         }
         let (mut upto, mut total) = (0.0, 0.0);
@@ -77,7 +89,10 @@ impl Shape for Hyperexponential {
             (upto, mean)
         });
         let branches: Vec<_> = branches.collect();
-        Some(Sampler { branches, mean: total })
+        Some(Sampler {
+            branches,
+            mean: total,
+        })
     }
 }
 

@@ -39,8 +39,11 @@ impl LogNormal {
                 require_some_time(median, "the median of a log-normal law", out);
                 if p95.value <= median.value {
                     out.push(
-                        Diagnostic::error(p95.origin, "the 95th percentile must be above the median")
-                            .related(median.origin, "the median"),
+                        Diagnostic::error(
+                            p95.origin,
+                            "the 95th percentile must be above the median",
+                        )
+                        .related(median.origin, "the median"),
                     );
                 }
             }
@@ -58,11 +61,17 @@ impl Shape for LogNormal {
         let nanos = |span: &At<SimDuration>| span.as_nanos() as f64;
         if let (Some(mean), Some(cv)) = (&self.mean, &self.cv) {
             let variance = math::ln(1.0 + cv.value * cv.value);
-            return Some(Sampler { mu: math::ln(nanos(mean)) - variance / 2.0, sigma: variance.sqrt() });
+            return Some(Sampler {
+                mu: math::ln(nanos(mean)) - variance / 2.0,
+                sigma: variance.sqrt(),
+            });
         }
         let (median, p95) = (self.median.as_ref()?, self.p95.as_ref()?);
         let mu = math::ln(nanos(median));
-        Some(Sampler { mu, sigma: (math::ln(nanos(p95)) - mu) / Z95 })
+        Some(Sampler {
+            mu,
+            sigma: (math::ln(nanos(p95)) - mu) / Z95,
+        })
     }
 }
 

@@ -45,7 +45,10 @@ impl Spec for Mixture {
 pub(super) fn check_shares(shares: &[At<Fraction>], whole: Origin, out: &mut Diagnostics) {
     let sum: f64 = shares.iter().map(|share| share.get()).sum();
     if (sum - 1.0).abs() > ROUNDING {
-        let problem = format!("the shares add up to {}%, not 100%", (sum * 1e6).round() / 1e4);
+        let problem = format!(
+            "the shares add up to {}%, not 100%",
+            (sum * 1e6).round() / 1e4
+        );
         let diagnostic = Diagnostic::error(whole, problem);
         out.push(shares.iter().fold(diagnostic, |d, share| {
             d.related(share.origin, share.value.to_string())
@@ -57,21 +60,31 @@ pub(super) fn check_shares(shares: &[At<Fraction>], whole: Origin, out: &mut Dia
 #[inline]
 pub(super) fn pick<T: Copy>(cumulative: &[(f64, T)], at: f64) -> T {
     let last = cumulative.len() - 1;
-    let found = cumulative.iter().position(|(upto, _)| at <= *upto).unwrap_or(last);
+    let found = cumulative
+        .iter()
+        .position(|(upto, _)| at <= *upto)
+        .unwrap_or(last);
     cumulative[found].1
 }
 
 impl Shape for Mixture {
     type Sampler = Sampler;
     fn sampler(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Sampler> {
-        let parts: Vec<_> = self.0.iter().map(|part| part.law.sampler(data, out)).collect();
+        let parts: Vec<_> = self
+            .0
+            .iter()
+            .map(|part| part.law.sampler(data, out))
+            .collect();
         let parts: Vec<_> = parts.into_iter().collect::<Option<_>>()?;
         let mut upto = 0.0;
         let shares = self.0.iter().enumerate().map(|(at, part)| {
             upto += part.share.get();
             (upto, at)
         });
-        Some(Sampler { shares: shares.collect(), parts })
+        Some(Sampler {
+            shares: shares.collect(),
+            parts,
+        })
     }
 }
 

@@ -130,7 +130,9 @@ impl Sampler {
 }
 
 fn read_constant(node: &Node, out: &mut Diagnostics) -> Option<Option<Law>> {
-    let Value::Text(text) = &node.value else { return None };
+    let Value::Text(text) = &node.value else {
+        return None;
+    };
     // A law's bare name is better answered by "needs …" than by "not a duration".
     if Law::WORDS.contains(&text.as_str()) {
         return None;
@@ -156,7 +158,10 @@ fn require_positive(number: &At<f64>, what: &str, out: &mut Diagnostics) {
 /// Reports a duration that must not be zero and is.
 fn require_some_time(span: &At<SimDuration>, what: &str, out: &mut Diagnostics) {
     if span.value == SimDuration::ZERO {
-        out.push(Diagnostic::error(span.origin, format!("{what} must be longer than 0")));
+        out.push(Diagnostic::error(
+            span.origin,
+            format!("{what} must be longer than 0"),
+        ));
     }
 }
 

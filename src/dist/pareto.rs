@@ -35,7 +35,11 @@ impl Shape for Pareto {
     type Sampler = Sampler;
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Sampler> {
         let (mean, alpha) = (self.mean.as_nanos() as f64, self.alpha.value);
-        Some(Sampler { least: mean * (alpha - 1.0) / alpha, power: -1.0 / alpha, mean })
+        Some(Sampler {
+            least: mean * (alpha - 1.0) / alpha,
+            power: -1.0 / alpha,
+            mean,
+        })
     }
 }
 

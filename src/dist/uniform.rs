@@ -23,8 +23,11 @@ impl Uniform {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.to.value <= self.from.value {
             out.push(
-                Diagnostic::error(self.to.origin, "the upper bound must be above the lower one")
-                    .related(self.from.origin, "the lower bound"),
+                Diagnostic::error(
+                    self.to.origin,
+                    "the upper bound must be above the lower one",
+                )
+                .related(self.from.origin, "the lower bound"),
             );
         }
     }
@@ -34,7 +37,10 @@ impl Shape for Uniform {
     type Sampler = Sampler;
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Sampler> {
         let (from, to) = (self.from.as_nanos() as f64, self.to.as_nanos() as f64);
-        Some(Sampler { from, width: to - from })
+        Some(Sampler {
+            from,
+            width: to - from,
+        })
     }
 }
 

@@ -32,7 +32,11 @@ impl Shape for Weibull {
     type Sampler = Sampler;
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Sampler> {
         let (mean, power) = (self.mean.as_nanos() as f64, 1.0 / self.shape.value);
-        Some(Sampler { scale: mean / math::gamma(1.0 + power), power, mean })
+        Some(Sampler {
+            scale: mean / math::gamma(1.0 + power),
+            power,
+            mean,
+        })
     }
 }
 

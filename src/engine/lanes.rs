@@ -7,18 +7,26 @@ use crate::units::{SimDuration, SimTime};
 /// A lane may hold this many stale timers beyond the live ones before it is swept.
 const SLACK: usize = 1024;
 
-/// Which lane: one per distinct length.
+/// Which lane, in the order in which they were added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LaneId(u16);
 
-/// A timer: whom it concerns, and that one's generation when it was set.
+impl LaneId {
+    /// Position in the order of adding.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A timer: whom it concerns, and a number that tells whether it still does.
 ///
-/// If the subject's generation has moved on, the timer is stale: nobody waits for it any more.
+/// If the subject's number has moved on, the timer is stale: nobody waits for it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timer {
     /// Index of the subject, in the model's own terms.
     pub subject: u32,
-    /// The subject's generation when the timer was set.
+    /// The subject's number when the timer was set, such as its generation in an arena.
     pub generation: u32,
 }
 
@@ -43,10 +51,18 @@ impl Lanes {
     /// # Panics
     /// With more than 65,535 distinct lengths.
     pub fn lane(&mut self, length: SimDuration) -> LaneId {
-        let at = self.lanes.iter().position(|lane| lane.length == length).unwrap_or_else(|| {
-            self.lanes.push(Lane { length, timers: VecDeque::with_capacity(4 * SLACK), n_live: 0 });
-            self.lanes.len() - 1
-        });
+        let at = self
+            .lanes
+            .iter()
+            .position(|lane| lane.length == length)
+            .unwrap_or_else(|| {
+                self.lanes.push(Lane {
+                    length,
+                    timers: VecDeque::with_capacity(4 * SLACK),
+                    n_live: 0,
+                });
+                self.lanes.len() - 1
+            });
         LaneId(u16::try_from(at).expect("a scenario has few distinct timer lengths"))
     }
 
@@ -75,7 +91,9 @@ impl Lanes {
 
     /// Drops the timers that `is_live` no longer knows.
     pub(super) fn sweep(&mut self, id: LaneId, mut is_live: impl FnMut(Timer) -> bool) {
-        self.lanes[id.0 as usize].timers.retain(|(_, timer)| is_live(*timer));
+        self.lanes[id.0 as usize]
+            .timers
+            .retain(|(_, timer)| is_live(*timer));
     }
 
     /// The lane whose first timer runs out first, and when; ties go to the lane made first.
@@ -93,6 +111,9 @@ impl Lanes {
 
     /// Takes the first timer of a lane.
     pub(super) fn take(&mut self, id: LaneId) -> Option<Timer> {
-        self.lanes[id.0 as usize].timers.pop_front().map(|(_, timer)| timer)
+        self.lanes[id.0 as usize]
+            .timers
+            .pop_front()
+            .map(|(_, timer)| timer)
     }
 }

@@ -12,8 +12,8 @@
 //! - **Events** whose time is drawn as the run goes: in the [`EventQueue`].
 //! - **Arrivals**, of which each source always knows just the next: kept beside the queue, one per
 //!   source, so that the most frequent event of all never goes through it.
-//! - **Timers of constant length** (a client's timeout, a pool's): nearly all are cancelled. Each length
-//!   has a first-in-first-out [`lane`](Lanes); adding and cancelling cost no search, and a timer that
+//! - **Timers of constant length** (a client's timeout, a pool's): nearly all are cancelled. Each kind has
+//!   a first-in-first-out [`lane`](Lanes); adding and cancelling cost no search, and a timer that
 //!   outlived its request is recognised by its generation.
 
 mod lanes;

@@ -51,16 +51,21 @@ struct Key {
 
 impl Key {
     fn new(at: SimTime, class: Class, sequence: u64, slot: u32) -> Self {
-        let order = (class as u64) << (SEQUENCE_BITS + SLOT_BITS)
-            | sequence << SLOT_BITS
-            | u64::from(slot);
-        Self { nanos: at.as_nanos(), order }
+        let order =
+            (class as u64) << (SEQUENCE_BITS + SLOT_BITS) | sequence << SLOT_BITS | u64::from(slot);
+        Self {
+            nanos: at.as_nanos(),
+            order,
+        }
     }
 
     /// The key of an empty leaf. Distinct for every leaf and later than any event, so that the matches
     /// between empty leaves are never ties.
     fn empty(leaf: usize) -> Self {
-        Self { nanos: u64::MAX - leaf as u64, order: u64::MAX }
+        Self {
+            nanos: u64::MAX - leaf as u64,
+            order: u64::MAX,
+        }
     }
 
     fn slot(self) -> u32 {
@@ -91,7 +96,11 @@ impl Key {
 
     #[cold]
     fn first_of_tie(self, other: Self) -> Self {
-        if self.order < other.order { self } else { other }
+        if self.order < other.order {
+            self
+        } else {
+            other
+        }
     }
 }
 
@@ -159,7 +168,13 @@ impl<E: Copy> EventQueue<E> {
         let order = u64::from(class) << (SEQUENCE_BITS + SLOT_BITS)
             | self.sequence << SLOT_BITS
             | u64::from(slot.0);
-        self.replay(slot.0, Key { nanos: at.as_nanos(), order });
+        self.replay(
+            slot.0,
+            Key {
+                nanos: at.as_nanos(),
+                order,
+            },
+        );
     }
 
     /// Forgets a pending event.
@@ -252,8 +267,14 @@ impl<E: Copy> EventQueue<E> {
 
     #[cold]
     fn grow(&mut self) {
-        assert!(self.events.len() < MAX_SLOTS, "more than {MAX_SLOTS} events are pending at once");
-        assert!(self.sequence < 1 << SEQUENCE_BITS, "more events than one run can number");
+        assert!(
+            self.events.len() < MAX_SLOTS,
+            "more than {MAX_SLOTS} events are pending at once"
+        );
+        assert!(
+            self.sequence < 1 << SEQUENCE_BITS,
+            "more events than one run can number"
+        );
         self.resize(self.events.len() * 2);
     }
 

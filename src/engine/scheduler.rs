@@ -105,9 +105,9 @@ impl<E: Copy> Scheduler<E> {
         self.next_arrival = next;
     }
 
-    /// The lane for timers of `length`.
-    pub fn lane(&mut self, length: SimDuration) -> LaneId {
-        self.lanes.lane(length)
+    /// Adds a lane for timers of `length`.
+    pub fn add_lane(&mut self, length: SimDuration) -> LaneId {
+        self.lanes.add(length)
     }
 
     /// Sets a timer. If it becomes pointless, say so by [`Scheduler::unset_timer`].
@@ -158,7 +158,11 @@ impl<E: Copy> Scheduler<E> {
     /// The next is an arrival or a timer, or a tie; the clock is already there.
     #[inline]
     fn next_of_several(&mut self, event_at: SimTime, event_class: u8) -> Occurrence<E> {
-        let class = if self.next_timer.0 <= self.now { Class::Timer } else { Class::Arrival };
+        let class = if self.next_timer.0 <= self.now {
+            Class::Timer
+        } else {
+            Class::Arrival
+        };
         if event_at <= self.now && event_class < class as u8 {
             return Occurrence::Event(self.queue.pop());
         }
@@ -166,7 +170,10 @@ impl<E: Copy> Scheduler<E> {
             return Occurrence::Arrival(self.next_arrival.1);
         }
         let lane = self.next_timer.1;
-        let timer = self.lanes.take(lane).expect("the earliest lane has a first timer");
+        let timer = self
+            .lanes
+            .take(lane)
+            .expect("the earliest lane has a first timer");
         self.next_timer = self.lanes.earliest();
         Occurrence::Timer(lane, timer)
     }

@@ -25,5 +25,8 @@ pub trait Data {
 
 /// Reads a finite number.
 pub fn finite(cell: &str) -> Option<f64> {
-    cell.trim().parse().ok().filter(|number: &f64| number.is_finite())
+    cell.trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }

@@ -15,10 +15,16 @@ impl<'a> Fields<'a> {
     pub fn open(node: &'a Node, known: &[&str], out: &mut Diagnostics) -> Option<Self> {
         let Some(table) = node.as_table() else {
             let found = format!("expected a table, found {}", node.describe());
-            out.push(Diagnostic::error(node.origin, found).label(format!("keys: {}", known.join(", "))));
+            out.push(
+                Diagnostic::error(node.origin, found).label(format!("keys: {}", known.join(", "))),
+            );
             return None;
         };
-        for entry in table.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+        for entry in table
+            .entries
+            .iter()
+            .filter(|entry| !known.contains(&entry.key.as_str()))
+        {
             let similar = nearest(&entry.key, known.iter().copied());
             out.push(
                 Diagnostic::error(entry.key_origin, format!("unknown key `{}`", entry.key))

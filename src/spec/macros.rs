@@ -39,6 +39,7 @@ macro_rules! spec {
                 let known: Vec<&str> = also.iter().chain(Self::KEYS).copied().collect();
                 let before = out.n_errors();
                 let fields = $crate::spec::Fields::open(node, &known, out)?;
+                let _ = &fields; // A table may have no keys.
                 $( let $field: Option<$type> =
                     fields.take(stringify!($field), $crate::spec!(@default $type $(, $default)?), out); )*
                 let read = Self { $( $field: $field?, )* };
@@ -56,15 +57,15 @@ macro_rules! spec {
             }
 
             fn write(&self) -> Option<::toml::Value> {
-                let mut table = ::toml::Table::new();
-                $( if let Some(value) = $crate::spec::Spec::write(&self.$field) {
-                    table.insert(stringify!($field).to_owned(), value);
-                } )*
-                Some(::toml::Value::Table(table))
+                let values: Vec<(&str, Option<::toml::Value>)> =
+                    vec![$( (stringify!($field), $crate::spec::Spec::write(&self.$field)) ),*];
+                let given = values.into_iter().filter_map(|(key, v)| Some((key.to_owned(), v?)));
+                Some(::toml::Value::Table(given.collect()))
             }
 
             fn schema(definitions: &mut $crate::spec::Definitions) -> ::serde_json::Value {
                 definitions.refer(stringify!($name), |definitions| {
+                    let _ = &definitions;
                     let fields = vec![$( {
                         let default: Option<$type> = $crate::spec!(@default $type $(, $default)?);
                         let optional = default.is_some()
@@ -269,12 +270,98 @@ macro_rules! kinds {
     };
 }
 
+/// Declares a choice between tables that are told apart by their leading key: `{ ramp_to = 10, over =
+/// "2m" }` is the one that is led by `ramp_to`.
+#[macro_export]
+macro_rules! leads {
+    (
+        $(#[doc = $doc:literal])*
+        pub enum $name:ident {
+            $( $(#[doc = $variant_doc:literal])* $variant:ident($type:ty) = $lead:literal ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone)]
+        pub enum $name {
+            $( $(#[doc = $variant_doc])* $variant($type), )*
+        }
+
+        impl $name {
+            /// The leading keys.
+            pub const LEADS: &'static [&'static str] = &[$($lead),*];
+        }
+
+        impl $crate::spec::Spec for $name {
+            fn read(
+                node: &$crate::spec::Node,
+                out: &mut $crate::diag::Diagnostics,
+            ) -> Option<Self> {
+                let lead = $crate::spec::pick_lead(node, Self::LEADS, out)?;
+                $( if lead == $lead {
+                    return <$type as $crate::spec::Spec>::read(node, out).map(Self::$variant);
+                } )*
+                unreachable!("pick_lead gives one of the leads")
+            }
+
+            fn write(&self) -> Option<::toml::Value> {
+                match self { $( Self::$variant(inner) => $crate::spec::Spec::write(inner), )* }
+            }
+
+            fn schema(definitions: &mut $crate::spec::Definitions) -> ::serde_json::Value {
+                definitions.refer(stringify!($name), |definitions| {
+                    let kinds = vec![$( {
+                        let schema = <$type as $crate::spec::Spec>::schema(definitions);
+                        ($lead, $crate::spec::describe_field(schema, &[$($variant_doc),*], None))
+                    } ),*];
+                    $crate::spec::schema_of_kinds(&[$($doc),*], kinds)
+                })
+            }
+        }
+    };
+}
+
+/// Which leading key a table has.
+pub fn pick_lead<'a>(node: &Node, leads: &[&'a str], out: &mut Diagnostics) -> Option<&'a str> {
+    let Some(table) = node.as_table() else {
+        out.push(
+            Diagnostic::error(
+                node.origin,
+                format!("expected a table, found {}", node.describe()),
+            )
+            .label(format!("with one of: {}", leads.join(", "))),
+        );
+        return None;
+    };
+    let found: Vec<_> = leads
+        .iter()
+        .copied()
+        .filter(|lead| table.get(lead).is_some())
+        .collect();
+    match found[..] {
+        [lead] => Some(lead),
+        [] => {
+            let keys = table.entries.iter().map(|entry| entry.key.as_str());
+            let similar = keys
+                .filter_map(|key| nearest(key, leads.iter().copied()))
+                .next();
+            out.push(
+                Diagnostic::error(node.origin, "this does not say what it is")
+                    .label(format!("expected one of: {}", leads.join(", ")))
+                    .maybe_help(similar.map(|lead| format!("did you mean `{lead}`?"))),
+            );
+            None
+        }
+        _ => {
+            let problem = format!("this is several things at once: {}", found.join(", "));
+            let several = Diagnostic::error(node.origin, problem);
+            out.push(several.help("write one table for each"));
+            None
+        }
+    }
+}
+
 /// Which variant a node chooses, and what stands behind its name: an empty table behind a bare name.
-pub fn pick<'a>(
-    node: &Node,
-    words: &[&'a str],
-    out: &mut Diagnostics,
-) -> Option<(&'a str, Node)> {
+pub fn pick<'a>(node: &Node, words: &[&'a str], out: &mut Diagnostics) -> Option<(&'a str, Node)> {
     match &node.value {
         Value::Text(_) => {
             let word = pick_word(node, words, out)?;
@@ -282,22 +369,39 @@ pub fn pick<'a>(
         }
         Value::Table(table) if table.entries.len() == 1 => {
             let entry = &table.entries[0];
-            let key = Node { value: Value::Text(entry.key.clone()), origin: entry.key_origin };
+            let key = Node {
+                value: Value::Text(entry.key.clone()),
+                origin: entry.key_origin,
+            };
             Some((pick_word(&key, words, out)?, entry.node.clone()))
         }
         Value::Table(table) => {
-            let keys: Vec<_> = table.entries.iter().map(|entry| entry.key.as_str()).collect();
-            let found = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+            let keys: Vec<_> = table
+                .entries
+                .iter()
+                .map(|entry| entry.key.as_str())
+                .collect();
+            let found = if keys.is_empty() {
+                "none".to_owned()
+            } else {
+                keys.join(", ")
+            };
             out.push(
-                Diagnostic::error(node.origin, format!("expected exactly one choice, found {found}"))
-                    .label(format!("one of: {}", words.join(", "))),
+                Diagnostic::error(
+                    node.origin,
+                    format!("expected exactly one choice, found {found}"),
+                )
+                .label(format!("one of: {}", words.join(", "))),
             );
             None
         }
         _ => {
             out.push(
-                Diagnostic::error(node.origin, format!("expected a choice, found {}", node.describe()))
-                    .label(format!("one of: {}", words.join(", "))),
+                Diagnostic::error(
+                    node.origin,
+                    format!("expected a choice, found {}", node.describe()),
+                )
+                .label(format!("one of: {}", words.join(", "))),
             );
             None
         }
@@ -308,8 +412,11 @@ pub fn pick<'a>(
 pub fn pick_word<'a>(node: &Node, words: &[&'a str], out: &mut Diagnostics) -> Option<&'a str> {
     let Some(text) = node.as_text() else {
         out.push(
-            Diagnostic::error(node.origin, format!("expected a word, found {}", node.describe()))
-                .label(format!("one of: {}", words.join(", "))),
+            Diagnostic::error(
+                node.origin,
+                format!("expected a word, found {}", node.describe()),
+            )
+            .label(format!("one of: {}", words.join(", "))),
         );
         return None;
     };
@@ -335,7 +442,8 @@ pub fn pick_kind<'a>(node: &Node, words: &[&'a str], out: &mut Diagnostics) -> O
         None => format!("expected a table, found {}", node.describe()),
     };
     out.push(
-        Diagnostic::error(node.origin, problem).label(format!("kind is one of: {}", words.join(", "))),
+        Diagnostic::error(node.origin, problem)
+            .label(format!("kind is one of: {}", words.join(", "))),
     );
     None
 }
@@ -349,8 +457,10 @@ pub fn reads_empty<T: Spec>() -> bool {
 /// The schema of a choice between words.
 pub fn schema_of_words(doc: &[&str], words: &[(&str, &[&str])]) -> Json {
     let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-    let about: Vec<_> =
-        words.iter().map(|(word, doc)| format!("`{word}`: {}", paragraph(doc))).collect();
+    let about: Vec<_> = words
+        .iter()
+        .map(|(word, doc)| format!("`{word}`: {}", paragraph(doc)))
+        .collect();
     json!({ "description": format!("{}\n\n{}", paragraph(doc), about.join("\n\n")), "enum": all })
 }
 

@@ -2,10 +2,10 @@
 //! documentation and its writing back with every default filled in.
 //!
 //! A table is declared with [`spec!`](crate::spec!), a choice between named variants with
-//! [`choice!`](crate::choice!), a choice between bare words with [`words!`](crate::words!), and a table
-//! whose `kind` key decides about the rest with [`kinds!`](crate::kinds!). Reading never stops at the
-//! first problem: it reports every one it finds, with the place in the user's text, into one
-//! [`Diagnostics`].
+//! [`choice!`](crate::choice!), between bare words with [`words!`](crate::words!), between tables told
+//! apart by their leading key with [`leads!`](crate::leads!), and a table whose `kind` decides about the
+//! rest with [`kinds!`](crate::kinds!). Reading never stops at the first problem: it reports every one it
+//! finds, with the place in the user's text, into one [`Diagnostics`].
 //!
 //! Why not serde: it stops at the first mistake in a table, loses positions behind tagged enums, and
 //! describes mistakes in terms of Rust types.
@@ -20,7 +20,9 @@ mod values;
 
 pub use data::{Column, Data, finite};
 pub use fields::Fields;
-pub use macros::{pick, pick_kind, pick_word, reads_empty, schema_of_kinds, schema_of_words};
+pub use macros::{
+    pick, pick_kind, pick_lead, pick_word, reads_empty, schema_of_kinds, schema_of_words,
+};
 pub use named::Named;
 pub use node::{Entry, Node, Table, Value};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};

@@ -41,8 +41,11 @@ impl<T> Named<T> {
         let found = self.find(name);
         if found.is_none() {
             let all = self.names().collect::<Vec<_>>().join(", ");
-            let label =
-                if all.is_empty() { format!("there is no {what}") } else { format!("there are: {all}") };
+            let label = if all.is_empty() {
+                format!("there is no {what}")
+            } else {
+                format!("there are: {all}")
+            };
             let similar = nearest(name, self.names());
             out.push(
                 Diagnostic::error(name.origin, format!("no {what} is named `{}`", name.value))
@@ -78,7 +81,13 @@ impl<T: Spec> Spec for Named<T> {
             }
             match T::read(&entry.node, out) {
                 Some(item) => {
-                    items.push((At { value: entry.key.clone(), origin: entry.key_origin }, item));
+                    items.push((
+                        At {
+                            value: entry.key.clone(),
+                            origin: entry.key_origin,
+                        },
+                        item,
+                    ));
                 }
                 None => complete = false,
             }

@@ -95,7 +95,10 @@ impl Entry {
 impl Node {
     /// An empty table at `origin`.
     pub fn empty_table(origin: Origin) -> Self {
-        Self { value: Value::Table(Table::default()), origin }
+        Self {
+            value: Value::Table(Table::default()),
+            origin,
+        }
     }
 
     /// The table, if it is one.

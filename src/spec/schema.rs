@@ -25,9 +25,12 @@ impl Definitions {
     /// Gives the definition behind `reference` the key `kind`, which must be `word`; gives the
     /// reference back.
     pub fn with_kind(&mut self, reference: &Value, word: &str, doc: &[&str]) -> Value {
-        let name = reference["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let name = reference["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next());
         if let Some(definition) = name.and_then(|name| self.by_name.get_mut(name)) {
-            definition["properties"]["kind"] = json!({ "const": word, "description": paragraph(doc) });
+            definition["properties"]["kind"] =
+                json!({ "const": word, "description": paragraph(doc) });
             match &mut definition["required"] {
                 Value::Array(required) => required.insert(0, "kind".into()),
                 absent => *absent = json!(["kind"]),
@@ -38,13 +41,18 @@ impl Definitions {
 
     /// All definitions, sorted by name.
     pub fn into_value(self) -> Value {
-        self.by_name.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        self.by_name
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 
 /// The schema of a key: its type's, with its own description and default beside it.
 pub fn describe_field(schema: Value, doc: &[&str], default: Option<Value>) -> Value {
-    let Value::Object(mut schema) = schema else { return schema };
+    let Value::Object(mut schema) = schema else {
+        return schema;
+    };
     if !doc.is_empty() {
         schema.insert("description".into(), paragraph(doc).into());
     }
@@ -56,9 +64,15 @@ pub fn describe_field(schema: Value, doc: &[&str], default: Option<Value>) -> Va
 
 /// The schema of a table with the given keys: (name, schema, whether it must be there).
 pub fn object(doc: &[&str], fields: Vec<(&str, Value, bool)>) -> Value {
-    let required: Vec<_> = fields.iter().filter(|f| f.2).map(|f| f.0.to_owned()).collect();
-    let properties: Map<String, Value> =
-        fields.into_iter().map(|(name, schema, _)| (name.to_owned(), schema)).collect();
+    let required: Vec<_> = fields
+        .iter()
+        .filter(|f| f.2)
+        .map(|f| f.0.to_owned())
+        .collect();
+    let properties: Map<String, Value> = fields
+        .into_iter()
+        .map(|(name, schema, _)| (name.to_owned(), schema))
+        .collect();
     let mut schema = json!({
         "type": "object",
         "description": paragraph(doc),

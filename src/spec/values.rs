@@ -22,7 +22,10 @@ pub struct At<T> {
 impl<T> At<T> {
     /// A value that capsim filled in.
     pub const fn built_in(value: T) -> Self {
-        Self { value, origin: Origin::BUILT_IN }
+        Self {
+            value,
+            origin: Origin::BUILT_IN,
+        }
     }
 }
 
@@ -41,7 +44,10 @@ impl<T: PartialEq> PartialEq for At<T> {
 
 impl<T: Spec> Spec for At<T> {
     fn read(node: &Node, out: &mut Diagnostics) -> Option<Self> {
-        T::read(node, out).map(|value| Self { value, origin: node.origin })
+        T::read(node, out).map(|value| Self {
+            value,
+            origin: node.origin,
+        })
     }
     fn write(&self) -> Option<toml::Value> {
         self.value.write()
@@ -99,8 +105,11 @@ pub fn list_of(item: &serde_json::Value) -> serde_json::Value {
 
 /// "expected …, found …" at a node.
 fn expected(node: &Node, what: &str) -> Diagnostic {
-    Diagnostic::error(node.origin, format!("expected {what}, found {}", node.describe()))
-        .label(format!("expected {what}"))
+    Diagnostic::error(
+        node.origin,
+        format!("expected {what}, found {}", node.describe()),
+    )
+    .label(format!("expected {what}"))
 }
 
 /// Reads a quantity from its text.
@@ -108,18 +117,28 @@ fn read_quantity<T>(node: &Node, what: &str, out: &mut Diagnostics) -> Option<T>
 where
     T: std::str::FromStr<Err = UnitError>,
 {
-    let example = |help: &str| help.strip_prefix("write ").map_or(String::new(), str::to_owned);
+    let example = |help: &str| {
+        help.strip_prefix("write ")
+            .map_or(String::new(), str::to_owned)
+    };
     match &node.value {
         Value::Text(text) => text
             .parse()
             .map_err(|error: UnitError| {
                 let diagnostic = Diagnostic::error(node.origin, error.problem.clone());
-                out.push(diagnostic.label(format!("expected {what}")).help(error.help));
+                out.push(
+                    diagnostic
+                        .label(format!("expected {what}"))
+                        .help(error.help),
+                );
             })
             .ok(),
         _ => {
             let help = "".parse::<T>().err().map_or("", |error| error.help);
-            out.push(expected(node, what).help(format!("write it as a string with its unit: {}", example(help))));
+            out.push(expected(node, what).help(format!(
+                "write it as a string with its unit: {}",
+                example(help)
+            )));
             None
         }
     }

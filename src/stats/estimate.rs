@@ -49,7 +49,10 @@ impl Estimate {
             return None;
         }
         let value = values.iter().sum::<f64>() / n as f64;
-        Some(Self { value, interval: interval_around(value, values, confidence) })
+        Some(Self {
+            value,
+            interval: interval_around(value, values, confidence),
+        })
     }
 
     /// A figure computed from all replications together, with the spread of the replications' own
@@ -64,7 +67,10 @@ impl Estimate {
     ) -> Option<Self> {
         let value = pooled?;
         let own: Vec<f64> = sections.into_iter().flatten().collect();
-        Some(Self { value, interval: interval_around(value, &own, confidence) })
+        Some(Self {
+            value,
+            interval: interval_around(value, &own, confidence),
+        })
     }
 
     /// A share of requests: (part, whole) per replication, pooled, with the jackknife interval, inside
@@ -81,10 +87,16 @@ impl Estimate {
         let value = part as f64 / whole as f64;
         let n = used.len();
         if n < 2 {
-            return Some(Self { value, interval: None });
+            return Some(Self {
+                value,
+                interval: None,
+            });
         }
         if part == 0 || part == whole {
-            return Some(Self { value, interval: Some(wilson(part, whole, confidence)) });
+            return Some(Self {
+                value,
+                interval: Some(wilson(part, whole, confidence)),
+            });
         }
         let pseudo: Vec<f64> = used
             .iter()
@@ -114,7 +126,10 @@ impl Estimate {
             let (a, b) = (f(low), f(high));
             (a.min(b), a.max(b))
         });
-        Self { value: f(self.value), interval }
+        Self {
+            value: f(self.value),
+            interval,
+        }
     }
 }
 
@@ -154,16 +169,23 @@ mod tests {
     #[test]
     fn t_interval() {
         let values = [1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09];
-        let estimate = Estimate::mean(&values, Confidence::new(0.9).expect("a level")).expect("data");
+        let estimate =
+            Estimate::mean(&values, Confidence::new(0.9).expect("a level")).expect("data");
         assert!((estimate.value - 1.343).abs() < 5e-4);
         let (low, high) = estimate.interval.expect("ten values");
-        assert!((low - 1.1057).abs() < 1e-4 && (high - 1.5803).abs() < 1e-4, "{low} {high}");
+        assert!(
+            (low - 1.1057).abs() < 1e-4 && (high - 1.5803).abs() < 1e-4,
+            "{low} {high}"
+        );
     }
 
     #[test]
     fn no_interval_from_one_and_no_figure_from_none() {
         assert_eq!(Estimate::mean(&[], at_95()), None);
-        assert_eq!(Estimate::mean(&[3.0], at_95()).map(|e| e.interval), Some(None));
+        assert_eq!(
+            Estimate::mean(&[3.0], at_95()).map(|e| e.interval),
+            Some(None)
+        );
         assert_eq!(Estimate::share(&[(0, 0)], at_95()), None);
     }
 
@@ -173,10 +195,16 @@ mod tests {
         let estimate = Estimate::share(&[(10, 100), (14, 100), (9, 100)], at_95()).expect("data");
         let plain = Estimate::mean(&[0.10, 0.14, 0.09], at_95()).expect("data");
         assert!(close(estimate.value, plain.value));
-        let ((a, b), (c, d)) = (estimate.interval.expect("three"), plain.interval.expect("three"));
+        let ((a, b), (c, d)) = (
+            estimate.interval.expect("three"),
+            plain.interval.expect("three"),
+        );
         assert!(close(a, c) && close(b, d));
         let never = Estimate::share(&[(0, 1000), (0, 2000)], at_95()).expect("data");
         let (low, high) = never.interval.expect("two");
-        assert!(low == 0.0 && (1e-3..2e-3).contains(&high), "the rule of three, two-sided: {high}");
+        assert!(
+            low == 0.0 && (1e-3..2e-3).contains(&high),
+            "the rule of three, two-sided: {high}"
+        );
     }
 }

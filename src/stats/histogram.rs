@@ -25,7 +25,11 @@ impl Buckets {
     #[inline]
     pub const fn of(span: SimDuration) -> usize {
         let units = span.as_nanos() >> Self::UNIT_BITS;
-        let units = if units >> 37 == 0 { units } else { (1 << 37) - 1 };
+        let units = if units >> 37 == 0 {
+            units
+        } else {
+            (1 << 37) - 1
+        };
         let magnitude = 63 - (units | (1 << Self::SPLIT_BITS)).leading_zeros();
         let shift = magnitude - Self::SPLIT_BITS;
         ((shift as usize) << Self::SPLIT_BITS) + (units >> shift) as usize
@@ -53,7 +57,11 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: vec![0; Buckets::COUNT], n: 0, sum: 0 }
+        Self {
+            counts: vec![0; Buckets::COUNT],
+            n: 0,
+            sum: 0,
+        }
     }
 }
 
@@ -138,7 +146,12 @@ impl Histogram {
     pub fn cumulative(&self) -> Vec<(SimDuration, f64)> {
         let mut below = 0;
         let mut points = Vec::new();
-        for (bucket, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        for (bucket, count) in self
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
             below += count;
             let upper = SimDuration::from_nanos(Buckets::lower_bound(bucket + 1));
             points.push((upper, below as f64 / self.n as f64));
@@ -163,7 +176,11 @@ impl Histogram {
 fn nearest_rank(p: f64, n: u64) -> u64 {
     let product = n as f64 * p;
     let rounded = product.round();
-    let rank = if (product - rounded).abs() < 1e-9 * product { rounded } else { product.ceil() };
+    let rank = if (product - rounded).abs() < 1e-9 * product {
+        rounded
+    } else {
+        product.ceil()
+    };
     (rank as u64).clamp(1, n)
 }
 

@@ -55,7 +55,9 @@ impl Level {
     /// The integral of the level over time up to `at`, in nanoseconds, modulo 2^64: the difference of
     /// two is the integral between them.
     pub fn integral(&self, at: SimTime) -> u64 {
-        self.now.wrapping_mul(at.as_nanos()).wrapping_add(self.steps)
+        self.now
+            .wrapping_mul(at.as_nanos())
+            .wrapping_add(self.steps)
     }
 }
 

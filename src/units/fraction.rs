@@ -51,8 +51,14 @@ impl FromStr for Fraction {
     /// Reads a percentage with its sign: `70%`, `99.9 %`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let refuse = |why: &str| UnitError::new(format!("{why}: \"{text}\""), HELP);
-        let digits = text.trim().strip_suffix('%').ok_or_else(|| refuse("not a percentage"))?;
-        let percent: f64 = digits.trim().parse().map_err(|_| refuse("not a percentage"))?;
+        let digits = text
+            .trim()
+            .strip_suffix('%')
+            .ok_or_else(|| refuse("not a percentage"))?;
+        let percent: f64 = digits
+            .trim()
+            .parse()
+            .map_err(|_| refuse("not a percentage"))?;
         Self::new(percent / 100.0).ok_or_else(|| refuse("a share lies between 0% and 100%"))
     }
 }
@@ -63,7 +69,16 @@ mod tests {
 
     #[test]
     fn fractions_parse_and_write_back_exactly() {
-        for text in ["70%", "99.9 %", "0%", "100%", "0.07%", "7%", "33.3333333%", "12.34567%"] {
+        for text in [
+            "70%",
+            "99.9 %",
+            "0%",
+            "100%",
+            "0.07%",
+            "7%",
+            "33.3333333%",
+            "12.34567%",
+        ] {
             let share: Fraction = text.parse().expect(text);
             assert_eq!(share.to_text().parse::<Fraction>(), Ok(share), "{text}");
         }

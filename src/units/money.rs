@@ -47,8 +47,13 @@ impl FromStr for CostPerHour {
     /// Reads a dollar sign, a number, a slash and `h` or `month` (720 hours).
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let refuse = |why: &str| UnitError::new(format!("{why}: \"{text}\""), HELP);
-        let amount = text.trim().strip_prefix('$').ok_or_else(|| refuse("not a price"))?;
-        let (number, unit) = amount.split_once('/').ok_or_else(|| refuse("not a price"))?;
+        let amount = text
+            .trim()
+            .strip_prefix('$')
+            .ok_or_else(|| refuse("not a price"))?;
+        let (number, unit) = amount
+            .split_once('/')
+            .ok_or_else(|| refuse("not a price"))?;
         let hours = match unit.trim() {
             "h" | "hour" => 1.0,
             "month" => HOURS_PER_MONTH,
@@ -68,7 +73,11 @@ mod tests {
 
     #[test]
     fn prices_parse_and_write_back_exactly() {
-        for (text, hourly) in [("$0.69/h", 0.69), ("$500/month", 500.0 / 720.0), ("$ 0 / h", 0.0)] {
+        for (text, hourly) in [
+            ("$0.69/h", 0.69),
+            ("$500/month", 500.0 / 720.0),
+            ("$ 0 / h", 0.0),
+        ] {
             let price: CostPerHour = text.parse().expect(text);
             assert!((price.as_usd() - hourly).abs() < 1e-12);
             assert_eq!(price.to_text().parse::<CostPerHour>(), Ok(price));

@@ -86,7 +86,17 @@ mod tests {
             assert!((rate.as_per_second() - value).abs() < 1e-12, "{text}");
             assert_eq!(rate.to_text().parse::<Rate>(), Ok(rate));
         }
-        for bad in ["200", "200rps", "-1/s", "inf/s", "NaN/s", "1e400/s", "k/s", "5/fortnight", "/"] {
+        for bad in [
+            "200",
+            "200rps",
+            "-1/s",
+            "inf/s",
+            "NaN/s",
+            "1e400/s",
+            "k/s",
+            "5/fortnight",
+            "/",
+        ] {
             assert!(bad.parse::<Rate>().is_err(), "{bad}");
         }
         assert_eq!(Rate(18_430.0).to_string(), "18.4 k/s");

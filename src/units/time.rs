@@ -141,7 +141,10 @@ impl SimDuration {
         UNITS
             .iter()
             .find(|(size, _)| self.0.is_multiple_of(*size))
-            .map_or_else(|| format!("{}ns", self.0), |(size, unit)| format!("{}{unit}", self.0 / size))
+            .map_or_else(
+                || format!("{}ns", self.0),
+                |(size, unit)| format!("{}{unit}", self.0 / size),
+            )
     }
 }
 
@@ -191,8 +194,12 @@ impl FromStr for SimDuration {
             return Err(refuse("a duration cannot be negative"));
         }
         let relative = jiff::SpanRelativeTo::days_are_24_hours();
-        let exact = span.to_duration(relative).map_err(|_| refuse("not a duration of fixed length"))?;
-        u64::try_from(exact.as_nanos()).map(Self).map_err(|_| refuse("too long a duration"))
+        let exact = span
+            .to_duration(relative)
+            .map_err(|_| refuse("not a duration of fixed length"))?;
+        u64::try_from(exact.as_nanos())
+            .map(Self)
+            .map_err(|_| refuse("too long a duration"))
     }
 }
 
@@ -217,7 +224,16 @@ mod tests {
             assert_eq!(span.to_text(), written);
             assert_eq!(written.parse::<SimDuration>(), Ok(span));
         }
-        for bad in ["", "90", "90 parsecs", "-3s", "5m ago", "1y", "99999999999h", "nan s"] {
+        for bad in [
+            "",
+            "90",
+            "90 parsecs",
+            "-3s",
+            "5m ago",
+            "1y",
+            "99999999999h",
+            "nan s",
+        ] {
             assert!(bad.parse::<SimDuration>().is_err(), "{bad}");
         }
     }

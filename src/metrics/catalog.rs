@@ -1,0 +1,117 @@
+//! Every metric that an objective, a table or a chart can name: its name, its unit, its meaning. Once.
+
+/// What a number is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Requests per second.
+    PerSecond,
+    /// A share between 0 and 1.
+    Fraction,
+    /// US dollars.
+    Dollars,
+    /// A plain number.
+    Number,
+}
+
+impl Unit {
+    /// The unit's symbol in files.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::PerSecond => "1/s",
+            Self::Fraction | Self::Number => "1",
+            Self::Dollars => "usd",
+        }
+    }
+}
+
+macro_rules! metrics {
+    ($( $(#[doc = $doc:literal])* $variant:ident = $name:literal, $unit:ident; )*) => {
+        /// A figure of a whole run (after its warm-up).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Metric {
+            $( $(#[doc = $doc])* $variant, )*
+        }
+
+        impl Metric {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// Their names.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name in scenarios and files.
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )* }
+            }
+
+            /// What it is measured in.
+            pub const fn unit(self) -> Unit {
+                match self { $( Self::$variant => Unit::$unit, )* }
+            }
+
+            /// What it means.
+            pub const fn meaning(self) -> &'static [&'static str] {
+                match self { $( Self::$variant => &[$($doc),*], )* }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Share of the ended requests that were served. Requests still in flight at the end are left out.
+    SuccessRate = "success_rate", Fraction;
+    /// Share of the ended requests that were not served, for whatever reason.
+    ErrorRate = "error_rate", Fraction;
+    /// Median latency: from when a request was due until its client had an answer or gave up. Requests
+    /// that were turned away at the door do not count.
+    LatencyP50 = "latency_p50", Seconds;
+    /// 75th percentile of the latency.
+    LatencyP75 = "latency_p75", Seconds;
+    /// 90th percentile of the latency.
+    LatencyP90 = "latency_p90", Seconds;
+    /// 95th percentile of the latency.
+    LatencyP95 = "latency_p95", Seconds;
+    /// 99th percentile of the latency.
+    LatencyP99 = "latency_p99", Seconds;
+    /// 99.9th percentile of the latency.
+    LatencyP999 = "latency_p999", Seconds;
+    /// Mean latency.
+    LatencyMean = "latency_mean", Seconds;
+    /// Requests that arrived, per second, averaged over the run.
+    Offered = "offered", PerSecond;
+    /// Requests that arrived, per second, in the busiest window.
+    OfferedPeak = "offered_peak", PerSecond;
+    /// Requests that were answered, per second, averaged over the run.
+    Throughput = "throughput", PerSecond;
+    /// Requests that were answered, per second, in the best window.
+    ThroughputPeak = "throughput_peak", PerSecond;
+    /// Cost of everything that has a price, for the run.
+    Cost = "cost", Dollars;
+    /// The most instances of all services that were paid for at the same time.
+    InstancesPeak = "instances_peak", Number;
+}
+
+impl Metric {
+    /// The metric of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|metric| metric.name() == name)
+    }
+
+    /// Which quantile of the latency it is, if it is one.
+    pub const fn latency_quantile(self) -> Option<f64> {
+        match self {
+            Self::LatencyP50 => Some(0.5),
+            Self::LatencyP75 => Some(0.75),
+            Self::LatencyP90 => Some(0.9),
+            Self::LatencyP95 => Some(0.95),
+            Self::LatencyP99 => Some(0.99),
+            Self::LatencyP999 => Some(0.999),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What is recorded of a run, and what it is called.
+
+mod catalog;
+mod outcome;
+mod recorder;
+
+pub use catalog::{Metric, Unit};
+pub use outcome::{Group, Outcome};
+pub use recorder::{CounterId, LevelId, Recorder, Shape, WaitId, Windows};

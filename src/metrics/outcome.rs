@@ -1,0 +1,87 @@
+//! How a request ends.
+
+/// What kind of end it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// The client got what it asked for.
+    Served,
+    /// Refused at a door, at once and by intention.
+    Shed,
+    /// Taken in, and then it went wrong.
+    Failed,
+    /// The client did not wait for the end.
+    GivenUp,
+}
+
+macro_rules! outcomes {
+    ($( $(#[doc = $doc:literal])* $variant:ident: $group:ident = $name:literal, $words:literal; )*) => {
+        /// How a request ends, as its client sees it. Every request that arrives ends in exactly one of
+        /// these, or is still in flight when the run ends.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Outcome {
+            $( $(#[doc = $doc])* $variant, )*
+        }
+
+        impl Outcome {
+            /// All of them, in the order of reports.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// What kind of end it is.
+            pub const fn group(self) -> Group {
+                match self { $( Self::$variant => Group::$group, )* }
+            }
+
+            /// Its name in files.
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )* }
+            }
+
+            /// What it is called in text.
+            pub const fn words(self) -> &'static str {
+                match self { $( Self::$variant => $words, )* }
+            }
+        }
+    };
+}
+
+outcomes! {
+    /// Answered in full.
+    Served: Served = "served", "served";
+    /// Every place to wait in the instance was taken: the accept backlog was full.
+    QueueFull: Shed = "queue_full", "queue full";
+    /// The instance had as many connections as it may have.
+    ConnectionLimit: Shed = "connection_limit", "connection limit";
+    /// A dependency had as many calls in flight as it allows.
+    ConcurrencyLimit: Shed = "concurrency_limit", "concurrency limit";
+    /// No instance was in service.
+    NoInstance: Failed = "no_instance", "no instance";
+    /// No connection of a pool became free in time.
+    PoolTimeout: Failed = "pool_timeout", "pool timeout";
+    /// The database refused a new connection: too many clients.
+    DatabaseRefused: Failed = "database_refused", "database refused";
+    /// A dependency answered with an error.
+    DependencyError: Failed = "dependency_error", "dependency error";
+    /// The instance was stopped with the request still in it.
+    Killed: Failed = "killed", "killed";
+    /// The client's own timeout ran out.
+    ClientTimeout: GivenUp = "client_timeout", "client gave up";
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Position in [`Outcome::ALL`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// True if the time to this end belongs into latency percentiles: the client waited for it. Whoever
+    /// is turned away at the door gets a fast answer that would make an overloaded system look fast.
+    #[inline]
+    pub const fn has_latency(self) -> bool {
+        !matches!(self, Self::NoInstance) && !matches!(self.group(), Group::Shed)
+    }
+}

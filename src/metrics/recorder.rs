@@ -1,0 +1,302 @@
+//! The recorder: everything allocated before the run, a few additions per event.
+//!
+//! A run is cut into windows of equal length. What concerns a request is counted in the window in which
+//! it *arrived*, so that no slow request is lost at the end of the run; what concerns the state of the
+//! system (levels) is averaged over the window. Totals are sums over windows, so each fact is recorded
+//! once, and the warm-up is left out by leaving out windows. Memory depends on the number of windows and
+//! classes, not on the number of requests.
+
+use crate::stats::{Buckets, Histogram, Level};
+use crate::units::{SimDuration, SimTime};
+
+use super::Outcome;
+
+/// How a run is cut into windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// The length of each; the last may be cut short by the horizon.
+    pub length: SimDuration,
+    /// How many there are.
+    pub count: usize,
+    /// How many at the start are warm-up, left out of all totals.
+    pub warm_up: usize,
+    /// The end of the last one.
+    pub horizon: SimTime,
+}
+
+impl Windows {
+    /// Cuts `horizon` into windows; the warm-up is rounded up to whole windows.
+    pub fn new(horizon: SimDuration, length: SimDuration, warm_up: SimDuration) -> Self {
+        let per = length.as_nanos().max(1);
+        let count = horizon.as_nanos().div_ceil(per) as usize;
+        let warm_up = (warm_up.as_nanos().div_ceil(per) as usize).min(count);
+        Self {
+            length,
+            count,
+            warm_up,
+            horizon: SimTime::ZERO + horizon,
+        }
+    }
+
+    /// When window number `index` starts.
+    pub fn start(&self, index: usize) -> SimTime {
+        SimTime::from_nanos(self.length.as_nanos() * index as u64).min(self.horizon)
+    }
+
+    /// How long window number `index` is.
+    pub fn span(&self, index: usize) -> SimDuration {
+        self.start(index + 1).since(self.start(index))
+    }
+
+    /// How long all windows after the warm-up are together.
+    pub fn measured(&self) -> SimDuration {
+        self.horizon.since(self.start(self.warm_up))
+    }
+}
+
+/// What there is to record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// The windows.
+    pub windows: Windows,
+    /// How many classes of requests.
+    pub n_classes: usize,
+}
+
+/// A level that is averaged over time: a queue length, the number of busy workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelId(u16);
+
+/// A wait that is kept as a histogram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitId(u16);
+
+/// A count of something that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CounterId(u16);
+
+/// Records one run.
+#[derive(Debug)]
+pub struct Recorder {
+    shape: Shape,
+    /// The window that is open now.
+    open: usize,
+    opened: SimTime,
+    /// By window and class.
+    arrivals: Vec<u64>,
+    /// By window, class and outcome.
+    outcomes: Vec<u64>,
+    /// Latencies by window, class and bucket: of the served, and of those that waited in vain.
+    served: Vec<u32>,
+    unserved: Vec<u32>,
+    /// Their sums in nanoseconds, by window and class.
+    served_sum: Vec<u64>,
+    unserved_sum: Vec<u64>,
+    /// Requests served by the window in which they were answered.
+    answered: Vec<u64>,
+    levels: Vec<Level>,
+    /// Integrals of the levels at the start of the open window.
+    integrals: Vec<u64>,
+    /// Time averages by window and level.
+    averages: Vec<f64>,
+    /// Highest values by window and level.
+    highest: Vec<u64>,
+    waits: Vec<Histogram>,
+    counters: Vec<u64>,
+}
+
+impl Recorder {
+    /// A recorder for a run of this shape.
+    pub fn new(shape: Shape) -> Self {
+        let cells = shape.windows.count * shape.n_classes;
+        Self {
+            shape,
+            open: 0,
+            opened: SimTime::ZERO,
+            arrivals: vec![0; cells],
+            outcomes: vec![0; cells * Outcome::COUNT],
+            served: vec![0; cells * Buckets::COUNT],
+            unserved: vec![0; cells * Buckets::COUNT],
+            served_sum: vec![0; cells],
+            unserved_sum: vec![0; cells],
+            answered: vec![0; shape.windows.count],
+            levels: Vec::new(),
+            integrals: Vec::new(),
+            averages: Vec::new(),
+            highest: Vec::new(),
+            waits: Vec::new(),
+            counters: Vec::new(),
+        }
+    }
+
+    /// Adds a level, at zero.
+    pub fn add_level(&mut self) -> LevelId {
+        self.levels.push(Level::default());
+        self.integrals.push(0);
+        self.averages
+            .resize(self.shape.windows.count * self.levels.len(), 0.0);
+        self.highest
+            .resize(self.shape.windows.count * self.levels.len(), 0);
+        LevelId(u16::try_from(self.levels.len() - 1).expect("a system has few levels"))
+    }
+
+    /// Adds a wait.
+    pub fn add_wait(&mut self) -> WaitId {
+        self.waits.push(Histogram::default());
+        WaitId(u16::try_from(self.waits.len() - 1).expect("a system has few waits"))
+    }
+
+    /// Adds a counter.
+    pub fn add_counter(&mut self) -> CounterId {
+        self.counters.push(0);
+        CounterId(u16::try_from(self.counters.len() - 1).expect("a system has few counters"))
+    }
+
+    /// How the run is cut into windows.
+    pub fn windows(&self) -> &Windows {
+        &self.shape.windows
+    }
+
+    /// A request of `class` arrives now, in the open window.
+    #[inline]
+    pub fn arrival(&mut self, class: u16) {
+        self.arrivals[self.open * self.shape.n_classes + class as usize] += 1;
+    }
+
+    /// A request of `class` that arrived at `arrived` ends now.
+    #[inline]
+    pub fn outcome(&mut self, class: u16, arrived: SimTime, now: SimTime, outcome: Outcome) {
+        let window = if arrived >= self.opened {
+            self.open
+        } else {
+            self.window_of(arrived)
+        };
+        let cell = window.min(self.shape.windows.count - 1) * self.shape.n_classes + class as usize;
+        self.outcomes[cell * Outcome::COUNT + outcome.index()] += 1;
+        let latency = now.since(arrived);
+        let bucket = cell * Buckets::COUNT + Buckets::of(latency);
+        if matches!(outcome, Outcome::Served) {
+            self.served[bucket] += 1;
+            self.served_sum[cell] += latency.as_nanos();
+            self.answered[self.open.min(self.shape.windows.count - 1)] +=
+                u64::from(now < self.shape.windows.horizon);
+        } else if outcome.has_latency() {
+            self.unserved[bucket] += 1;
+            self.unserved_sum[cell] += latency.as_nanos();
+        }
+    }
+
+    #[cold]
+    fn window_of(&self, at: SimTime) -> usize {
+        (at.as_nanos() / self.shape.windows.length.as_nanos()) as usize
+    }
+
+    /// A level, to step it.
+    #[inline]
+    pub fn level(&mut self, id: LevelId) -> &mut Level {
+        &mut self.levels[id.0 as usize]
+    }
+
+    /// The present value of a level.
+    #[inline]
+    pub fn level_now(&self, id: LevelId) -> u64 {
+        self.levels[id.0 as usize].get()
+    }
+
+    /// Somebody waited from `since` to `now`; left out during the warm-up.
+    #[inline]
+    pub fn wait(&mut self, id: WaitId, since: SimTime, now: SimTime) {
+        if self.open >= self.shape.windows.warm_up {
+            self.waits[id.0 as usize].record(now.since(since));
+        }
+    }
+
+    /// Something happens; left out during the warm-up.
+    #[inline]
+    pub fn count(&mut self, id: CounterId) {
+        if self.open >= self.shape.windows.warm_up {
+            self.counters[id.0 as usize] += 1;
+        }
+    }
+
+    /// Closes the open window at `now`, which must be its end.
+    pub fn close_window(&mut self, now: SimTime) {
+        let (window, n_levels) = (self.open, self.levels.len());
+        let span = now.since(self.opened).as_nanos() as f64;
+        for (at, level) in self.levels.iter_mut().enumerate() {
+            let integral = level.integral(now);
+            let area = integral.wrapping_sub(self.integrals[at]);
+            self.integrals[at] = integral;
+            self.averages[window * n_levels + at] = area as f64 / span;
+            self.highest[window * n_levels + at] = level.take_highest();
+        }
+        self.open += 1;
+        self.opened = now;
+    }
+
+    /// How many windows have been closed.
+    pub fn n_closed(&self) -> usize {
+        self.open
+    }
+
+    /// Requests of `class` that arrived in a window.
+    pub fn arrivals_in(&self, window: usize, class: usize) -> u64 {
+        self.arrivals[window * self.shape.n_classes + class]
+    }
+
+    /// Requests of `class` that arrived in a window and have ended like this.
+    pub fn outcomes_in(&self, window: usize, class: usize, outcome: Outcome) -> u64 {
+        let cell = window * self.shape.n_classes + class;
+        self.outcomes[cell * Outcome::COUNT + outcome.index()]
+    }
+
+    /// Requests answered during a window, whenever they arrived.
+    pub fn answered_in(&self, window: usize) -> u64 {
+        self.answered[window]
+    }
+
+    /// Adds the latencies of the requests of `class` that arrived in a window: of the served to
+    /// `served`, of those that waited in vain to `unserved`.
+    pub fn add_latencies(
+        &self,
+        window: usize,
+        class: usize,
+        served: &mut Histogram,
+        unserved: &mut Histogram,
+    ) {
+        let cell = window * self.shape.n_classes + class;
+        let buckets = cell * Buckets::COUNT..(cell + 1) * Buckets::COUNT;
+        served.add(&self.served[buckets.clone()], self.served_sum[cell]);
+        unserved.add(&self.unserved[buckets], self.unserved_sum[cell]);
+    }
+
+    /// The time average of a level over a closed window.
+    pub fn average_in(&self, window: usize, id: LevelId) -> f64 {
+        self.averages[window * self.levels.len() + id.0 as usize]
+    }
+
+    /// The highest value of a level in a closed window.
+    pub fn highest_in(&self, window: usize, id: LevelId) -> u64 {
+        self.highest[window * self.levels.len() + id.0 as usize]
+    }
+
+    /// A wait's histogram, without the warm-up.
+    pub fn waits(&self, id: WaitId) -> &Histogram {
+        &self.waits[id.0 as usize]
+    }
+
+    /// A counter, without the warm-up.
+    pub fn counted(&self, id: CounterId) -> u64 {
+        self.counters[id.0 as usize]
+    }
+
+    /// All requests that arrived, warm-up included.
+    pub fn n_arrived(&self) -> u64 {
+        self.arrivals.iter().sum()
+    }
+
+    /// All requests that have ended, warm-up included.
+    pub fn n_ended(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+}

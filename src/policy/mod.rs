@@ -1,0 +1,4 @@
+//! Decisions as pure state machines: they are shown what happens and say what to do; they know neither
+//! the event queue nor the clock.
+
+pub mod balance;

@@ -1,0 +1,123 @@
+//! Arrival processes: with what randomness requests come, given how many are expected.
+//!
+//! One file per process. To add one: write its file (the table that describes it, its check, its gaps)
+//! and add its line to the list below.
+
+pub mod poisson;
+pub mod regular;
+pub mod renewal;
+pub mod replay;
+
+use super::curve::{Cursor, Curve};
+use crate::diag::Diagnostics;
+use crate::rng::Stream;
+use crate::spec::Data;
+use crate::units::SimTime;
+
+/// What every process's table can do.
+pub trait Shape {
+    /// The process at work.
+    type Process: Process;
+
+    /// The process; nothing if a data file it needs is not there or not right, which is reported.
+    fn start(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Self::Process>;
+}
+
+/// What every process can do.
+pub trait Process {
+    /// The instant of the next arrival, later than or at the last one; nothing if no more come.
+    fn next(&mut self, clock: &mut Cursor, stream: &mut Stream) -> Option<SimTime>;
+
+    /// True if the process brings its own times and wants no rate.
+    const BRINGS_ITS_TIMES: bool = false;
+
+    /// How many arrivals are expected, along `curve`.
+    fn expected(&self, curve: &Curve) -> f64 {
+        curve.expected()
+    }
+}
+
+macro_rules! processes {
+    ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
+        crate::choice! {
+            /// An arrival process.
+            pub enum ArrivalProcess {
+                $( $(#[doc = $doc])* $variant($module::$variant) = $word ),*
+            }
+        }
+
+        /// An arrival process at work.
+        #[derive(Debug, Clone)]
+        pub enum Gaps {
+            $( $(#[doc = $doc])* $variant(<$module::$variant as Shape>::Process), )*
+        }
+
+        impl ArrivalProcess {
+            /// The process; nothing if a data file it needs is not there or not right, which is
+            /// reported.
+            pub fn start(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Gaps> {
+                match self {
+                    $( Self::$variant(shape) => shape.start(data, out).map(Gaps::$variant), )*
+                }
+            }
+
+            /// True if the process brings its own times and wants no rate.
+            pub fn brings_its_times(&self) -> bool {
+                match self {
+                    $( Self::$variant(_) =>
+                        <<$module::$variant as Shape>::Process as Process>::BRINGS_ITS_TIMES, )*
+                }
+            }
+        }
+
+        impl Gaps {
+            #[inline]
+            fn next(&mut self, clock: &mut Cursor, stream: &mut Stream) -> Option<SimTime> {
+                match self { $( Self::$variant(process) => process.next(clock, stream), )* }
+            }
+
+            /// How many arrivals are expected, along `curve`.
+            pub fn expected(&self, curve: &Curve) -> f64 {
+                match self { $( Self::$variant(process) => process.expected(curve), )* }
+            }
+        }
+    };
+}
+
+processes! {
+    /// Independent requests of many users: gaps are exponential.
+    Poisson: poisson = "poisson",
+    /// Evenly spaced, as a load generator sends them.
+    Regular: regular = "regular",
+    /// Independent gaps of any law.
+    Renewal: renewal = "renewal",
+    /// Recorded instants, one by one.
+    Replay: replay = "replay",
+}
+
+/// The arrivals of one source in one replication.
+#[derive(Debug, Clone)]
+pub struct Arrivals {
+    gaps: Gaps,
+    clock: Cursor,
+    stream: Stream,
+}
+
+impl Arrivals {
+    /// Arrivals along `curve`, drawn from `stream`.
+    pub fn new(gaps: Gaps, curve: &Curve, stream: Stream) -> Self {
+        Self {
+            gaps,
+            clock: curve.walk(),
+            stream,
+        }
+    }
+
+    /// The instant of the next arrival; [`SimTime::NEVER`] if no more come.
+    #[inline]
+    pub fn next(&mut self) -> SimTime {
+        self.gaps
+            .next(&mut self.clock, &mut self.stream)
+            .unwrap_or(SimTime::NEVER)
+    }
+}
