@@ -46,24 +46,14 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// The lane for timers of `length`; the same lane for the same length.
+    /// Adds a lane for timers of `length`.
     ///
     /// # Panics
-    /// With more than 65,535 distinct lengths.
-    pub fn lane(&mut self, length: SimDuration) -> LaneId {
-        let at = self
-            .lanes
-            .iter()
-            .position(|lane| lane.length == length)
-            .unwrap_or_else(|| {
-                self.lanes.push(Lane {
-                    length,
-                    timers: VecDeque::with_capacity(4 * SLACK),
-                    n_live: 0,
-                });
-                self.lanes.len() - 1
-            });
-        LaneId(u16::try_from(at).expect("a scenario has few distinct timer lengths"))
+    /// With more than 65,535 lanes.
+    pub(super) fn add(&mut self, length: SimDuration) -> LaneId {
+        let timers = VecDeque::with_capacity(4 * SLACK);
+        self.lanes.push(Lane { length, timers, n_live: 0 });
+        LaneId(u16::try_from(self.lanes.len() - 1).expect("a scenario has few kinds of timers"))
     }
 
     /// Sets a timer; gives back when it runs out.
