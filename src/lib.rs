@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod autoscaler;
+pub mod component;
 pub mod diag;
 pub mod dist;
 pub mod engine;
 pub mod math;
+pub mod objective;
+pub mod scenario;
 pub mod metrics;
 pub mod policy;
 pub mod rng;

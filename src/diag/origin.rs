@@ -50,6 +50,8 @@ impl Origin {
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) text: String,
+    /// The number of its first line, where it is only a part of a file.
+    pub(super) first_line: usize,
 }
 
 /// A place as people and editors count: lines and columns from 1, columns in characters.
@@ -72,10 +74,17 @@ pub struct Sources {
 impl Sources {
     /// Keeps a text under the name that messages show for it: a path, or `--set`.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
-        self.texts.push(Source {
-            name: name.into(),
-            text: text.into(),
-        });
+        self.add_part(name, text, 1)
+    }
+
+    /// Keeps a part of a text, which begins with line number `first_line`.
+    pub fn add_part(
+        &mut self,
+        name: impl Into<String>,
+        text: impl Into<String>,
+        first_line: usize,
+    ) -> SourceId {
+        self.texts.push(Source { name: name.into(), text: text.into(), first_line });
         SourceId((self.texts.len() - 1) as u32)
     }
 
@@ -89,6 +98,11 @@ impl Sources {
         &self.texts[id.0 as usize].name
     }
 
+    /// The position of a place's text in the order of adding; nothing for a built-in value.
+    pub fn index(&self, origin: Origin) -> Option<usize> {
+        (!origin.is_built_in()).then_some(origin.source().0 as usize)
+    }
+
     pub(super) fn get(&self, origin: Origin) -> Option<&Source> {
         self.texts.get(origin.source().0 as usize)
     }
@@ -100,7 +114,7 @@ impl Sources {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Some(Position {
             file: source.name.clone(),
-            line: before.matches('\n').count() + 1,
+            line: before.matches('\n').count() + source.first_line,
             column: before[line_start..].chars().count() + 1,
         })
     }

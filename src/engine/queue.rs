@@ -18,7 +18,7 @@ use crate::units::SimTime;
 
 /// Bits of a key's low word that hold the slot; 16 million pending events.
 const SLOT_BITS: u32 = 24;
-/// Bits that hold the insertion number: 2^37 events in one run, about a day of wall time.
+/// Bits that hold the insertion number; after 2^37 events the pending ones are numbered anew.
 const SEQUENCE_BITS: u32 = 37;
 const MAX_SLOTS: usize = 1 << SLOT_BITS;
 const SMALLEST: usize = 8;
@@ -50,13 +50,14 @@ struct Key {
 }
 
 impl Key {
-    fn new(at: SimTime, class: Class, sequence: u64, slot: u32) -> Self {
-        let order =
-            (class as u64) << (SEQUENCE_BITS + SLOT_BITS) | sequence << SLOT_BITS | u64::from(slot);
-        Self {
-            nanos: at.as_nanos(),
-            order,
-        }
+    fn new(at: SimTime, class: u8, sequence: u64, slot: u32) -> Self {
+        let class = u64::from(class) << (SEQUENCE_BITS + SLOT_BITS);
+        Self { nanos: at.as_nanos(), order: class | sequence << SLOT_BITS | u64::from(slot) }
+    }
+
+    /// The insertion number.
+    fn sequence(self) -> u64 {
+        (self.order >> SLOT_BITS) & ((1 << SEQUENCE_BITS) - 1)
     }
 
     /// The key of an empty leaf. Distinct for every leaf and later than any event, so that the matches
@@ -140,7 +141,7 @@ impl<E: Copy> EventQueue<E> {
     /// Schedules `event`; the slot stays its own until it happens or is cancelled.
     ///
     /// # Panics
-    /// With more than 16 million pending events, or 2^37 events in one run.
+    /// With more than 16 million pending events.
     #[inline]
     pub fn schedule(&mut self, at: SimTime, class: Class, event: E) -> Slot {
         if let Some(slot) = self.vacant.take() {
@@ -164,17 +165,8 @@ impl<E: Copy> EventQueue<E> {
     pub fn reschedule(&mut self, slot: Slot, at: SimTime) {
         let class = self.nodes[self.leaf(slot.0)].class_bits();
         self.settle();
-        self.sequence += 1;
-        let order = u64::from(class) << (SEQUENCE_BITS + SLOT_BITS)
-            | self.sequence << SLOT_BITS
-            | u64::from(slot.0);
-        self.replay(
-            slot.0,
-            Key {
-                nanos: at.as_nanos(),
-                order,
-            },
-        );
+        let key = Key::new(at, class, self.next_number(), slot.0);
+        self.replay(slot.0, key);
     }
 
     /// Forgets a pending event.
@@ -219,8 +211,34 @@ impl<E: Copy> EventQueue<E> {
 
     #[inline]
     fn key(&mut self, at: SimTime, class: Class, slot: u32) -> Key {
+        Key::new(at, class as u8, self.next_number(), slot)
+    }
+
+    #[inline]
+    fn next_number(&mut self) -> u64 {
         self.sequence += 1;
-        Key::new(at, class, self.sequence, slot)
+        if self.sequence == 1 << SEQUENCE_BITS {
+            self.number_anew();
+        }
+        self.sequence
+    }
+
+    /// Gives the pending events new insertion numbers, in the order of the old ones.
+    #[cold]
+    fn number_anew(&mut self) {
+        let leaves = self.events.len();
+        let mut pending: Vec<usize> =
+            (leaves..2 * leaves).filter(|at| self.nodes[*at].order != u64::MAX).collect();
+        pending.sort_by_key(|at| self.nodes[*at].sequence());
+        for (number, at) in pending.iter().enumerate() {
+            let Key { nanos, .. } = self.nodes[*at];
+            let (class, slot) = (self.nodes[*at].class_bits(), self.nodes[*at].slot());
+            self.nodes[*at] = Key::new(SimTime::from_nanos(nanos), class, number as u64, slot);
+        }
+        for at in (1..leaves).rev() {
+            self.nodes[at] = self.nodes[2 * at].earlier(self.nodes[2 * at + 1]);
+        }
+        self.sequence = pending.len() as u64;
     }
 
     /// Replays the matches of a popped leaf that nobody moved into.
@@ -270,10 +288,6 @@ impl<E: Copy> EventQueue<E> {
         assert!(
             self.events.len() < MAX_SLOTS,
             "more than {MAX_SLOTS} events are pending at once"
-        );
-        assert!(
-            self.sequence < 1 << SEQUENCE_BITS,
-            "more events than one run can number"
         );
         self.resize(self.events.len() * 2);
     }
@@ -331,6 +345,8 @@ mod tests {
         #[test]
         fn pops_by_time_then_class_then_insertion(actions in prop::collection::vec(action(), 1..400)) {
             let mut queue = EventQueue::new(1, u64::MAX);
+            // Near the end of the numbers, so that they come round.
+            queue.sequence = (1 << SEQUENCE_BITS) - 40;
             let mut model: BTreeMap<(u64, usize, u64), (u64, Slot)> = BTreeMap::new();
             let (mut now, mut sequence) = (0, 0);
             for action in actions {

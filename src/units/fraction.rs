@@ -20,6 +20,12 @@ impl Fraction {
         (0.0..=1.0).contains(&value).then_some(Self(value))
     }
 
+    /// `whole` percent, at most 100; meant for constants.
+    pub const fn percent(whole: u32) -> Self {
+        assert!(whole <= 100, "a share is at most 100 %");
+        Self(whole as f64 / 100.0)
+    }
+
     /// The share as a number between 0 and 1.
     pub const fn get(self) -> f64 {
         self.0

@@ -13,6 +13,8 @@ mod round_robin;
 
 use crate::rng::Salt;
 
+pub use random::Random;
+
 /// The rules of a balancing policy.
 trait Rules {
     /// A policy for instances numbered below `capacity`, none of them in service yet.

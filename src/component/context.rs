@@ -1,0 +1,102 @@
+//! What every component is given when something happens to it.
+
+use std::collections::VecDeque;
+
+use super::program::Program;
+use super::request::{RequestId, Requests};
+use super::{Event, NodeId};
+use crate::engine::{Class, Scheduler, Slot};
+use crate::metrics::Recorder;
+use crate::units::{SimDuration, SimTime};
+
+/// How a request goes on when it is woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// A worker takes it up: it begins with the instruction it is at.
+    Begin,
+    /// The instruction it is at is over.
+    GoOn,
+}
+
+/// What a component tells the system about its instances; balancers in front of it are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// An instance is in service.
+    Joined {
+        /// The service.
+        service: NodeId,
+        /// Its instance.
+        instance: u32,
+    },
+    /// An instance gets no more requests.
+    Left {
+        /// The service.
+        service: NodeId,
+        /// Its instance.
+        instance: u32,
+    },
+    /// An instance must stop now; requests are still in it.
+    Killed {
+        /// The service.
+        service: NodeId,
+        /// Its instance.
+        instance: u32,
+    },
+    /// An instance has stopped.
+    Stopped {
+        /// The service.
+        service: NodeId,
+        /// Its instance.
+        instance: u32,
+    },
+    /// A pool has closed connections.
+    Closed {
+        /// The database.
+        database: NodeId,
+        /// How many.
+        n: u32,
+    },
+}
+
+/// The clock, the requests, the recorder, the program; and the two ways to tell the system something.
+#[derive(Debug)]
+pub struct Context {
+    /// The clock and what lies ahead.
+    pub scheduler: Scheduler<Event>,
+    /// The requests in flight.
+    pub requests: Requests,
+    /// What is recorded.
+    pub recorder: Recorder,
+    /// What requests execute.
+    pub program: Program,
+    /// Requests to go on as soon as the present handler is through, in this order.
+    pub woken: VecDeque<(RequestId, Wake)>,
+    /// News about instances, dealt with as soon as the present handler is through.
+    pub notices: VecDeque<Notice>,
+}
+
+impl Context {
+    /// The present instant.
+    #[inline]
+    pub fn now(&self) -> SimTime {
+        self.scheduler.now()
+    }
+
+    /// The request resumes after `span`.
+    #[inline]
+    pub fn resume_after(&mut self, span: SimDuration, id: RequestId) {
+        let slot = self.scheduler.after(span, Class::Completion, Event::Resume(id));
+        self.requests.get_mut(id).set_slot(slot);
+    }
+
+    /// A component's own event after `span`.
+    pub fn signal_after(&mut self, span: SimDuration, class: Class, signal: Event) -> Slot {
+        self.scheduler.after(span, class, signal)
+    }
+
+    /// The request goes on once the present handler is through.
+    #[inline]
+    pub fn wake(&mut self, id: RequestId, how: Wake) {
+        self.woken.push_back((id, how));
+    }
+}

@@ -1,0 +1,139 @@
+//! Processor sharing: everything runnable shares the cores.
+//!
+//! With `n` runnable on `c` cores each runs at `min(1, c / n)` of a core's speed (round-robin scheduling
+//! with a quantum that is small against the work; no one uses more than one core). Speeds change with
+//! every arrival and departure, but they are the same for all, so it is enough to keep one clock of
+//! *attained service*: work that begins when the clock shows `v` is over when it shows `v + work`. Who is
+//! next never changes, and one event, moved when the speed changes, stands for all of them: O(log n).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Event;
+use super::request::RequestId;
+use crate::engine::{Class, Scheduler, Slot};
+use crate::units::{SimDuration, SimTime};
+
+/// Work is over when the clock of attained service is this close, in nanoseconds: rounding the next event
+/// up to a whole nanosecond must not leave a rest.
+const CLOSE: f64 = 1e-3;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Job {
+    /// Where the clock stands when it is over, as the bits of a number that is not negative (these sort
+    /// as the numbers do).
+    finish: u64,
+    sequence: u64,
+    request: u32,
+}
+
+/// Cores and what runs on them.
+#[derive(Debug, Clone)]
+pub struct Cpu {
+    cores: f64,
+    /// The clock of attained service, in nanoseconds.
+    attained: f64,
+    /// When the clock was read last.
+    read: SimTime,
+    jobs: BinaryHeap<Reverse<Job>>,
+    sequence: u64,
+    /// The event at which the next job is over, and its instant.
+    next: Option<(Slot, SimTime)>,
+}
+
+impl Cpu {
+    /// `cores` cores (any number above 0), with room for `capacity` jobs before the heap grows.
+    pub fn new(cores: f64, capacity: usize) -> Self {
+        Self {
+            cores,
+            attained: 0.0,
+            read: SimTime::ZERO,
+            jobs: BinaryHeap::with_capacity(capacity),
+            sequence: 0,
+            next: None,
+        }
+    }
+
+    /// How many are runnable.
+    #[inline]
+    pub fn n_runnable(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// How much of the cores is used, in thousandths of a core.
+    #[inline]
+    pub fn used_milli(&self) -> u64 {
+        let cores = (self.cores * 1000.0) as u64;
+        (self.jobs.len() as u64 * 1000).min(cores)
+    }
+
+    fn speed(&self) -> f64 {
+        (self.cores / self.jobs.len() as f64).min(1.0)
+    }
+
+    fn read_clock(&mut self, now: SimTime) {
+        if self.jobs.is_empty() {
+            // Start over: keeps the numbers small and precise.
+            self.attained = 0.0;
+        } else {
+            self.attained += now.since(self.read).as_nanos() as f64 * self.speed();
+        }
+        self.read = now;
+    }
+
+    /// A request begins to run; [`Cpu::plan`] must follow.
+    #[inline]
+    pub fn add(&mut self, now: SimTime, work: SimDuration, request: RequestId) {
+        self.read_clock(now);
+        self.sequence += 1;
+        let finish = (self.attained + work.as_nanos() as f64).to_bits();
+        self.jobs.push(Reverse(Job { finish, sequence: self.sequence, request: request.index() }));
+    }
+
+    /// Notes that the planned event is happening: the next job is over.
+    pub fn event_happens(&mut self, now: SimTime) {
+        self.next = None;
+        self.read_clock(now);
+    }
+
+    /// Takes out a request whose work is over, if there is one; [`Cpu::plan`] must follow the last.
+    #[inline]
+    pub fn take_done(&mut self) -> Option<RequestId> {
+        let Reverse(job) = self.jobs.peek()?;
+        if f64::from_bits(job.finish) > self.attained + CLOSE {
+            return None;
+        }
+        let request = RequestId::from_index(job.request);
+        self.jobs.pop();
+        Some(request)
+    }
+
+    /// Sees to it that `signal` comes when the next job is over.
+    #[inline]
+    pub fn plan(&mut self, scheduler: &mut Scheduler<Event>, signal: Event) {
+        let Some(Reverse(job)) = self.jobs.peek() else {
+            if let Some((slot, _)) = self.next.take() {
+                scheduler.cancel(slot);
+            }
+            return;
+        };
+        let rest = (f64::from_bits(job.finish) - self.attained).max(0.0) / self.speed();
+        let due = self.read + SimDuration::from_nanos(rest.ceil() as u64);
+        match &mut self.next {
+            Some((_, at)) if *at == due => {}
+            Some((slot, at)) => {
+                scheduler.move_to(*slot, due);
+                *at = due;
+            }
+            None => self.next = Some((scheduler.at(due, Class::Completion, signal), due)),
+        }
+    }
+
+    /// Drops everything that runs.
+    pub fn clear(&mut self, scheduler: &mut Scheduler<Event>) {
+        self.jobs.clear();
+        if let Some((slot, _)) = self.next.take() {
+            scheduler.cancel(slot);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A dependency: something outside, known only by its latency and its limits.
+//!
+//! It has no state but how many calls it has in flight. Above its limit it turns calls away, as most
+//! public interfaces do, or lets them wait.
+
+use super::program::Visit;
+use super::request::{Flags, Line, RequestId};
+use super::{Component, Context, Gauge, Kept, NodeId, Resource, Step, Tally};
+use crate::dist::Law;
+use crate::metrics::{CounterId, LevelId, Outcome, WaitId};
+use crate::rng::{Salt, Streams};
+use crate::spec::{At, Count};
+use crate::units::Fraction;
+use crate::{spec, words};
+
+words! {
+    /// What happens to a call above the limit.
+    pub enum OverLimit {
+        /// It fails at once.
+        Reject = "reject",
+        /// It waits, first come first served.
+        Wait = "wait",
+    }
+}
+
+spec! {
+    /// Something outside, known only by its latency and its limits.
+    pub struct Dependency {
+        /// How long a call takes.
+        pub latency: Law,
+        /// How many calls it takes at a time; no limit unless given.
+        pub max_concurrent: Option<At<Count>>,
+        /// What happens to a call above that.
+        pub over_limit: At<OverLimit> = At::built_in(OverLimit::Reject),
+        /// The share of calls that it answers with an error, after the usual time.
+        pub errors: At<Fraction> = At::built_in(Fraction::ZERO),
+    }
+}
+
+/// A dependency with every name resolved; its latency is part of the steps that call it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// How many calls it takes at a time.
+    pub max_concurrent: Option<u32>,
+    /// What happens above that.
+    pub over_limit: OverLimit,
+    /// The share of errors, as a threshold for a uniform 64-bit number.
+    pub errors_below: u64,
+}
+
+/// A dependency at work.
+#[derive(Debug)]
+pub struct State {
+    name: String,
+    max: u64,
+    over_limit: OverLimit,
+    errors_below: u64,
+    salt: Salt,
+    line: Line,
+    calls: LevelId,
+    capacity: Option<LevelId>,
+    waiting: LevelId,
+    wait: WaitId,
+    errors: CounterId,
+}
+
+impl State {
+    pub(super) fn new(plan: &Plan, _: NodeId, _: Streams, cx: &mut Context) -> Self {
+        let now = cx.now();
+        let recorder = &mut cx.recorder;
+        let capacity = plan.max_concurrent.map(|max| {
+            let level = recorder.add_level();
+            recorder.level(level).set(now, u64::from(max));
+            level
+        });
+        Self {
+            name: plan.name.clone(),
+            max: plan.max_concurrent.map_or(u64::MAX, u64::from),
+            over_limit: plan.over_limit,
+            errors_below: plan.errors_below,
+            salt: Salt::new(&plan.name, "error"),
+            line: Line::default(),
+            calls: recorder.add_level(),
+            capacity,
+            waiting: recorder.add_level(),
+            wait: recorder.add_wait(),
+            errors: recorder.add_counter(),
+        }
+    }
+
+    fn begin(&mut self, id: RequestId, cx: &mut Context) {
+        let pc = cx.requests.get(id).frame.pc;
+        let super::program::Op::Visit(_, Visit::Use { time, .. }) = cx.program.op(pc) else {
+            unreachable!("whoever waits for a dependency is about to call it")
+        };
+        let latency = cx.program.draw(time, cx.requests.get(id).seed());
+        cx.resume_after(latency, id);
+    }
+}
+
+impl Component for State {
+    fn visit(&mut self, id: RequestId, _: Visit, cx: &mut Context) -> Step {
+        let now = cx.now();
+        if cx.recorder.level_now(self.calls) < self.max {
+            cx.recorder.level(self.calls).up(now, 1);
+            cx.recorder.wait(self.wait, now, now);
+            self.begin(id, cx);
+            return Step::Blocked;
+        }
+        if self.over_limit == OverLimit::Reject {
+            return Step::Fail(Outcome::ConcurrencyLimit);
+        }
+        let request = cx.requests.get_mut(id);
+        request.since = now;
+        request.flags.set(Flags::IN_LINE);
+        self.line.push(&mut cx.requests, id);
+        cx.recorder.level(self.waiting).up(now, 1);
+        Step::Blocked
+    }
+
+    fn resume(&mut self, id: RequestId, _: Visit, cx: &mut Context) -> Step {
+        let now = cx.now();
+        if let Some(next) = self.line.pop(&mut cx.requests) {
+            let request = cx.requests.get_mut(next);
+            request.flags.clear(Flags::IN_LINE);
+            let since = request.since;
+            cx.recorder.wait(self.wait, since, now);
+            cx.recorder.level(self.waiting).down(now, 1);
+            self.begin(next, cx);
+        } else {
+            cx.recorder.level(self.calls).down(now, 1);
+        }
+        if self.errors_below > 0 && self.salt.uniform(cx.requests.get(id).seed()) < self.errors_below {
+            cx.recorder.count(self.errors);
+            return Step::Fail(Outcome::DependencyError);
+        }
+        Step::Next
+    }
+
+    fn withdraw(&mut self, id: RequestId, cx: &mut Context) -> bool {
+        if !cx.requests.get(id).flags.has(Flags::IN_LINE) {
+            return false;
+        }
+        let now = cx.now();
+        self.line.remove(&mut cx.requests, id);
+        cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
+        cx.recorder.level(self.waiting).down(now, 1);
+        true
+    }
+
+    fn resources(&self) -> Vec<Resource> {
+        vec![Resource {
+            component: self.name.clone(),
+            what: "calls".to_owned(),
+            unit: "call",
+            used: self.calls,
+            capacity: self.capacity,
+            scale: 1.0,
+            waiting: Some(self.waiting),
+            wait: Some(self.wait),
+        }]
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let component = self.name.clone();
+        vec![Gauge { component, what: "errors", kept: Kept::Counter(self.errors) }]
+    }
+
+    fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
+        let (calls, waiting) = (cx.recorder.level_now(self.calls), u64::from(self.line.len()));
+        assert_eq!(waiting, cx.recorder.level_now(self.waiting), "calls in line for {}", self.name);
+        assert_eq!(calls + waiting, seen.visiting(own), "calls to {}", self.name);
+    }
+}

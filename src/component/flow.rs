@@ -1,0 +1,351 @@
+//! How requests move: the interpreter of programs.
+//!
+//! The only place where a request goes from one component to another, gets an outcome, or is let go of.
+
+use super::context::Wake;
+use super::program::{Op, Visit};
+use super::request::{Flags, Frame, RequestId};
+use super::service::{Abandoned, Accepted, Asked};
+use super::system::{database, service};
+use super::{Component as _, Node, NodeId, Step, System};
+use crate::engine::Timer;
+use crate::metrics::Outcome;
+use crate::units::SimTime;
+
+impl System {
+    /// A source's next request arrives.
+    #[inline]
+    pub(super) fn arrives(&mut self, source: u16) {
+        let state = &mut self.sources[source as usize];
+        let next = state.arrivals.next();
+        let next = if next < self.horizon { next } else { SimTime::NEVER };
+        self.cx.scheduler.set_arrival(source, next);
+        if self.cx.requests.n_live() >= self.max_in_flight {
+            return self.overflows();
+        }
+        let (number, choice) = state.next_request();
+        let now = self.cx.now();
+        self.cx.recorder.arrival(self.flows[choice.flow as usize].class);
+        let id = self.cx.requests.open(choice.flow, now, number, choice.pc);
+        if let Some(lane) = state.lane {
+            let generation = self.cx.requests.get(id).generation;
+            self.cx.scheduler.set_timer(lane, Timer { subject: id.index(), generation });
+        }
+        let enters = state.enters;
+        if self.enters(id, enters) {
+            self.executes(id);
+        }
+    }
+
+    /// A request comes to a balancer or a service; true if it is to go on at once.
+    #[inline]
+    fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
+        if let Node::Balancer(balancer) = &self.nodes[to.index()]
+            && let Some(delay) = balancer.delay
+        {
+            let request = self.cx.requests.get_mut(id);
+            request.frame.via = to;
+            request.flags.set(Flags::IN_TRANSIT);
+            let delay = self.cx.program.draw(delay, request.seed());
+            self.cx.resume_after(delay, id);
+            return false;
+        }
+        self.is_dispatched(id, to)
+    }
+
+    /// An instance is picked for a request, and takes it in or not; true if it is to go on at once.
+    #[inline]
+    fn is_dispatched(&mut self, id: RequestId, via: NodeId) -> bool {
+        let seed = self.cx.requests.get(id).seed();
+        let (to, picked) = match &mut self.nodes[via.index()] {
+            Node::Balancer(front) => (front.to, front.balance.pick(front.salt, seed)),
+            Node::Service(front) => (via, front.balance.pick(front.salt, seed)),
+            other => unreachable!("requests enter balancers and services, not {other:?}"),
+        };
+        let Some(instance) = picked else {
+            self.fails(id, Outcome::NoInstance);
+            return false;
+        };
+        let frame = &mut self.cx.requests.get_mut(id).frame;
+        (frame.node, frame.via, frame.instance) = (to, via, instance);
+        match service(&mut self.nodes, to).accept(id, &mut self.cx) {
+            Accepted::Begins => true,
+            Accepted::Waits => false,
+            Accepted::Refused(outcome) => {
+                self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
+                self.is_done(via, instance);
+                self.fails(id, outcome);
+                false
+            }
+        }
+    }
+
+    /// Whoever picked the instance for a request hears that the request is over.
+    #[inline]
+    pub(super) fn is_done(&mut self, via: NodeId, instance: u32) {
+        match &mut self.nodes[via.index()] {
+            Node::Balancer(front) => front.balance.done(instance),
+            Node::Service(front) => front.balance.done(instance),
+            other => unreachable!("instances are picked by balancers and services, not {other:?}"),
+        }
+    }
+
+    /// Executes a request's program until something blocks it, or it is over.
+    fn executes(&mut self, id: RequestId) {
+        loop {
+            let request = self.cx.requests.get(id);
+            let (frame, seed) = (request.frame, request.seed());
+            if request.flags.has(Flags::GONE)
+                && service(&mut self.nodes, frame.node).abandoned() == Abandoned::Stop
+            {
+                return self.fails(id, Outcome::ClientTimeout);
+            }
+            let step = match self.cx.program.op(frame.pc) {
+                Op::Cpu(_) => return service(&mut self.nodes, frame.node).run(id, &mut self.cx),
+                Op::Wait(demand) => {
+                    let span = self.cx.program.draw(demand, seed);
+                    return self.cx.resume_after(span, id);
+                }
+                Op::Chance { below, salt, otherwise } => {
+                    if salt.uniform(seed) < below { Step::Next } else { Step::Jump(otherwise) }
+                }
+                Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
+                Op::Acquire(pool) => self.acquires(id, frame.node, pool),
+                Op::Release(pool) => {
+                    let own = &mut service(&mut self.nodes, frame.node).pools[pool as usize];
+                    own.give_back(id, &mut self.cx);
+                    Step::Next
+                }
+                Op::Call { to, pc, site } => {
+                    self.cx.requests.push_frame(id, pc, site);
+                    if self.enters(id, to) {
+                        continue;
+                    }
+                    return;
+                }
+                Op::End => {
+                    if !self.returns(id, &frame) {
+                        return;
+                    }
+                    Step::Next
+                }
+            };
+            if !self.takes(id, step) {
+                return;
+            }
+        }
+    }
+
+    /// What a step leads to; true if the request is to go on at once.
+    #[inline]
+    fn takes(&mut self, id: RequestId, step: Step) -> bool {
+        let frame = &mut self.cx.requests.get_mut(id).frame;
+        match step {
+            Step::Next => frame.pc += 1,
+            Step::Jump(to) => frame.pc = to,
+            Step::Blocked => return false,
+            Step::Fail(outcome) => {
+                self.fails(id, outcome);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A request gets a connection, opens one, waits for one, or fails.
+    fn acquires(&mut self, id: RequestId, node: NodeId, pool: u16) -> Step {
+        let own = &mut service(&mut self.nodes, node).pools[pool as usize];
+        match own.ask(id, &mut self.cx) {
+            Asked::Got => return Step::Next,
+            Asked::Waits => return Step::Blocked,
+            Asked::MayOpen => {}
+        }
+        let (to, time) = (own.database(), own.connect_time());
+        if database(&mut self.nodes, to).connect(1, &mut self.cx) == 0 {
+            return Step::Fail(Outcome::DatabaseRefused);
+        }
+        let own = &mut service(&mut self.nodes, node).pools[pool as usize];
+        own.opens(id, &mut self.cx);
+        let Some(time) = time else {
+            own.opened(id, &mut self.cx);
+            return Step::Next;
+        };
+        let span = self.cx.program.draw(time, self.cx.requests.get(id).seed());
+        self.cx.resume_after(span, id);
+        Step::Blocked
+    }
+
+    /// A request's operation is over; true if there is a caller to go on with.
+    #[inline]
+    fn returns(&mut self, id: RequestId, frame: &Frame) -> bool {
+        service(&mut self.nodes, frame.node).leave(frame, &mut self.cx);
+        self.is_done(frame.via, frame.instance);
+        if !self.cx.requests.pop_frame(id) {
+            self.ends(id, Outcome::Served);
+            return false;
+        }
+        if self.cx.requests.get(id).frame.node == NodeId::NONE {
+            // The caller's instance was killed meanwhile.
+            self.ends(id, Outcome::Killed);
+            return false;
+        }
+        true
+    }
+
+    /// A request fails, and with it every operation that waits for it.
+    pub(super) fn fails(&mut self, id: RequestId, outcome: Outcome) {
+        loop {
+            let frame = self.cx.requests.get(id).frame;
+            if frame.node != NodeId::NONE {
+                service(&mut self.nodes, frame.node).leave(&frame, &mut self.cx);
+                self.is_done(frame.via, frame.instance);
+            }
+            if !self.cx.requests.pop_frame(id) {
+                return self.ends(id, outcome);
+            }
+        }
+    }
+
+    /// The end of a request: its client hears of it, if it still waits.
+    #[inline]
+    pub(super) fn ends(&mut self, id: RequestId, outcome: Outcome) {
+        if self.cx.requests.get(id).flags.has(Flags::GONE) {
+            if outcome == Outcome::Served {
+                self.cx.recorder.count(self.served_in_vain);
+            }
+            self.cx.requests.close(id);
+        } else {
+            self.has_outcome(id, outcome);
+            let lane = self.lane_of(id);
+            self.cx.requests.close(id);
+            if let Some(lane) = lane {
+                let requests = &self.cx.requests;
+                let is_live = |timer: Timer| requests.is_current(timer.subject, timer.generation);
+                self.cx.scheduler.unset_timer(lane, is_live);
+            }
+        }
+        self.note_if_over();
+    }
+
+    /// Records the outcome of a request.
+    #[inline]
+    pub(super) fn has_outcome(&mut self, id: RequestId, outcome: Outcome) {
+        let now = self.cx.now();
+        let request = self.cx.requests.get(id);
+        let class = self.flows[request.flow as usize].class;
+        self.cx.recorder.outcome(class, request.arrived, now, outcome);
+    }
+
+    /// What a request was blocked on is over, by an event of its own.
+    #[inline]
+    pub(super) fn resumes(&mut self, id: RequestId) {
+        let request = self.cx.requests.get_mut(id);
+        let frame = request.frame;
+        if request.flags.has(Flags::IN_TRANSIT) {
+            request.flags.clear(Flags::IN_TRANSIT);
+            if self.is_dispatched(id, frame.via) {
+                self.executes(id);
+            }
+            return;
+        }
+        let step = match self.cx.program.op(frame.pc) {
+            Op::Cpu(_) => {
+                service(&mut self.nodes, frame.node).burst_over(id, &mut self.cx);
+                Step::Next
+            }
+            Op::Acquire(pool) => {
+                let own = &mut service(&mut self.nodes, frame.node).pools[pool as usize];
+                own.opened(id, &mut self.cx);
+                Step::Next
+            }
+            Op::Visit(node, visit) => self.nodes[node.index()].resume(id, visit, &mut self.cx),
+            _ => Step::Next,
+        };
+        self.goes_on(id, step);
+    }
+
+    /// A request goes on after it was blocked, unless its instance is no longer there.
+    #[inline]
+    fn goes_on(&mut self, id: RequestId, step: Step) {
+        if self.cx.requests.get(id).frame.node == NodeId::NONE {
+            return self.ends(id, Outcome::Killed);
+        }
+        if self.takes(id, step) {
+            self.executes(id);
+        }
+    }
+
+    /// A component has woken a request.
+    #[inline]
+    pub(super) fn is_woken(&mut self, id: RequestId, how: Wake) {
+        match how {
+            Wake::GoOn => self.goes_on(id, Step::Next),
+            Wake::Begin => {
+                let request = self.cx.requests.get(id);
+                let (gone, node) = (request.flags.has(Flags::GONE), request.frame.node);
+                if gone && service(&mut self.nodes, node).abandoned() != Abandoned::Serve {
+                    return self.fails(id, Outcome::ClientTimeout);
+                }
+                self.executes(id);
+            }
+        }
+    }
+
+    /// A client's timeout ran out.
+    pub(super) fn gives_up(&mut self, timer: Timer) {
+        if !self.cx.requests.is_current(timer.subject, timer.generation) {
+            return;
+        }
+        let id = RequestId::from_index(timer.subject);
+        if self.cx.requests.get(id).flags.has(Flags::GONE) {
+            return;
+        }
+        if let Some(lane) = self.lane_of(id) {
+            self.cx.scheduler.timer_ran_out(lane);
+        }
+        self.has_outcome(id, Outcome::ClientTimeout);
+        self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+    }
+
+    /// Somebody's time in the line of a pool is up.
+    pub(super) fn pool_wait_ends(&mut self, node: NodeId, pool: u16, timer: Timer) {
+        let id = RequestId::from_index(timer.subject);
+        let request = self.cx.requests.get(id);
+        let waits_here = request.flags.has(Flags::IN_LINE)
+            && request.frame.node == node
+            && matches!(self.cx.program.op(request.frame.pc), Op::Acquire(own) if own == pool);
+        let own = &mut service(&mut self.nodes, node).pools[pool as usize];
+        if own.times_out(timer, waits_here, &mut self.cx) {
+            self.fails(id, Outcome::PoolTimeout);
+        }
+    }
+
+    /// True if nobody works for a request of a killed instance any more, so that it can be let go of at
+    /// once; gives the number of bursts on a CPU of its own that were cut short (0 or 1) as well.
+    pub(super) fn is_detached(&mut self, id: RequestId) -> (bool, u64) {
+        let request = self.cx.requests.get(id);
+        let (frame, flags, slot) = (request.frame, request.flags, request.slot());
+        if flags.has(Flags::NOT_BEGUN) {
+            return (true, 0);
+        }
+        match self.cx.program.op(frame.pc) {
+            Op::Cpu(_) if flags.has(Flags::IN_LINE) => (true, 0),
+            Op::Cpu(_) if service(&mut self.nodes, frame.node).shares_cpu() => (true, 0),
+            Op::Cpu(_) => {
+                self.cx.scheduler.cancel(slot);
+                (true, 1)
+            }
+            Op::Acquire(pool) if flags.has(Flags::IN_LINE) => {
+                let own = &mut service(&mut self.nodes, frame.node).pools[pool as usize];
+                own.withdraw(id, &mut self.cx);
+                (true, 0)
+            }
+            Op::Visit(_, Visit::Fill { .. }) => unreachable!("filling a cache blocks nobody"),
+            Op::Visit(node, _) => (self.nodes[node.index()].withdraw(id, &mut self.cx), 0),
+            _ => {
+                self.cx.scheduler.cancel(slot);
+                (true, 0)
+            }
+        }
+    }
+}

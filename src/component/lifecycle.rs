@@ -1,0 +1,110 @@
+//! What follows when instances come and go: balancers, caches, connections, and the requests of an
+//! instance that is killed.
+
+use super::context::Notice;
+use super::request::{Flags, Frame, RequestId};
+use super::system::{database, service};
+use super::{Node, NodeId, System};
+use crate::engine::Timer;
+use crate::metrics::Outcome;
+
+impl System {
+    /// Deals with a component's news.
+    pub(super) fn hears(&mut self, notice: Notice) {
+        match notice {
+            Notice::Joined { service, instance } => self.joins(service, instance),
+            Notice::Left { service, instance } => self.tell_fronts(service, |front| front.leave(instance)),
+            Notice::Stopped { service, instance } => self.has_stopped(service, instance),
+            Notice::Killed { service, instance } => self.is_killed(service, instance),
+            Notice::Closed { database: to, n } => {
+                database(&mut self.nodes, to).disconnect(n, &mut self.cx);
+            }
+        }
+    }
+
+    /// Tells everybody who picks instances of a service.
+    fn tell_fronts(
+        &mut self,
+        service: NodeId,
+        mut tell: impl FnMut(&mut crate::policy::balance::Balance),
+    ) {
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            match node {
+                Node::Balancer(front) if front.to == service => tell(&mut front.balance),
+                Node::Service(front) if at == service.index() => tell(&mut front.balance),
+                _ => {}
+            }
+        }
+    }
+
+    fn joins(&mut self, node: NodeId, instance: u32) {
+        for other in &mut self.nodes {
+            if let Node::Cache(cache) = other {
+                cache.instance_joins(node, instance);
+            }
+        }
+        for pool in 0..service(&mut self.nodes, node).pools.len() {
+            let own = &service(&mut self.nodes, node).pools[pool];
+            let (to, wanted) = (own.database(), own.wanted_at_start());
+            let granted = database(&mut self.nodes, to).connect(wanted, &mut self.cx);
+            service(&mut self.nodes, node).pools[pool].starts(instance, granted, &mut self.cx);
+        }
+        self.tell_fronts(node, |front| front.join(instance));
+    }
+
+    fn has_stopped(&mut self, node: NodeId, instance: u32) {
+        for pool in 0..service(&mut self.nodes, node).pools.len() {
+            let own = &mut service(&mut self.nodes, node).pools[pool];
+            let (to, closed) = (own.database(), own.stops(instance, &mut self.cx));
+            database(&mut self.nodes, to).disconnect(closed, &mut self.cx);
+        }
+    }
+
+    /// An instance is killed: every request that is in it fails. What it was waiting for elsewhere goes
+    /// on without it.
+    fn is_killed(&mut self, node: NodeId, instance: u32) {
+        let is_here = |frame: &Frame| frame.node == node && frame.instance == instance;
+        let requests = &self.cx.requests;
+        let hit: Vec<(RequestId, usize)> = requests
+            .all()
+            .filter_map(|(id, request)| {
+                let mut frames = std::iter::once(&request.frame).chain(requests.frames_below(id));
+                frames.position(is_here).map(|depth| (id, depth))
+            })
+            .collect();
+        let mut bursts = 0;
+        for (id, depth) in hit {
+            self.client_sees_kill(id);
+            // Whoever waits for the killed instance gets an error, all the way down.
+            let callers: Vec<Frame> = self.cx.requests.frames_below(id).skip(depth).copied().collect();
+            for frame in &callers {
+                service(&mut self.nodes, frame.node).leave(frame, &mut self.cx);
+                self.is_done(frame.via, frame.instance);
+            }
+            let detached = if depth == 0 { self.is_detached(id) } else { (false, 0) };
+            bursts += detached.1;
+            self.cx.requests.cut_at(id, depth);
+            if detached.0 {
+                self.ends(id, Outcome::Killed);
+            }
+        }
+        service(&mut self.nodes, node).killed(instance, bursts, &mut self.cx);
+    }
+
+    /// The client of a request in a killed instance sees its connection reset.
+    fn client_sees_kill(&mut self, id: RequestId) {
+        if self.cx.requests.get(id).flags.has(Flags::GONE) {
+            return;
+        }
+        self.has_outcome(id, Outcome::Killed);
+        self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+        if let Some(lane) = self.lane_of(id) {
+            let requests = &self.cx.requests;
+            let is_live = |timer: Timer| {
+                requests.is_current(timer.subject, timer.generation)
+                    && !requests.get(RequestId::from_index(timer.subject)).flags.has(Flags::GONE)
+            };
+            self.cx.scheduler.unset_timer(lane, is_live);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Operations, compiled: one flat program for all services and classes.
+//!
+//! A request holds a position in it. Each instruction either is over at once, or blocks the request until
+//! something wakes it; then the request goes on with the next one. What a request holds while it is
+//! blocked (its worker, its connection) stays held.
+
+use std::sync::Arc;
+
+use rand_distr::Distribution as _;
+use rand_distr::weighted::WeightedAliasIndex;
+
+use super::NodeId;
+use crate::dist::Sampler;
+use crate::math;
+use crate::rng::{Draw, Salt};
+use crate::units::{Fraction, SimDuration};
+
+/// Which law, by its position in [`Program::laws`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LawId(pub u16);
+
+/// Which set of keys, by its position in [`Program::keys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeysId(pub u16);
+
+/// A draw from a law for one request: which law, and where in the scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand {
+    /// The law.
+    pub law: LawId,
+    /// The place in the scenario that draws.
+    pub salt: Salt,
+}
+
+/// What a request does with a component that it visits.
+#[derive(Debug, Clone, Copy)]
+pub enum Visit {
+    /// Has a query executed, or calls out: takes `time` in the component's own terms.
+    Use {
+        /// How much work it is, or how long it takes.
+        time: Demand,
+        /// Whether it comes over a connection that is open already.
+        pooled: bool,
+    },
+    /// Looks a key up.
+    Look {
+        /// The keys to draw from.
+        keys: KeysId,
+        /// Where to go on if the key is there.
+        hit: u16,
+    },
+    /// Puts a key in.
+    Fill {
+        /// The keys to draw from.
+        keys: KeysId,
+    },
+}
+
+/// One instruction.
+#[derive(Debug, Clone, Copy)]
+pub enum Op {
+    /// Needs the worker's CPU.
+    Cpu(Demand),
+    /// Waits for something that is not modelled any further.
+    Wait(Demand),
+    /// Goes on with the next instruction with the given chance, else at `otherwise`.
+    Chance {
+        /// The chance as a threshold for a uniform 64-bit number.
+        below: u64,
+        /// The place in the scenario that draws.
+        salt: Salt,
+        /// Where to go on otherwise.
+        otherwise: u16,
+    },
+    /// Gets a connection of the service's pool with this number.
+    Acquire(u16),
+    /// Gives the connection back.
+    Release(u16),
+    /// Visits a component that has no workers of its own to execute a program.
+    Visit(NodeId, Visit),
+    /// Has a service, straight or through a balancer, execute the operation at `pc`.
+    Call {
+        /// The service or the balancer in front of it.
+        to: NodeId,
+        /// Where the operation starts.
+        pc: u16,
+        /// Tells this calling place from others.
+        site: u32,
+    },
+    /// The operation is over.
+    End,
+}
+
+/// The threshold for [`Op::Chance`].
+pub fn threshold(chance: Fraction) -> u64 {
+    // `as` saturates, so that 100 % is all but one of 2^64 numbers.
+    (chance.get() * 2f64.powi(64)) as u64
+}
+
+/// The catalogue of keys that requests ask for, and how popular each is.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    law: KeyLaw,
+    salt: Salt,
+}
+
+#[derive(Debug, Clone)]
+enum KeyLaw {
+    /// By alias table: two look-ups, whatever the law.
+    Table(Arc<WeightedAliasIndex<f64>>),
+    /// By rejection, for catalogues too large for a table.
+    Zipf(rand_distr::Zipf<f64>),
+}
+
+/// The largest catalogue that gets an alias table (12 bytes a key).
+const TABLE_MAX: u64 = 1 << 22;
+
+impl Keys {
+    /// Keys 1 to `count`; key `i` is asked for in proportion to `i^-exponent`.
+    pub fn zipf(count: u64, exponent: f64, salt: Salt) -> Self {
+        let law = if count <= TABLE_MAX {
+            let weights = (1..=count).map(|i| math::powf(i as f64, -exponent)).collect();
+            let table = WeightedAliasIndex::new(weights);
+            KeyLaw::Table(Arc::new(table.expect("the weights are positive and few enough")))
+        } else {
+            let law = rand_distr::Zipf::new(count as f64, exponent);
+            KeyLaw::Zipf(law.expect("the exponent is not negative"))
+        };
+        Self { law, salt }
+    }
+
+    /// The key that the request with this number asks for; always the same for the same request.
+    #[inline]
+    pub fn key(&self, request: u64) -> u64 {
+        let mut draw = self.salt.draw(request);
+        match &self.law {
+            KeyLaw::Table(table) => table.sample(&mut draw) as u64 + 1,
+            KeyLaw::Zipf(law) => law.sample(&mut draw) as u64,
+        }
+    }
+}
+
+/// All programs of a system, and what they draw from.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// The instructions.
+    pub ops: Vec<Op>,
+    /// The laws they draw from.
+    pub laws: Vec<Sampler>,
+    /// The catalogues of keys they draw from.
+    pub keys: Vec<Keys>,
+}
+
+impl Program {
+    /// The instruction at a position.
+    #[inline]
+    pub fn op(&self, pc: u16) -> Op {
+        self.ops[pc as usize]
+    }
+
+    /// What `demand` is for a request's frame with this seed; always the same for the same one.
+    #[inline]
+    pub fn draw(&self, demand: Demand, seed: u64) -> SimDuration {
+        self.laws[demand.law.0 as usize].sample::<Draw>(&mut demand.salt.draw(seed))
+    }
+
+    /// Adds a law.
+    pub fn add_law(&mut self, law: Sampler) -> LawId {
+        self.laws.push(law);
+        LawId((self.laws.len() - 1) as u16)
+    }
+}

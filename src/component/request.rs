@@ -1,0 +1,390 @@
+//! Requests in flight: an arena, the frames below the current one, and the lines requests wait in.
+
+use crate::engine::Slot;
+use crate::units::SimTime;
+
+use super::NodeId;
+
+/// "No such entry" in links between requests and frames.
+const NONE: u32 = u32::MAX;
+
+/// Index of a request in the arena; good while the request is in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(u32);
+
+impl RequestId {
+    /// The index as a number, for timers.
+    #[inline]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+
+    /// The request that [`RequestId::index`] numbered.
+    #[inline]
+    pub const fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+}
+
+
+/// Things that are so of a request, as bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// Its client no longer waits; its end has been recorded.
+    pub const GONE: u8 = 1;
+    /// On its way through a balancer that takes time.
+    pub const IN_TRANSIT: u8 = 4;
+    /// In an instance, but no worker has begun with it.
+    pub const NOT_BEGUN: u8 = 8;
+    /// In line for something other than a worker: a connection of a pool, a dependency.
+    pub const IN_LINE: u8 = 16;
+
+    /// True if any of `bits` is set.
+    #[inline]
+    pub const fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+
+    /// Sets `bits`.
+    #[inline]
+    pub const fn set(&mut self, bits: u8) {
+        self.0 |= bits;
+    }
+
+    /// Clears `bits`.
+    #[inline]
+    pub const fn clear(&mut self, bits: u8) {
+        self.0 &= !bits;
+    }
+}
+
+/// Where a request is in one service: what it executes there, on which instance, who sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Position in the program.
+    pub pc: u16,
+    /// The service; [`NodeId::NONE`] before one is chosen.
+    pub node: NodeId,
+    /// Who chose the instance: a balancer, or the service itself.
+    pub via: NodeId,
+    /// The worker, where workers have their own line.
+    pub worker: u16,
+    /// The instance, by its number in the service.
+    pub instance: u32,
+    /// Tells this frame from the request's other ones: 0 for the first, else made of the calls that led
+    /// here.
+    pub visit: u32,
+    /// When the request came to the instance.
+    pub entered: SimTime,
+}
+
+/// A request in flight. One cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub struct Request {
+    /// When it arrived at the system.
+    pub arrived: SimTime,
+    /// Its own number, from which everything random about it derives; see [`Request::seed`].
+    pub number: u64,
+    /// Since when it waits, for whatever it waits for.
+    pub since: SimTime,
+    /// Where it is.
+    pub frame: Frame,
+    /// Counts the requests that have had this place in the arena.
+    pub generation: u32,
+    /// Next in line, or the slot of its pending event.
+    link: u32,
+    /// The frame below, or none.
+    below: u32,
+    /// Which source and class it belongs to.
+    pub flow: u16,
+    /// What is so of it.
+    pub flags: Flags,
+    live: bool,
+}
+
+const _: () = assert!(size_of::<Request>() == 64, "a request fills one cache line");
+
+impl Request {
+    /// The number from which the draws of the current frame derive: two visits of one request to the
+    /// same service ask for work of their own.
+    #[inline]
+    pub fn seed(&self) -> u64 {
+        self.number ^ u64::from(self.frame.visit).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// Remembers the slot of the request's pending event.
+    #[inline]
+    pub fn set_slot(&mut self, slot: Slot) {
+        self.link = slot.into_raw();
+    }
+
+    /// The slot of the request's pending event; meaningful only while one is pending.
+    pub fn slot(&self) -> Slot {
+        Slot::from_raw(self.link)
+    }
+}
+
+/// All requests in flight.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    arena: Vec<Request>,
+    frames: Vec<(Frame, u32)>,
+    /// First free entry of the arena, linked by `link`.
+    free: u32,
+    /// First free frame, linked by its second part.
+    free_frame: u32,
+    n_live: usize,
+    highest: usize,
+}
+
+impl Requests {
+    /// No requests, with room for `capacity` before the arena grows.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            arena: Vec::with_capacity(capacity),
+            frames: Vec::with_capacity(capacity / 8),
+            free: NONE,
+            free_frame: NONE,
+            n_live: 0,
+            highest: 0,
+        }
+    }
+
+    /// Takes in a new request, about to execute `pc`.
+    #[inline]
+    pub fn open(&mut self, flow: u16, arrived: SimTime, number: u64, pc: u16) -> RequestId {
+        let frame = Frame {
+            pc,
+            node: NodeId::NONE,
+            via: NodeId::NONE,
+            worker: 0,
+            instance: 0,
+            visit: 0,
+            entered: arrived,
+        };
+        self.n_live += 1;
+        self.highest = self.highest.max(self.n_live);
+        if self.free == NONE {
+            self.arena.push(Request {
+                arrived,
+                number,
+                since: arrived,
+                frame,
+                generation: 0,
+                link: NONE,
+                below: NONE,
+                flow,
+                flags: Flags::default(),
+                live: true,
+            });
+            return RequestId((self.arena.len() - 1) as u32);
+        }
+        let id = RequestId(self.free);
+        let request = &mut self.arena[id.0 as usize];
+        self.free = request.link;
+        request.arrived = arrived;
+        request.number = number;
+        request.frame = frame;
+        request.below = NONE;
+        request.flow = flow;
+        request.flags = Flags::default();
+        request.live = true;
+        id
+    }
+
+    /// Lets go of a request; its generation moves on, so that its timers become stale.
+    #[inline]
+    pub fn close(&mut self, id: RequestId) {
+        debug_assert!(self.arena[id.0 as usize].below == NONE, "frames are popped before the end");
+        let request = &mut self.arena[id.0 as usize];
+        assert!(request.live, "a request ends once");
+        request.live = false;
+        request.generation = request.generation.wrapping_add(1);
+        request.link = self.free;
+        self.free = id.0;
+        self.n_live -= 1;
+    }
+
+    /// A request in flight.
+    #[inline]
+    pub fn get(&self, id: RequestId) -> &Request {
+        &self.arena[id.0 as usize]
+    }
+
+    /// A request in flight, to change it.
+    #[inline]
+    pub fn get_mut(&mut self, id: RequestId) -> &mut Request {
+        &mut self.arena[id.0 as usize]
+    }
+
+    /// True if the request with this index still is the one of this generation.
+    #[inline]
+    pub fn is_current(&self, index: u32, generation: u32) -> bool {
+        self.arena.get(index as usize).is_some_and(|r| r.live && r.generation == generation)
+    }
+
+    /// Puts the current frame aside; the request goes on in a new one, about to execute `pc`. `site`
+    /// tells the calling place from others.
+    pub fn push_frame(&mut self, id: RequestId, pc: u16, site: u32) {
+        let request = &mut self.arena[id.0 as usize];
+        let saved = (request.frame, request.below);
+        if self.free_frame == NONE {
+            self.frames.push(saved);
+            request.below = (self.frames.len() - 1) as u32;
+        } else {
+            let at = self.free_frame;
+            self.free_frame = self.frames[at as usize].1;
+            self.frames[at as usize] = saved;
+            request.below = at;
+        }
+        request.frame.pc = pc;
+        request.frame.node = NodeId::NONE;
+        request.frame.via = NodeId::NONE;
+        request.frame.visit = (request.frame.visit.rotate_left(5) ^ site).wrapping_mul(0x9E37_79B1);
+    }
+
+    /// Returns to the frame below; false if there is none.
+    #[inline]
+    pub fn pop_frame(&mut self, id: RequestId) -> bool {
+        let request = &mut self.arena[id.0 as usize];
+        if request.below == NONE {
+            return false;
+        }
+        let at = request.below;
+        let (frame, below) = self.frames[at as usize];
+        request.frame = frame;
+        request.below = below;
+        self.frames[at as usize].1 = self.free_frame;
+        self.free_frame = at;
+        true
+    }
+
+    /// The frames below the current one, the nearest first.
+    pub fn frames_below(&self, id: RequestId) -> impl Iterator<Item = &Frame> {
+        let mut at = self.arena[id.0 as usize].below;
+        std::iter::from_fn(move || {
+            let (frame, below) = self.frames.get(at as usize)?;
+            at = *below;
+            Some(frame)
+        })
+    }
+
+    /// Cuts the frames off below the one at `depth` (0 is the current one), and takes that one's service
+    /// away: nobody is there to return to.
+    pub fn cut_at(&mut self, id: RequestId, depth: usize) {
+        let request = &mut self.arena[id.0 as usize];
+        let mut rest = request.below;
+        if depth == 0 {
+            request.frame.node = NodeId::NONE;
+            request.below = NONE;
+        } else {
+            for _ in 1..depth {
+                rest = self.frames[rest as usize].1;
+            }
+            let (frame, below) = &mut self.frames[rest as usize];
+            frame.node = NodeId::NONE;
+            rest = std::mem::replace(below, NONE);
+        }
+        while rest != NONE {
+            let next = std::mem::replace(&mut self.frames[rest as usize].1, self.free_frame);
+            self.free_frame = rest;
+            rest = next;
+        }
+    }
+
+    /// All requests in flight.
+    pub fn all(&self) -> impl Iterator<Item = (RequestId, &Request)> {
+        let numbered = self.arena.iter().enumerate();
+        numbered.filter(|(_, r)| r.live).map(|(at, request)| (RequestId(at as u32), request))
+    }
+
+    /// How many are in flight.
+    #[inline]
+    pub fn n_live(&self) -> usize {
+        self.n_live
+    }
+
+    /// The most that were in flight at the same time.
+    pub fn highest(&self) -> usize {
+        self.highest
+    }
+}
+
+/// A first-in-first-out line of requests; each stands in one line at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    head: u32,
+    tail: u32,
+    len: u32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { head: NONE, tail: NONE, len: 0 }
+    }
+}
+
+impl Line {
+    /// How many stand in line.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// True if nobody does.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Goes to the end of the line.
+    #[inline]
+    pub fn push(&mut self, requests: &mut Requests, id: RequestId) {
+        let request = &mut requests.arena[id.0 as usize];
+        request.link = NONE;
+        if self.tail == NONE {
+            self.head = id.0;
+        } else {
+            requests.arena[self.tail as usize].link = id.0;
+        }
+        self.tail = id.0;
+        self.len += 1;
+    }
+
+    /// Takes the first out of the line.
+    #[inline]
+    pub fn pop(&mut self, requests: &mut Requests) -> Option<RequestId> {
+        if self.head == NONE {
+            return None;
+        }
+        let id = RequestId(self.head);
+        self.head = requests.arena[id.0 as usize].link;
+        if self.head == NONE {
+            self.tail = NONE;
+        }
+        self.len -= 1;
+        Some(id)
+    }
+
+    /// Takes a request out of the line, wherever it stands; quick for the first, which is the one that
+    /// has waited the longest.
+    pub fn remove(&mut self, requests: &mut Requests, id: RequestId) {
+        if self.head == id.0 {
+            self.pop(requests);
+            return;
+        }
+        let mut before = self.head;
+        while requests.arena[before as usize].link != id.0 {
+            before = requests.arena[before as usize].link;
+        }
+        let link = requests.arena[id.0 as usize].link;
+        requests.arena[before as usize].link = link;
+        if link == NONE {
+            self.tail = before;
+        }
+        self.len -= 1;
+    }
+}

@@ -1,0 +1,45 @@
+//! What components report, in terms that need no knowledge of their kinds.
+
+use crate::metrics::{CounterId, LevelId, WaitId};
+
+/// Something that can run out: workers, cores, connections. Its use and its capacity are levels, so that
+/// both may change during a run.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// The component it belongs to.
+    pub component: String,
+    /// What it is: `workers`, `CPU`, `pool db`.
+    pub what: String,
+    /// One of them: `worker`, `core`, `connection`.
+    pub unit: &'static str,
+    /// How much is in use.
+    pub used: LevelId,
+    /// How much there is; nothing if there is no limit.
+    pub capacity: Option<LevelId>,
+    /// How many levels make one unit: CPU is counted in thousandths of a core.
+    pub scale: f64,
+    /// How many requests wait for it, if any can.
+    pub waiting: Option<LevelId>,
+    /// How long they waited, if any can.
+    pub wait: Option<WaitId>,
+}
+
+/// Another figure of a component.
+#[derive(Debug, Clone)]
+pub struct Gauge {
+    /// The component it belongs to.
+    pub component: String,
+    /// What it is, as a name for files: `instances_in_service`, `hits`.
+    pub what: &'static str,
+    /// Where it is kept.
+    pub kept: Kept,
+}
+
+/// Where a figure is kept.
+#[derive(Debug, Clone, Copy)]
+pub enum Kept {
+    /// As a level over time.
+    Level(LevelId),
+    /// As a count.
+    Counter(CounterId),
+}

@@ -1,0 +1,208 @@
+//! The life of an instance: asked for, booting, in service, draining, stopped.
+
+use super::state::{BOOTED, GRACE_OVER, Loop, State};
+use super::{Plan, Runtime};
+use crate::component::cpu::Cpu;
+use crate::component::request::Line;
+use crate::component::{Context, Event, Notice};
+use crate::engine::{Class, Slot};
+
+/// Where in its life an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Stopped,
+    Starting,
+    InService,
+    Draining,
+}
+
+/// One instance, or a place for one.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    pub(super) life: Life,
+    /// Threads that are held.
+    pub(super) busy: u32,
+    /// Requests inside, waiting ones included.
+    pub(super) connections: u32,
+    /// Requests that wait for a thread.
+    pub(super) line: Line,
+    /// Requests that no loop has begun with.
+    pub(super) not_begun: u32,
+    /// The loop that gets the next request.
+    pub(super) next_worker: u32,
+    pub(super) cpu: Cpu,
+    /// The end of its boot or of its time to drain.
+    pending: Option<Slot>,
+}
+
+impl Instance {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let runnable = if plan.shares_cpu() { plan.workers.min(4096) as usize } else { 0 };
+        Self {
+            life: Life::Stopped,
+            busy: 0,
+            connections: 0,
+            line: Line::default(),
+            not_begun: 0,
+            next_worker: 0,
+            cpu: Cpu::new(plan.vcpu, runnable),
+            pending: None,
+        }
+    }
+}
+
+impl State {
+    /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
+    pub(super) fn start_instances(&mut self, cx: &mut Context) {
+        let mut count = self.plan.count;
+        if let Some(scaling) = &self.scaling {
+            let (min, max) = scaling.range();
+            count = count.clamp(min, max);
+            self.set_clock(cx);
+        }
+        self.desired = count;
+        for instance in 0..count {
+            self.asked_for(instance, cx);
+            self.joins(instance, cx);
+        }
+    }
+
+    /// Sees to it that there will be `n` instances.
+    pub(super) fn scale_to(&mut self, n: u32, cx: &mut Context) {
+        self.desired = n;
+        let mut there = self.n_there();
+        while there > n {
+            self.take_out_last(cx);
+            there -= 1;
+        }
+        self.start_missing(cx);
+    }
+
+    /// How many are in service or starting.
+    fn n_there(&self) -> u32 {
+        let is_there = |i: &&Instance| matches!(i.life, Life::InService | Life::Starting);
+        self.instances.iter().filter(is_there).count() as u32
+    }
+
+    /// Starts instances until there are as many as desired, or no place is left; then more start when one
+    /// that drains has stopped.
+    fn start_missing(&mut self, cx: &mut Context) {
+        let mut missing = self.desired.saturating_sub(self.n_there());
+        for at in 0..self.instances.len() as u32 {
+            if missing == 0 {
+                return;
+            }
+            if self.instances[at as usize].life == Life::Stopped {
+                self.asked_for(at, cx);
+                let boot = self.plan.boot.sample(&mut self.boots);
+                let signal = Event::Signal(self.own, BOOTED, at);
+                let slot = cx.signal_after(boot, Class::Control, signal);
+                self.instances[at as usize].pending = Some(slot);
+                missing -= 1;
+            }
+        }
+    }
+
+    fn asked_for(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        self.instances[at as usize].life = Life::Starting;
+        cx.recorder.level(self.levels.paid).up(now, 1);
+        cx.recorder.level(self.levels.starting).up(now, 1);
+    }
+
+    /// An instance has booted.
+    pub(super) fn booted(&mut self, at: u32, cx: &mut Context) {
+        self.instances[at as usize].pending = None;
+        self.joins(at, cx);
+    }
+
+    fn joins(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        self.instances[at as usize].life = Life::InService;
+        cx.recorder.level(self.levels.starting).down(now, 1);
+        cx.recorder.level(self.levels.in_service).up(now, 1);
+        cx.recorder.level(self.levels.workers).up(now, u64::from(self.plan.workers));
+        cx.recorder.level(self.levels.cpu).up(now, (self.plan.vcpu * 1000.0) as u64);
+        cx.notices.push_back(Notice::Joined { service: self.own, instance: at });
+    }
+
+    /// Takes out the instance with the highest number, as Heroku does with dynos.
+    fn take_out_last(&mut self, cx: &mut Context) {
+        let there = |i: &Instance| matches!(i.life, Life::InService | Life::Starting);
+        let Some(at) = self.instances.iter().rposition(there) else { return };
+        let now = cx.now();
+        let instance = &mut self.instances[at];
+        if instance.life == Life::Starting {
+            if let Some(slot) = instance.pending.take() {
+                cx.scheduler.cancel(slot);
+            }
+            instance.life = Life::Stopped;
+            cx.recorder.level(self.levels.starting).down(now, 1);
+            cx.recorder.level(self.levels.paid).down(now, 1);
+            return;
+        }
+        instance.life = Life::Draining;
+        cx.recorder.level(self.levels.in_service).down(now, 1);
+        cx.recorder.level(self.levels.draining).up(now, 1);
+        cx.notices.push_back(Notice::Left { service: self.own, instance: at as u32 });
+        if instance.connections == 0 {
+            self.stop(at as u32, cx);
+        } else {
+            let signal = Event::Signal(self.own, GRACE_OVER, at as u32);
+            let slot = cx.signal_after(self.plan.drain, Class::Control, signal);
+            self.instances[at].pending = Some(slot);
+        }
+    }
+
+    /// A draining instance has nothing left to do.
+    pub(super) fn stop(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let instance = &mut self.instances[at as usize];
+        if let Some(slot) = instance.pending.take() {
+            cx.scheduler.cancel(slot);
+        }
+        instance.life = Life::Stopped;
+        instance.next_worker = 0;
+        cx.recorder.level(self.levels.draining).down(now, 1);
+        cx.recorder.level(self.levels.paid).down(now, 1);
+        cx.recorder.level(self.levels.workers).down(now, u64::from(self.plan.workers));
+        cx.recorder.level(self.levels.cpu).down(now, (self.plan.vcpu * 1000.0) as u64);
+        cx.notices.push_back(Notice::Stopped { service: self.own, instance: at });
+        self.start_missing(cx);
+    }
+
+    /// A draining instance has used up its time. The system deals with the requests that are still in
+    /// it, and then comes back to [`State::killed`].
+    pub(super) fn kill(&mut self, at: u32, cx: &mut Context) {
+        self.instances[at as usize].pending = None;
+        cx.notices.push_back(Notice::Killed { service: self.own, instance: at });
+    }
+
+    /// The requests of a killed instance are gone, `bursts` of them in the middle of a burst on a CPU of
+    /// their own; drops what the instance still knows of them.
+    pub(in crate::component) fn killed(&mut self, at: u32, bursts: u64, cx: &mut Context) {
+        let now = cx.now();
+        let instance = &mut self.instances[at as usize];
+        let recorder = &mut cx.recorder;
+        recorder.level(self.levels.connections).down(now, u64::from(instance.connections));
+        recorder.level(self.levels.busy).down(now, u64::from(instance.busy));
+        let mut waiting = instance.line.len();
+        if self.plan.runtime == Runtime::EventLoop {
+            let own = at * self.plan.workers..(at + 1) * self.plan.workers;
+            for worker in &mut self.loops[own.start as usize..own.end as usize] {
+                waiting += worker.line.len();
+                recorder.level(self.levels.busy).down(now, u64::from(worker.running));
+                *worker = Loop::default();
+            }
+        }
+        recorder.level(self.levels.waiting).down(now, u64::from(waiting));
+        let on_cpu = if self.shares_cpu { instance.cpu.used_milli() } else { bursts * 1000 };
+        recorder.level(self.levels.cpu_used).down(now, on_cpu);
+        instance.cpu.clear(&mut cx.scheduler);
+        instance.connections = 0;
+        instance.busy = 0;
+        instance.not_begun = 0;
+        instance.line = Line::default();
+        self.stop(at, cx);
+    }
+}

@@ -1,0 +1,123 @@
+//! A service: a group of instances that execute operations.
+//!
+//! An instance has workers. With the `threads` runtime a worker is held by one request from the beginning
+//! of its operation to the end, whatever it waits for, and requests without a worker wait in the
+//! instance's backlog. With the `event_loop` runtime each worker is a process with a loop: it executes one
+//! burst of CPU at a time, first come first served, and requests that wait for something hold nothing.
+//! Requests are dealt to the loops in turn, as Node's cluster module deals connections.
+//!
+//! The vCPUs of an instance are shared by whatever is runnable on it (see [`cpu`](super::cpu)); where
+//! there cannot be more runnable than vCPUs, each burst simply takes its time.
+
+mod instances;
+mod pool;
+mod scaling;
+mod state;
+mod steps;
+mod workers;
+
+pub(super) use pool::Asked;
+pub use pool::{Plan as PoolPlan, PoolSpec};
+pub use scaling::{Change, Scaling};
+pub use state::State;
+pub(super) use state::Accepted;
+pub use steps::{Call, CpuStep, OperationSpec, StepSpec, WaitStep};
+pub use workers::{Backlog, Runtime, WorkersSpec};
+
+use crate::autoscaler::AutoscalerSpec;
+use crate::dist::{Law, Sampler};
+use crate::policy::balance::{Policy, Random};
+use crate::spec::{At, Count, Named};
+use crate::units::{CostPerHour, SimDuration};
+use crate::{spec, words};
+
+words! {
+    /// What a service does with a request whose client has given up.
+    pub enum Abandoned {
+        /// Serves it to the end: the server does not notice, or does not care.
+        Serve = "serve",
+        /// Does not begin with it when its turn comes; what has begun is finished.
+        Skip = "skip",
+        /// Does not begin with it, and stops between two steps.
+        Stop = "stop",
+    }
+}
+
+spec! {
+    /// A group of instances that execute operations.
+    pub struct Service {
+        /// The instance type, from `[instances]`: its vCPUs and its price.
+        pub instance: Option<At<String>>,
+        /// vCPUs per instance; overrides the instance type. Without either there are as many as workers.
+        pub vcpu: Option<At<f64>>,
+        /// Price of an instance; overrides the instance type.
+        pub cost: Option<At<CostPerHour>>,
+        /// How many instances there are at the start.
+        pub count: At<Count> = At::built_in(Count::new(1)),
+        /// The workers of an instance.
+        pub workers: WorkersSpec,
+        /// How many requests of an instance may wait for a worker to begin with them; more are refused.
+        pub backlog: At<Backlog> = At::built_in(Backlog::DEFAULT),
+        /// How many requests may be in an instance at the same time; more are refused. No limit unless
+        /// given.
+        pub max_connections: Option<At<Count>>,
+        /// What it does with a request whose client has given up.
+        pub abandoned: At<Abandoned> = At::built_in(Abandoned::Serve),
+        /// How long it takes from asking for an instance until it serves.
+        pub boot: Law = Law::Constant(crate::dist::constant::Constant(At::built_in(SimDuration::ZERO))),
+        /// How long an instance that is taken out may take to finish what it has; then it is killed.
+        pub drain: At<SimDuration> = At::built_in(SimDuration::from_secs(30)),
+        /// How an instance is picked for requests that come without a balancer.
+        pub balance: Policy = Policy::Random(Random {}),
+        /// Pools of connections, by name.
+        pub pools: Named<PoolSpec>,
+        /// What it does for each class of requests, by the name of the class; `default` for all others.
+        pub operations: Named<OperationSpec>,
+        /// Changes the number of instances.
+        pub autoscaler: Option<AutoscalerSpec>,
+    }
+}
+
+/// A service with every name resolved.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// vCPUs per instance.
+    pub vcpu: f64,
+    /// Price of an instance.
+    pub cost: CostPerHour,
+    /// Instances at the start.
+    pub count: u32,
+    /// Places for instances: those that serve, and those that still drain while others start.
+    pub n_places: u32,
+    /// How workers work.
+    pub runtime: Runtime,
+    /// Workers per instance.
+    pub workers: u32,
+    /// How many may wait for a worker.
+    pub backlog: u32,
+    /// How many may be in an instance.
+    pub max_connections: u32,
+    /// What becomes of requests whose client is gone.
+    pub abandoned: Abandoned,
+    /// From asking for an instance until it serves.
+    pub boot: Sampler,
+    /// How long it may drain.
+    pub drain: SimDuration,
+    /// How an instance is picked for requests without a balancer.
+    pub balance: Policy,
+    /// Its pools.
+    pub pools: Vec<PoolPlan>,
+    /// What changes the number of instances.
+    pub autoscaler: Option<AutoscalerSpec>,
+    /// When the run ends: no controller looks after that.
+    pub horizon: SimDuration,
+}
+
+impl Plan {
+    /// True if there can be more runnable than vCPUs.
+    pub fn shares_cpu(&self) -> bool {
+        f64::from(self.workers) > self.vcpu
+    }
+}

@@ -1,0 +1,401 @@
+//! A service at work: requests come in, get a worker, use its CPU, and leave.
+
+use super::instances::{Instance, Life};
+use super::pool::Pool;
+use super::scaling::Scaling;
+use super::{Abandoned, Plan, Runtime};
+use crate::component::program::Op;
+use crate::component::request::{Flags, Frame, Line, RequestId};
+use crate::component::{Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake};
+use crate::metrics::{LevelId, Outcome, WaitId};
+use crate::policy::balance::Balance;
+use crate::rng::{Salt, Stream, Streams};
+
+/// The next burst on an instance's shared CPU is over.
+pub(super) const CPU: u8 = 0;
+/// An instance has booted.
+pub(super) const BOOTED: u8 = 1;
+/// An instance has drained for as long as it may.
+pub(super) const GRACE_OVER: u8 = 2;
+/// The autoscaler looks.
+pub(super) const LOOK: u8 = 3;
+/// Somebody's idle time in a pool may be over.
+pub(super) const POOL_IDLE: u8 = 4;
+
+/// How an instance takes a request in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::component) enum Accepted {
+    /// A worker begins with it.
+    Begins,
+    /// It waits for a worker.
+    Waits,
+    /// It is turned away.
+    Refused(Outcome),
+}
+
+/// The loop of an event-loop worker: bursts in line, one running.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loop {
+    pub(super) line: Line,
+    pub(super) running: bool,
+}
+
+/// What the recorder keeps of a service.
+#[derive(Debug)]
+pub(super) struct Levels {
+    /// Workers at work: threads held, loops running.
+    pub(super) busy: LevelId,
+    /// Workers of the instances in service (and of those that drain).
+    pub(super) workers: LevelId,
+    /// Requests that wait for a worker.
+    pub(super) waiting: LevelId,
+    /// CPU in use and there, in thousandths.
+    pub(super) cpu_used: LevelId,
+    pub(super) cpu: LevelId,
+    pub(super) connections: LevelId,
+    pub(super) in_service: LevelId,
+    pub(super) starting: LevelId,
+    pub(super) draining: LevelId,
+    /// From being asked for until stopped: what is paid for.
+    pub(super) paid: LevelId,
+    /// Time from coming to an instance until a worker begins.
+    pub(super) wait: WaitId,
+}
+
+/// A service at work.
+#[derive(Debug)]
+pub struct State {
+    pub(super) plan: Plan,
+    pub(super) own: NodeId,
+    pub(super) instances: Vec<Instance>,
+    /// By instance and worker, for event loops.
+    pub(super) loops: Vec<Loop>,
+    pub(in crate::component) pools: Vec<Pool>,
+    /// Picks instances for requests that come without a balancer.
+    pub(in crate::component) balance: Balance,
+    pub(in crate::component) salt: Salt,
+    pub(super) levels: Levels,
+    pub(super) scaling: Option<Scaling>,
+    /// How many instances there shall be, starting ones included.
+    pub(super) desired: u32,
+    pub(super) boots: Stream,
+    /// Whether there can be more runnable than vCPUs.
+    pub(super) shares_cpu: bool,
+}
+
+impl State {
+    pub(in crate::component) fn new(plan: &Plan, own: NodeId, streams: Streams, cx: &mut Context) -> Self {
+        let recorder = &mut cx.recorder;
+        let levels = Levels {
+            busy: recorder.add_level(),
+            workers: recorder.add_level(),
+            waiting: recorder.add_level(),
+            cpu_used: recorder.add_level(),
+            cpu: recorder.add_level(),
+            connections: recorder.add_level(),
+            in_service: recorder.add_level(),
+            starting: recorder.add_level(),
+            draining: recorder.add_level(),
+            paid: recorder.add_level(),
+            wait: recorder.add_wait(),
+        };
+        let n_loops = if plan.runtime == Runtime::EventLoop { plan.n_places * plan.workers } else { 0 };
+        let pools = (0..plan.pools.len()).map(|number| Pool::new(plan, (own, number as u16), cx));
+        Self {
+            own,
+            pools: pools.collect(),
+            instances: (0..plan.n_places).map(|_| Instance::new(plan)).collect(),
+            loops: vec![Loop::default(); n_loops as usize],
+            balance: plan.balance.start(plan.n_places),
+            salt: Salt::new(&plan.name, "pick"),
+            levels,
+            scaling: plan.autoscaler.as_ref().map(Scaling::new),
+            desired: 0,
+            boots: streams.stream(&plan.name, "boot"),
+            shares_cpu: plan.shares_cpu(),
+            plan: plan.clone(),
+        }
+    }
+
+    /// Whether there can be more runnable than vCPUs.
+    pub(in crate::component) fn shares_cpu(&self) -> bool {
+        self.shares_cpu
+    }
+
+    /// What it does with a request whose client has given up.
+    pub(in crate::component) fn abandoned(&self) -> Abandoned {
+        self.plan.abandoned
+    }
+
+    /// A request comes to the instance that its frame says.
+    #[inline]
+    pub(in crate::component) fn accept(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
+        let now = cx.now();
+        let frame = &mut cx.requests.get_mut(id).frame;
+        frame.entered = now;
+        let instance = &mut self.instances[frame.instance as usize];
+        if instance.connections >= self.plan.max_connections {
+            return Accepted::Refused(Outcome::ConnectionLimit);
+        }
+        match self.plan.runtime {
+            Runtime::Threads => self.accept_by_thread(id, cx),
+            Runtime::EventLoop => self.accept_by_loop(id, cx),
+        }
+    }
+
+    fn accept_by_thread(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
+        let now = cx.now();
+        let instance = &mut self.instances[cx.requests.get(id).frame.instance as usize];
+        if instance.busy < self.plan.workers {
+            instance.busy += 1;
+            instance.connections += 1;
+            cx.recorder.level(self.levels.connections).up(now, 1);
+            cx.recorder.level(self.levels.busy).up(now, 1);
+            cx.recorder.wait(self.levels.wait, now, now);
+            return Accepted::Begins;
+        }
+        if instance.line.len() >= self.plan.backlog {
+            return Accepted::Refused(Outcome::QueueFull);
+        }
+        instance.connections += 1;
+        instance.line.push(&mut cx.requests, id);
+        cx.requests.get_mut(id).flags.set(Flags::NOT_BEGUN);
+        cx.recorder.level(self.levels.connections).up(now, 1);
+        cx.recorder.level(self.levels.waiting).up(now, 1);
+        Accepted::Waits
+    }
+
+    fn accept_by_loop(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
+        let now = cx.now();
+        let request = cx.requests.get_mut(id);
+        let instance = &mut self.instances[request.frame.instance as usize];
+        if instance.not_begun >= self.plan.backlog {
+            return Accepted::Refused(Outcome::QueueFull);
+        }
+        instance.connections += 1;
+        request.frame.worker = instance.next_worker as u16;
+        instance.next_worker += 1;
+        if instance.next_worker == self.plan.workers {
+            instance.next_worker = 0;
+        }
+        // A request is begun when its loop first runs it; one that begins by waiting is begun at once.
+        if let Op::Cpu(_) = cx.program.op(request.frame.pc) {
+            request.flags.set(Flags::NOT_BEGUN);
+            instance.not_begun += 1;
+        } else {
+            cx.recorder.wait(self.levels.wait, now, now);
+        }
+        cx.recorder.level(self.levels.connections).up(now, 1);
+        Accepted::Begins
+    }
+
+    /// A request needs the CPU, for the instruction it is at.
+    #[inline]
+    pub(in crate::component) fn run(&mut self, id: RequestId, cx: &mut Context) {
+        if self.plan.runtime == Runtime::Threads {
+            return self.burst(id, cx);
+        }
+        let at = self.loop_of(&cx.requests.get(id).frame);
+        if self.loops[at].running {
+            let now = cx.now();
+            cx.requests.get_mut(id).flags.set(Flags::IN_LINE);
+            self.loops[at].line.push(&mut cx.requests, id);
+            cx.recorder.level(self.levels.waiting).up(now, 1);
+        } else {
+            let now = cx.now();
+            self.loops[at].running = true;
+            cx.recorder.level(self.levels.busy).up(now, 1);
+            self.burst_on_loop(id, cx);
+        }
+    }
+
+    fn loop_of(&self, frame: &Frame) -> usize {
+        (frame.instance * self.plan.workers + u32::from(frame.worker)) as usize
+    }
+
+    fn burst_on_loop(&mut self, id: RequestId, cx: &mut Context) {
+        let now = cx.now();
+        let request = cx.requests.get_mut(id);
+        request.flags.clear(Flags::IN_LINE);
+        if request.flags.has(Flags::NOT_BEGUN) {
+            request.flags.clear(Flags::NOT_BEGUN);
+            self.instances[request.frame.instance as usize].not_begun -= 1;
+            let entered = request.frame.entered;
+            cx.recorder.wait(self.levels.wait, entered, now);
+        }
+        self.burst(id, cx);
+    }
+
+    /// A burst of CPU begins.
+    fn burst(&mut self, id: RequestId, cx: &mut Context) {
+        let request = cx.requests.get(id);
+        let Op::Cpu(demand) = cx.program.op(request.frame.pc) else {
+            unreachable!("only instructions that need the CPU run on it")
+        };
+        let (work, instance, now) = (cx.program.draw(demand, request.seed()), request.frame.instance, cx.now());
+        if !self.shares_cpu {
+            cx.recorder.level(self.levels.cpu_used).up(now, 1000);
+            cx.resume_after(work, id);
+            return;
+        }
+        let cpu = &mut self.instances[instance as usize].cpu;
+        let before = cpu.used_milli();
+        cpu.add(now, work, id);
+        let after = cpu.used_milli();
+        cpu.plan(&mut cx.scheduler, Event::Signal(self.own, CPU, instance));
+        cx.recorder.level(self.levels.cpu_used).up(now, after - before);
+    }
+
+    /// A request's burst on a CPU of its own is over.
+    #[inline]
+    pub(in crate::component) fn burst_over(&mut self, id: RequestId, cx: &mut Context) {
+        let now = cx.now();
+        cx.recorder.level(self.levels.cpu_used).down(now, 1000);
+        self.free_loop(id, cx);
+    }
+
+    /// The loop that has run a request's burst goes on with the next in line.
+    fn free_loop(&mut self, id: RequestId, cx: &mut Context) {
+        if self.plan.runtime == Runtime::Threads {
+            return;
+        }
+        let (at, now) = (self.loop_of(&cx.requests.get(id).frame), cx.now());
+        match self.loops[at].line.pop(&mut cx.requests) {
+            Some(next) => {
+                cx.recorder.level(self.levels.waiting).down(now, 1);
+                self.burst_on_loop(next, cx);
+            }
+            None => {
+                self.loops[at].running = false;
+                cx.recorder.level(self.levels.busy).down(now, 1);
+            }
+        }
+    }
+
+    /// Bursts on an instance's shared CPU are over.
+    fn shared_bursts_over(&mut self, instance: u32, cx: &mut Context) {
+        let now = cx.now();
+        let before = self.instances[instance as usize].cpu.used_milli();
+        self.instances[instance as usize].cpu.event_happens(now);
+        let n_woken = cx.woken.len();
+        while let Some(id) = self.instances[instance as usize].cpu.take_done() {
+            cx.wake(id, Wake::GoOn);
+        }
+        let after = self.instances[instance as usize].cpu.used_milli();
+        cx.recorder.level(self.levels.cpu_used).down(now, before - after);
+        for at in n_woken..cx.woken.len() {
+            let (id, _) = cx.woken[at];
+            self.free_loop(id, cx);
+        }
+        let signal = Event::Signal(self.own, CPU, instance);
+        self.instances[instance as usize].cpu.plan(&mut cx.scheduler, signal);
+    }
+
+    /// A request's operation is over, or has failed: it leaves the instance of `frame`.
+    #[inline]
+    pub(in crate::component) fn leave(&mut self, frame: &Frame, cx: &mut Context) {
+        let now = cx.now();
+        if let Some(scaling) = &mut self.scaling {
+            scaling.answered(now.since(frame.entered));
+        }
+        cx.recorder.level(self.levels.connections).down(now, 1);
+        let instance = &mut self.instances[frame.instance as usize];
+        instance.connections -= 1;
+        if self.plan.runtime == Runtime::Threads {
+            if let Some(next) = instance.line.pop(&mut cx.requests) {
+                let entered = cx.requests.get(next).frame.entered;
+                cx.requests.get_mut(next).flags.clear(Flags::NOT_BEGUN);
+                cx.recorder.level(self.levels.waiting).down(now, 1);
+                cx.recorder.wait(self.levels.wait, entered, now);
+                cx.wake(next, Wake::Begin);
+            } else {
+                instance.busy -= 1;
+                cx.recorder.level(self.levels.busy).down(now, 1);
+            }
+        }
+        if instance.life == Life::Draining && instance.connections == 0 {
+            self.stop(frame.instance, cx);
+        }
+    }
+}
+
+impl Component for State {
+    fn start(&mut self, cx: &mut Context) {
+        self.start_instances(cx);
+    }
+
+    fn signal(&mut self, signal: Signal, cx: &mut Context) {
+        match signal.code {
+            CPU => self.shared_bursts_over(signal.part, cx),
+            BOOTED => self.booted(signal.part, cx),
+            GRACE_OVER => self.kill(signal.part, cx),
+            LOOK => self.look(cx),
+            POOL_IDLE => Pool::idle_signal(&mut self.pools, signal.part, cx),
+            _ => unreachable!("a service sets no such signal: {signal:?}"),
+        }
+    }
+
+    fn resources(&self) -> Vec<Resource> {
+        let levels = &self.levels;
+        let resource = |what: &str, unit, used, capacity, scale, waiting, wait| Resource {
+            component: self.plan.name.clone(),
+            what: what.to_owned(),
+            unit,
+            used,
+            capacity: Some(capacity),
+            scale,
+            waiting,
+            wait,
+        };
+        let mut all = vec![resource(
+            "workers",
+            "worker",
+            levels.busy,
+            levels.workers,
+            1.0,
+            Some(levels.waiting),
+            Some(levels.wait),
+        )];
+        all.push(resource("CPU", "vCPU", levels.cpu_used, levels.cpu, 1000.0, None, None));
+        all.extend(self.pools.iter().map(|pool| pool.resource(&self.plan.name)));
+        all
+    }
+
+    fn holds_connections(&self) -> Vec<(NodeId, u64)> {
+        self.pools.iter().map(|pool| (pool.database(), pool.n_open())).collect()
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let gauge = |what, level| Gauge {
+            component: self.plan.name.clone(),
+            what,
+            kept: Kept::Level(level),
+        };
+        vec![
+            gauge("instances_in_service", self.levels.in_service),
+            gauge("instances_starting", self.levels.starting),
+            gauge("instances_draining", self.levels.draining),
+            gauge("instances_paid", self.levels.paid),
+            gauge("requests_inside", self.levels.connections),
+        ]
+    }
+
+    fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
+        let name = &self.plan.name;
+        for (at, instance) in self.instances.iter().enumerate() {
+            let inside = seen.inside(own, at as u32);
+            assert_eq!(u64::from(instance.connections), inside, "requests in instance {at} of {name}");
+            if self.plan.runtime == Runtime::Threads {
+                let waiting = instance.line.len();
+                assert_eq!(instance.busy + waiting, instance.connections, "workers of instance {at} of {name}");
+                assert!(waiting == 0 || instance.busy == self.plan.workers, "idle workers in {name}");
+            }
+        }
+        let connections: u64 = self.instances.iter().map(|i| u64::from(i.connections)).sum();
+        assert_eq!(connections, cx.recorder.level_now(self.levels.connections), "requests in {name}");
+        for (number, pool) in self.pools.iter().enumerate() {
+            let books = pool.audit(cx);
+            assert_eq!(books, seen.pool(own, number as u16), "in use and in line, pool {number} of {name}");
+        }
+    }
+}

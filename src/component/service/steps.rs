@@ -1,0 +1,64 @@
+//! What an operation consists of.
+
+use crate::component::cache::LookUp;
+use crate::component::database::Query;
+use crate::dist::Law;
+use crate::spec::At;
+use crate::units::Fraction;
+use crate::{leads, spec};
+
+spec! {
+    /// What a service does for a class of requests: steps, one after another.
+    pub struct OperationSpec {
+        /// The steps.
+        pub steps: Vec<StepSpec>,
+    }
+}
+
+leads! {
+    /// A step of an operation.
+    pub enum StepSpec {
+        /// Works on a CPU.
+        Cpu(CpuStep) = "cpu",
+        /// Waits for something that is not modelled any further.
+        Wait(WaitStep) = "wait",
+        /// Looks a key up in a cache.
+        LookUp(LookUp) = "cache",
+        /// Has a query executed by a database.
+        Query(Query) = "query",
+        /// Calls another service or a dependency, and waits for the answer.
+        Call(Call) = "call",
+    }
+}
+
+spec! {
+    /// Works on a CPU: `{ cpu = { lognormal = { mean = "3ms", cv = 0.9 } } }`.
+    pub struct CpuStep {
+        /// How much time on a core of its own it takes.
+        pub cpu: Law,
+        /// How often the step is done at all.
+        pub probability: At<Fraction> = At::built_in(Fraction::ONE),
+    }
+}
+
+spec! {
+    /// Waits for something that is not modelled any further: `{ wait = "20ms" }`.
+    pub struct WaitStep {
+        /// How long.
+        pub wait: Law,
+        /// How often the step is done at all.
+        pub probability: At<Fraction> = At::built_in(Fraction::ONE),
+    }
+}
+
+spec! {
+    /// Calls another service (straight or through a balancer) or a dependency: `{ call = "payments" }`.
+    pub struct Call {
+        /// Whom.
+        pub call: At<String>,
+        /// Which operation of the service; the one of the request's class unless given.
+        pub operation: Option<At<String>>,
+        /// How often the step is done at all.
+        pub probability: At<Fraction> = At::built_in(Fraction::ONE),
+    }
+}

@@ -1,0 +1,310 @@
+//! The system: components, sources and requests in flight; the model that the engine runs.
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+
+use super::context::Context;
+use super::program::Program;
+use super::request::{Flags, RequestId, Requests};
+use super::{Component as _, Event, Node, NodeId, Plan, Signal, Tally, database, service, source};
+use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler};
+use crate::metrics::{CounterId, Recorder, Shape, Windows};
+use crate::rng::Streams;
+use crate::units::{SimDuration, SimTime};
+
+/// Which source and class a request belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Position of the source.
+    pub source: u16,
+    /// Position of the class.
+    pub class: u16,
+}
+
+/// A system with every name resolved: what a replication is built from.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// How the run is cut into windows; their end is the horizon.
+    pub windows: Windows,
+    /// How long after the horizon requests in flight may still be finished.
+    pub drain: SimDuration,
+    /// With more requests in flight than this the run stops: the system is hopelessly overloaded.
+    pub max_in_flight: usize,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Sources and classes that go together.
+    pub flows: Vec<Flow>,
+    /// The sources.
+    pub sources: Vec<source::Plan>,
+    /// The components.
+    pub nodes: Vec<Plan>,
+    /// What requests execute.
+    pub program: Program,
+}
+
+/// Whose timers a lane holds.
+#[derive(Debug, Clone, Copy)]
+enum LaneUse {
+    /// Clients that wait for an answer.
+    Client,
+    /// Requests in line for a connection of a service's pool.
+    Pool(NodeId, u16),
+}
+
+/// A system at work: one replication.
+#[derive(Debug)]
+pub struct System {
+    pub(super) cx: Context,
+    pub(super) nodes: Vec<Node>,
+    pub(super) sources: Vec<source::State>,
+    pub(super) flows: Vec<Flow>,
+    pub(super) horizon: SimTime,
+    pub(super) max_in_flight: usize,
+    /// Requests that were served after their client had gone.
+    pub(super) served_in_vain: CounterId,
+    drain: SimDuration,
+    /// By lane.
+    lanes: Vec<LaneUse>,
+    overflow: Option<SimTime>,
+    over: bool,
+}
+
+/// The service with this id.
+///
+/// # Panics
+/// If it is something else: the blueprint was not checked.
+#[inline]
+pub(super) fn service(nodes: &mut [Node], id: NodeId) -> &mut service::State {
+    match &mut nodes[id.index()] {
+        Node::Service(service) => service,
+        other => unreachable!("a service is meant, not {other:?}"),
+    }
+}
+
+/// The database with this id.
+///
+/// # Panics
+/// If it is something else: the blueprint was not checked.
+#[inline]
+pub(super) fn database(nodes: &mut [Node], id: NodeId) -> &mut database::State {
+    match &mut nodes[id.index()] {
+        Node::Database(database) => database,
+        other => unreachable!("a database is meant, not {other:?}"),
+    }
+}
+
+impl System {
+    /// Builds one replication.
+    pub fn new(blueprint: &Blueprint, streams: Streams) -> Self {
+        let shape = Shape { windows: blueprint.windows, n_classes: blueprint.classes.len() };
+        let mut cx = Context {
+            scheduler: Scheduler::new(1024, Event::Nothing),
+            requests: Requests::new(4096),
+            recorder: Recorder::new(shape),
+            program: blueprint.program.clone(),
+            woken: VecDeque::with_capacity(256),
+            notices: VecDeque::with_capacity(64),
+        };
+        let nodes = blueprint.nodes.iter().enumerate();
+        let nodes: Vec<_> =
+            nodes.map(|(at, plan)| plan.build(NodeId::new(at), streams, &mut cx)).collect();
+        let mut lanes = pool_lanes(&nodes);
+        let sources = blueprint.sources.iter().map(|plan| {
+            let lane = plan.timeout.map(|timeout| cx.scheduler.add_lane(timeout));
+            lanes.extend(lane.map(|lane| (lane, LaneUse::Client)));
+            source::State::new(plan, streams, lane)
+        });
+        let sources: Vec<_> = sources.collect();
+        lanes.sort_by_key(|(lane, _)| *lane);
+        let served_in_vain = cx.recorder.add_counter();
+        Self {
+            cx,
+            nodes,
+            sources,
+            flows: blueprint.flows.clone(),
+            horizon: blueprint.windows.horizon,
+            max_in_flight: blueprint.max_in_flight,
+            served_in_vain,
+            drain: blueprint.drain,
+            lanes: lanes.into_iter().map(|(_, used)| used).collect(),
+            overflow: None,
+            over: false,
+        }
+    }
+
+    /// Runs the replication to its end, or until `interrupt` is raised.
+    ///
+    /// # Panics
+    /// If requests or resources were lost or held twice on the way: a defect of capsim.
+    pub fn run(&mut self, interrupt: &AtomicBool) -> Ended {
+        self.begins();
+        let until = self.horizon + self.drain;
+        let ended = engine::run(self, until, interrupt);
+        if ended != Ended::Interrupted {
+            self.audit();
+        }
+        ended
+    }
+
+    /// Time zero: instances are there, every source knows its first arrival.
+    fn begins(&mut self) {
+        for node in &mut self.nodes {
+            node.start(&mut self.cx);
+        }
+        self.settles();
+        for at in 0..self.sources.len() {
+            let id = self.cx.scheduler.add_arrivals();
+            let first = self.sources[at].arrivals.next();
+            let first = if first < self.horizon { first } else { SimTime::NEVER };
+            self.cx.scheduler.set_arrival(id, first);
+        }
+        self.schedules_window(0);
+    }
+
+    fn schedules_window(&mut self, window: usize) {
+        let end = self.cx.recorder.windows().start(window + 1);
+        self.cx.scheduler.at(end, Class::Sample, Event::CloseWindow);
+    }
+
+    fn closes_window(&mut self) {
+        let now = self.cx.now();
+        self.cx.recorder.close_window(now);
+        let closed = self.cx.recorder.n_closed();
+        if closed < self.cx.recorder.windows().count {
+            self.schedules_window(closed);
+        } else {
+            self.note_if_over();
+        }
+    }
+
+    /// After the horizon the run is over as soon as nothing is in flight.
+    #[inline]
+    pub(super) fn note_if_over(&mut self) {
+        if self.cx.requests.n_live() == 0 && self.cx.now() >= self.horizon {
+            self.over = true;
+        }
+    }
+
+    /// Too many requests are in flight: the run stops here.
+    #[cold]
+    pub(super) fn overflows(&mut self) {
+        self.overflow = Some(self.cx.now());
+        self.over = true;
+    }
+
+    /// Goes on with everything that the last handler has set going.
+    #[inline]
+    fn settles(&mut self) {
+        loop {
+            if let Some(notice) = self.cx.notices.pop_front() {
+                self.hears(notice);
+            } else if let Some((id, how)) = self.cx.woken.pop_front() {
+                self.is_woken(id, how);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// The lane of the timeout of a request's client.
+    #[inline]
+    pub(super) fn lane_of(&self, id: RequestId) -> Option<LaneId> {
+        let flow = self.flows[self.cx.requests.get(id).flow as usize];
+        self.sources[flow.source as usize].lane
+    }
+
+    /// Holds every component's books against the requests in flight, and the requests that arrived against
+    /// those that ended.
+    fn audit(&self) {
+        let (requests, recorder) = (&self.cx.requests, &self.cx.recorder);
+        let waiting = requests.all().filter(|(_, r)| !r.flags.has(Flags::GONE)).count() as u64;
+        assert_eq!(
+            recorder.n_arrived(),
+            recorder.n_ended() + waiting,
+            "every request that arrived has ended once or is in flight"
+        );
+        let tally = Tally::new(requests, &self.cx.program, &self.nodes);
+        for (at, node) in self.nodes.iter().enumerate() {
+            node.audit(NodeId::new(at), &tally, &self.cx);
+        }
+    }
+
+    /// What was recorded.
+    pub fn recorder(&self) -> &Recorder {
+        &self.cx.recorder
+    }
+
+    /// The components, in the order of the blueprint.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// When the run stopped because too many requests were in flight, if it did.
+    pub fn overflow(&self) -> Option<SimTime> {
+        self.overflow
+    }
+
+    /// Requests in flight whose client still waits.
+    pub fn n_in_flight(&self) -> u64 {
+        self.cx.recorder.n_arrived() - self.cx.recorder.n_ended()
+    }
+
+    /// The most requests that were in flight at the same time.
+    pub fn highest_in_flight(&self) -> usize {
+        self.cx.requests.highest()
+    }
+
+    /// Requests that were served after their client had given up.
+    pub fn n_served_in_vain(&self) -> u64 {
+        self.cx.recorder.counted(self.served_in_vain)
+    }
+
+    /// How many events, arrivals and timers have happened.
+    pub fn n_events(&self) -> u64 {
+        self.cx.scheduler.n_events()
+    }
+}
+
+fn pool_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
+    let mut lanes = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        let Node::Service(service) = node else { continue };
+        for (number, pool) in service.pools.iter().enumerate() {
+            let used = LaneUse::Pool(NodeId::new(at), number as u16);
+            lanes.extend(pool.lane().map(|lane| (lane, used)));
+        }
+    }
+    lanes
+}
+
+impl Model for System {
+    type Event = Event;
+
+    #[inline]
+    fn scheduler(&mut self) -> &mut Scheduler<Event> {
+        &mut self.cx.scheduler
+    }
+
+    #[inline]
+    fn handle(&mut self, occurrence: Occurrence<Event>) {
+        match occurrence {
+            Occurrence::Event(Event::Resume(id)) => self.resumes(id),
+            Occurrence::Arrival(source) => self.arrives(source),
+            Occurrence::Event(Event::Signal(node, code, part)) => {
+                self.nodes[node.index()].signal(Signal { code, part }, &mut self.cx);
+            }
+            Occurrence::Event(Event::CloseWindow) => self.closes_window(),
+            Occurrence::Event(Event::Nothing) => unreachable!("nothing never happens"),
+            Occurrence::Timer(lane, timer) => match self.lanes[lane.index()] {
+                LaneUse::Client => self.gives_up(timer),
+                LaneUse::Pool(node, pool) => self.pool_wait_ends(node, pool, timer),
+            },
+        }
+        self.settles();
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.over
+    }
+}

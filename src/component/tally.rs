@@ -1,0 +1,95 @@
+//! What the requests in flight say about the system, to hold against the components' own books.
+
+use std::collections::BTreeMap;
+
+use super::program::{Op, Program, Visit};
+use super::request::{Flags, Frame, Request, Requests};
+use super::{Component as _, Node, NodeId};
+
+/// Counts over all requests in flight.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Frames by service and instance.
+    inside: BTreeMap<(NodeId, u32), u64>,
+    /// Requests that visit a component now.
+    visiting: BTreeMap<NodeId, u64>,
+    /// By service and pool: connections held, and requests in line for one.
+    pools: BTreeMap<(NodeId, u16), (u64, u64)>,
+    /// Connections to a database: held by pools, and by queries that came without one.
+    connections: BTreeMap<NodeId, u64>,
+}
+
+impl Tally {
+    /// Counts the requests in flight and the connections that components hold.
+    pub(super) fn new(requests: &Requests, program: &Program, nodes: &[Node]) -> Self {
+        let mut tally = Self::default();
+        for (id, request) in requests.all() {
+            tally.count(request, program);
+            for frame in requests.frames_below(id) {
+                tally.count_inside(frame);
+            }
+        }
+        for (database, n) in nodes.iter().flat_map(|node| node.holds_connections()) {
+            *tally.connections.entry(database).or_default() += n;
+        }
+        tally
+    }
+
+    fn count_inside(&mut self, frame: &Frame) {
+        if frame.node != NodeId::NONE {
+            *self.inside.entry((frame.node, frame.instance)).or_default() += 1;
+        }
+    }
+
+    fn count(&mut self, request: &Request, program: &Program) {
+        let frame = &request.frame;
+        self.count_inside(frame);
+        // Whoever is under way or in an instance's backlog has not come to its first instruction yet.
+        if request.flags.has(Flags::IN_TRANSIT | Flags::NOT_BEGUN) {
+            return;
+        }
+        match program.op(frame.pc) {
+            Op::Visit(node, visit) => {
+                *self.visiting.entry(node).or_default() += 1;
+                match visit {
+                    Visit::Use { pooled: true, .. } => self.count_holding(frame, program),
+                    Visit::Use { pooled: false, .. } => *self.connections.entry(node).or_default() += 1,
+                    Visit::Look { .. } | Visit::Fill { .. } => {}
+                }
+            }
+            Op::Acquire(pool) if frame.node != NodeId::NONE => {
+                let (held, in_line) = self.pools.entry((frame.node, pool)).or_default();
+                let counted = if request.flags.has(Flags::IN_LINE) { in_line } else { held };
+                *counted += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// A query over a pool's connection: the instruction before it has acquired it.
+    fn count_holding(&mut self, frame: &Frame, program: &Program) {
+        if let (true, Op::Acquire(pool)) = (frame.node != NodeId::NONE, program.op(frame.pc - 1)) {
+            self.pools.entry((frame.node, pool)).or_default().0 += 1;
+        }
+    }
+
+    /// Requests inside an instance of a service.
+    pub fn inside(&self, service: NodeId, instance: u32) -> u64 {
+        self.inside.get(&(service, instance)).copied().unwrap_or(0)
+    }
+
+    /// Requests that visit a component now.
+    pub fn visiting(&self, node: NodeId) -> u64 {
+        self.visiting.get(&node).copied().unwrap_or(0)
+    }
+
+    /// Connections of a pool that are held, and requests in line for one.
+    pub fn pool(&self, service: NodeId, pool: u16) -> (u64, u64) {
+        self.pools.get(&(service, pool)).copied().unwrap_or((0, 0))
+    }
+
+    /// Connections to a database.
+    pub fn connections(&self, database: NodeId) -> u64 {
+        self.connections.get(&database).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,208 @@
+//! Components with every name resolved.
+
+use super::super::shape::check_vcpu;
+use super::Compiler;
+use crate::component::cache::{self, Cache, Scope};
+use crate::component::program::threshold;
+use crate::component::service::{self, PoolPlan, Service};
+use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency};
+use crate::diag::Diagnostic;
+use crate::spec::{At, Count};
+use crate::units::CostPerHour;
+
+/// Workers of all places for instances of a service; each takes some bytes.
+const MOST_WORKERS: u64 = 10_000_000;
+/// Instances of a service; each has its own state.
+const MOST_INSTANCES: u64 = 200_000;
+
+impl Compiler<'_> {
+    /// Every component's plan; nothing for those that have a problem, which is reported.
+    pub(super) fn plan_components(&mut self) -> Vec<Option<Plan>> {
+        let spec = self.spec;
+        let components = spec.components.items.iter().enumerate();
+        components
+            .map(|(at, (name, component))| match component {
+                ComponentSpec::Service(own) => {
+                    self.plan_service(at, name, own).map(Box::new).map(|plan| Plan::Service(*plan))
+                }
+                ComponentSpec::Balancer(own) => self.plan_balancer(name, own).map(Plan::Balancer),
+                ComponentSpec::Database(own) => {
+                    check_vcpu(&own.cores, self.out);
+                    Some(Plan::Database(database::Plan {
+                        name: name.value.clone(),
+                        cores: own.cores.value,
+                        max_connections: own.max_connections.map(|max| max.get()),
+                        cost: own.cost.value,
+                    }))
+                }
+                ComponentSpec::Cache(own) => self.plan_cache(at, name, own).map(Plan::Cache),
+                ComponentSpec::Dependency(own) => Some(Plan::Dependency(dependency::Plan {
+                    name: name.value.clone(),
+                    max_concurrent: own.max_concurrent.map(|max| max.get()),
+                    over_limit: own.over_limit.value,
+                    errors_below: threshold(own.errors.value),
+                })),
+            })
+            .collect()
+    }
+
+    fn plan_balancer(&mut self, name: &At<String>, own: &balancer::Balancer) -> Option<balancer::Plan> {
+        let (to, behind) = self.component(&own.to)?;
+        let ComponentSpec::Service(service) = behind else {
+            self.wrong_kind(&own.to, to, "a service");
+            return None;
+        };
+        let n_instances = n_places(service);
+        let delay = own.delay.as_ref().map(|law| self.demand(law, &format!("{}/delay", name.value)));
+        let delay = match delay {
+            Some(found) => Some(found?),
+            None => None,
+        };
+        Some(balancer::Plan {
+            name: name.value.clone(),
+            to: NodeId::new(to),
+            n_instances,
+            policy: own.policy.clone(),
+            delay,
+        })
+    }
+
+    fn plan_cache(&mut self, at: usize, name: &At<String>, own: &Cache) -> Option<cache::Plan> {
+        let user = self.cache_users.iter().find(|(cache, ..)| *cache == at).map(|user| user.1);
+        let inside = user.filter(|_| own.scope.value != Scope::Shared).and_then(|service| {
+            let ComponentSpec::Service(spec) = &self.spec.components.items[service].1 else { return None };
+            let (_, workers) = self.size(spec)?;
+            Some((NodeId::new(service), n_places(spec), workers))
+        });
+        let time = own.time.as_ref().map(|law| self.demand(law, &format!("{}/time", name.value)));
+        let time = match time {
+            Some(found) => Some(found?),
+            None => None,
+        };
+        Some(cache::Plan {
+            name: name.value.clone(),
+            scope: own.scope.value,
+            inside,
+            capacity: own.capacity.get(),
+            ttl: own.ttl.map(|ttl| ttl.value),
+            time,
+        })
+    }
+
+    fn plan_service(&mut self, at: usize, name: &At<String>, own: &Service) -> Option<service::Plan> {
+        let (vcpu, workers) = self.size(own)?;
+        let cost = self.price(own);
+        let n_places = n_places(own);
+        let n_workers = u64::from(n_places) * u64::from(workers);
+        if u64::from(n_places) > MOST_INSTANCES || n_workers > MOST_WORKERS || workers > u32::from(u16::MAX) {
+            let problem = format!("{n_places} instances of {workers} workers are too many to simulate");
+            let label = format!("at most {MOST_INSTANCES} instances, 65535 workers each, {MOST_WORKERS} in all");
+            self.out.push(Diagnostic::error(own.count.origin, problem).label(label));
+            return None;
+        }
+        let boot = own.boot.sampler(self.data, self.out);
+        let pools: Vec<_> =
+            own.pools.items.iter().map(|(pool, spec)| self.plan_pool(at, name, pool, spec)).collect();
+        Some(service::Plan {
+            name: name.value.clone(),
+            vcpu,
+            cost,
+            count: own.count.get(),
+            n_places,
+            runtime: own.workers.runtime.value,
+            workers,
+            backlog: own.backlog.limit(),
+            max_connections: own.max_connections.map_or(u32::MAX, |max| max.get()),
+            abandoned: own.abandoned.value,
+            boot: boot?,
+            drain: own.drain.value,
+            balance: own.balance.clone(),
+            pools: pools.into_iter().collect::<Option<_>>()?,
+            autoscaler: own.autoscaler.clone(),
+            horizon: self.spec.run.horizon.value,
+        })
+    }
+
+    fn plan_pool(
+        &mut self,
+        service: usize,
+        service_name: &At<String>,
+        name: &At<String>,
+        own: &service::PoolSpec,
+    ) -> Option<PoolPlan> {
+        let (to, behind) = self.spec.components.resolve(&own.to, "component", self.out)?;
+        if !matches!(behind, ComponentSpec::Database(_)) {
+            self.wrong_kind(&own.to, to, "a database");
+            return None;
+        }
+        if own.per.value == Scope::Worker {
+            self.check_worker_scope(service, own.per.origin);
+        }
+        let place = format!("{}/pools/{}/connect", service_name.value, name.value);
+        let connect = own.connect.as_ref().map(|law| self.demand(law, &place));
+        let connect = match connect {
+            Some(found) => Some(found?),
+            None => None,
+        };
+        Some(PoolPlan {
+            name: name.value.clone(),
+            to: NodeId::new(to),
+            per: own.per.value,
+            min: own.min.value,
+            max: own.max.get(),
+            timeout: own.timeout.map(|timeout| timeout.value),
+            connect,
+            idle_timeout: own.idle_timeout.map(|timeout| timeout.value),
+        })
+    }
+
+    /// vCPUs and workers of an instance.
+    fn size(&mut self, own: &Service) -> Option<(f64, u32)> {
+        let before = self.out.n_errors();
+        let stated = match (&own.vcpu, &own.instance) {
+            (Some(vcpu), _) => {
+                check_vcpu(vcpu, self.out);
+                Some(vcpu.value)
+            }
+            (None, Some(instance)) => {
+                let (_, found) = self.spec.instances.resolve(instance, "instance type", self.out)?;
+                Some(found.vcpu.value)
+            }
+            (None, None) => None,
+        };
+        let workers = match (&own.workers.count, &own.workers.per_vcpu, stated) {
+            (Some(count), ..) => Some(count.get()),
+            (None, Some(per_vcpu), Some(vcpu)) => {
+                // One per whole vCPU, and one where there is only part of one.
+                Some((vcpu.floor().max(1.0) as u32).saturating_mul(per_vcpu.get()))
+            }
+            (None, Some(per_vcpu), None) => {
+                let problem = "the number of vCPUs is not known";
+                let help = "set `instance` or `vcpu` of this service, or give `count`";
+                self.out.push(Diagnostic::error(per_vcpu.origin, problem).help(help));
+                None
+            }
+            (None, None, _) => None,
+        };
+        let workers = workers?;
+        (self.out.n_errors() == before).then_some((stated.unwrap_or(f64::from(workers)), workers))
+    }
+
+    fn price(&self, own: &Service) -> CostPerHour {
+        let of_type = own.instance.as_ref().and_then(|name| self.spec.instances.find(name));
+        let of_type = of_type.map(|(_, found)| found.cost.value);
+        own.cost.map(|cost| cost.value).or(of_type).unwrap_or(CostPerHour::ZERO)
+    }
+}
+
+/// Places for the instances of a service. With an autoscaler there are twice as many as it may ask for, so
+/// that instances can start while others still drain.
+fn n_places(own: &Service) -> u32 {
+    match &own.autoscaler {
+        Some(autoscaler) => {
+            let (_, most) = autoscaler.start().range();
+            most.max(Count::get(own.count.value)).saturating_mul(2)
+        }
+        None => own.count.get(),
+    }
+}

@@ -1,0 +1,329 @@
+//! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
+//! that its names and numbers have with one another is reported.
+
+mod calls;
+mod components;
+mod operations;
+
+use std::collections::BTreeMap;
+
+use super::shape::ScenarioSpec;
+use crate::component::program::{Demand, Keys, KeysId, Op, Program, threshold};
+use crate::component::source::{self, Choice, Source};
+use crate::component::{Blueprint, ComponentSpec, Flow, NodeId};
+use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::dist::Law;
+use crate::metrics::Windows;
+use crate::rng::Salt;
+use crate::spec::{At, Data};
+use crate::traffic::curve;
+use crate::units::{Fraction, SimDuration};
+
+/// The class of requests of a source without a mix, and the operation for classes without their own.
+const DEFAULT: &str = "default";
+/// More requests than this in one replication are refused: even the fastest machine would take hours.
+const MOST_REQUESTS: f64 = 1e11;
+/// Windows × classes; each takes up to 32 KiB.
+const MOST_CELLS: usize = 20_000;
+
+/// A blueprint in the making.
+struct Compiler<'a> {
+    spec: &'a ScenarioSpec,
+    data: &'a mut dyn Data,
+    out: &'a mut Diagnostics,
+    program: Program,
+    /// Where the operations start, by service and name.
+    starts: BTreeMap<(usize, String), u16>,
+    /// Calls whose place in the program is not known yet: where the call is, which service and operation
+    /// it means.
+    open_calls: Vec<(usize, usize, String)>,
+    /// Who calls whom: positions of services, and where it says so.
+    calls: Vec<(usize, usize, Origin)>,
+    /// Which caches are asked by which services, and where it says so.
+    cache_users: Vec<(usize, usize, Origin)>,
+    /// Components that something refers to.
+    used: Vec<bool>,
+}
+
+/// Compiles a scenario; nothing if that is impossible, which is reported.
+pub(super) fn compile(
+    spec: &ScenarioSpec,
+    data: &mut dyn Data,
+    out: &mut Diagnostics,
+) -> Option<Blueprint> {
+    let before = out.n_errors();
+    let mut compiler = Compiler {
+        spec,
+        data,
+        out,
+        program: Program::default(),
+        starts: BTreeMap::new(),
+        open_calls: Vec::new(),
+        calls: Vec::new(),
+        cache_users: Vec::new(),
+        used: vec![false; spec.components.items.len()],
+    };
+    compiler.add_keys();
+    compiler.add_operations();
+    compiler.check_calls();
+    compiler.check_caches();
+    let nodes = compiler.plan_components();
+    let windows = compiler.cut_windows();
+    let (sources, flows, classes) = compiler.plan_sources();
+    compiler.check_size(&sources, windows, classes.len());
+    compiler.check_objectives(&classes);
+    compiler.warn_of_unused();
+    let program = compiler.program;
+    if out.n_errors() > before {
+        return None;
+    }
+    Some(Blueprint {
+        windows,
+        drain: spec.run.drain.value,
+        max_in_flight: spec.run.max_in_flight.get() as usize,
+        classes,
+        flows,
+        sources: sources.into_iter().collect::<Option<_>>()?,
+        nodes: nodes.into_iter().collect::<Option<_>>()?,
+        program,
+    })
+}
+
+impl Compiler<'_> {
+    /// A law, drawn from at `place`; nothing if its data are not right, which is reported.
+    fn demand(&mut self, law: &Law, place: &str) -> Option<Demand> {
+        let sampler = law.sampler(self.data, self.out)?;
+        let law = self.program.add_law(sampler);
+        Some(Demand { law, salt: Salt::new(place, "demand") })
+    }
+
+    /// The position and the spec of the component `name`; reports a name that none has.
+    fn component(&mut self, name: &At<String>) -> Option<(usize, &ComponentSpec)> {
+        let (at, spec) = self.spec.components.resolve(name, "component", self.out)?;
+        self.used[at] = true;
+        Some((at, spec))
+    }
+
+    /// Reports a component that is of the wrong kind where it is named.
+    fn wrong_kind(&mut self, name: &At<String>, at: usize, expected: &str) {
+        let (own, spec) = &self.spec.components.items[at];
+        let problem = format!("`{}` is a {}, not {expected}", name.value, spec.word());
+        self.out.push(
+            Diagnostic::error(name.origin, problem)
+                .label(format!("expected {expected}"))
+                .related(own.origin, "defined here"),
+        );
+    }
+
+    fn add_keys(&mut self) {
+        for (name, keys) in &self.spec.keys.items {
+            let exponent = keys.popularity.exponent();
+            self.program.keys.push(Keys::zipf(keys.count.value, exponent, Salt::new(name, "keys")));
+        }
+    }
+
+    fn keys(&mut self, name: &At<String>) -> Option<KeysId> {
+        let (at, _) = self.spec.keys.resolve(name, "catalogue of keys", self.out)?;
+        Some(KeysId(at as u16))
+    }
+
+    fn cut_windows(&mut self) -> Windows {
+        let run = &self.spec.run;
+        let horizon = run.horizon.value;
+        let length = run.window.map_or_else(|| window_for(horizon), |window| window.value);
+        Windows::new(horizon, length.min(horizon), run.warm_up.value)
+    }
+
+    /// Sources, flows and classes.
+    fn plan_sources(&mut self) -> (Vec<Option<source::Plan>>, Vec<Flow>, Vec<String>) {
+        let mut classes: Vec<String> = Vec::new();
+        let mut flows = Vec::new();
+        let mut plans = Vec::new();
+        for (at, (name, source)) in self.spec.sources.items.iter().enumerate() {
+            let entered = self.entered(&source.enters);
+            let mix = mix_of(source);
+            let mut upto = 0.0;
+            let mut choices = Vec::new();
+            for (class, share, origin) in mix {
+                let position = classes.iter().position(|known| *known == class);
+                let position = position.unwrap_or_else(|| {
+                    classes.push(class.clone());
+                    classes.len() - 1
+                });
+                upto += share.get();
+                let start = entered.and_then(|(_, service)| self.start_of(service, &class, origin));
+                let flow = flows.len() as u16;
+                flows.push(Flow { source: at as u16, class: position as u16 });
+                let below = threshold(Fraction::new(upto.min(1.0)).unwrap_or(Fraction::ONE));
+                choices.extend(start.map(|pc| Choice { below, flow, pc }));
+            }
+            plans.push(self.plan_source(name, source, entered.map(|(enters, _)| enters), choices));
+        }
+        (plans, flows, classes)
+    }
+
+    fn plan_source(
+        &mut self,
+        name: &At<String>,
+        source: &Source,
+        enters: Option<usize>,
+        choices: Vec<Choice>,
+    ) -> Option<source::Plan> {
+        let horizon = self.spec.run.horizon.value;
+        let rate = source.rate.map_or(crate::units::Rate::ZERO, |rate| rate.value);
+        if let (true, Some(_)) = (source.arrivals.brings_its_times(), source.curve.first()) {
+            let problem = "recorded arrivals have no curve";
+            self.out.push(Diagnostic::error(name.origin, problem).label("this source has both"));
+        }
+        let curve = curve::build(rate, &source.curve, horizon, self.data, self.out);
+        let gaps = source.arrivals.start(self.data, self.out);
+        Some(source::Plan {
+            name: name.value.clone(),
+            gaps: gaps?,
+            curve: curve?,
+            enters: NodeId::new(enters?),
+            timeout: source.timeout.map(|timeout| timeout.value),
+            choices,
+        })
+    }
+
+    /// The component that requests enter or call, and the service behind it.
+    fn entered(&mut self, name: &At<String>) -> Option<(usize, usize)> {
+        let (at, spec) = self.component(name)?;
+        match spec {
+            ComponentSpec::Service(_) => Some((at, at)),
+            ComponentSpec::Balancer(balancer) => {
+                let to = balancer.to.clone();
+                let (behind, _) = self.spec.components.find(&to)?;
+                let is_service =
+                    matches!(self.spec.components.items[behind].1, ComponentSpec::Service(_));
+                is_service.then_some((at, behind))
+            }
+            _ => {
+                self.wrong_kind(name, at, "a balancer or a service");
+                None
+            }
+        }
+    }
+
+    /// Where the operation of a service for `class` starts; reports that there is none.
+    fn start_of(&mut self, service: usize, class: &str, asked_at: Origin) -> Option<u16> {
+        let own = self.starts.get(&(service, class.to_owned()));
+        if let Some(start) = own.or_else(|| self.starts.get(&(service, DEFAULT.to_owned()))) {
+            return Some(*start);
+        }
+        let (name, spec) = &self.spec.components.items[service];
+        let ComponentSpec::Service(spec) = spec else { return None };
+        let there_are = spec.operations.names().collect::<Vec<_>>().join(", ");
+        let label = if there_are.is_empty() { "it has none".to_owned() } else { format!("it has: {there_are}") };
+        let problem = format!("`{}` has no operation for requests of class `{class}`", name.value);
+        self.out.push(
+            Diagnostic::error(asked_at, problem)
+                .related(name.origin, label)
+                .help(format!("add [components.{0}.operations.{class}] or [components.{0}.operations.default]", name.value)),
+        );
+        None
+    }
+
+    fn check_size(&mut self, sources: &[Option<source::Plan>], windows: Windows, n_classes: usize) {
+        for (plan, (name, spec)) in sources.iter().zip(&self.spec.sources.items) {
+            let Some(plan) = plan else { continue };
+            let expected = plan.gaps.expected(&plan.curve);
+            let at = spec.rate.map_or(name.origin, |rate| rate.origin);
+            if expected > MOST_REQUESTS {
+                let problem = format!("{expected:.1e} requests are more than can be simulated");
+                self.out.push(
+                    Diagnostic::error(at, problem)
+                        .label(format!("at most {MOST_REQUESTS:.0e} in one replication"))
+                        .related(self.spec.run.horizon.origin, "over this time"),
+                );
+            } else if expected < 1.0 {
+                let problem = "this source is not expected to send a single request";
+                self.out.push(Diagnostic::warning(at, problem));
+            }
+        }
+        if windows.count * n_classes > MOST_CELLS {
+            let at = self.spec.run.window.map_or(self.spec.run.horizon.origin, |w| w.origin);
+            let problem = format!(
+                "{} windows of {n_classes} classes are more than can be recorded",
+                windows.count
+            );
+            self.out.push(Diagnostic::error(at, problem).label("choose longer windows"));
+        }
+    }
+
+    fn check_objectives(&mut self, classes: &[String]) {
+        for objective in &self.spec.objectives.items {
+            let Some(class) = &objective.class else { continue };
+            if !classes.contains(class) {
+                let problem = format!("no class of requests is named `{class}`");
+                let label = format!("there are: {}", classes.join(", "));
+                self.out.push(Diagnostic::error(objective.origin, problem).label(label));
+            }
+        }
+    }
+
+    fn warn_of_unused(&mut self) {
+        for (at, (name, _)) in self.spec.components.items.iter().enumerate() {
+            // A balancer's own `to` and a pool's do not make a component used by requests.
+            if !self.used[at] {
+                let problem = format!("no request ever gets to `{}`", name.value);
+                self.out.push(Diagnostic::warning(name.origin, problem));
+            }
+        }
+    }
+}
+
+/// The classes of a source's requests, with their shares and where they are written.
+fn mix_of(source: &Source) -> Vec<(String, Fraction, Origin)> {
+    if source.mix.items.is_empty() {
+        return vec![(DEFAULT.to_owned(), Fraction::ONE, source.enters.origin)];
+    }
+    let part = |(name, share): &(At<String>, At<Fraction>)| {
+        (name.value.clone(), share.value, name.origin)
+    };
+    source.mix.items.iter().map(part).collect()
+}
+
+/// A round length of which there are at most 300 in the horizon.
+fn window_for(horizon: SimDuration) -> SimDuration {
+    const MS: u64 = 1_000_000;
+    const S: u64 = 1000 * MS;
+    const LENGTHS: [u64; 22] = [
+        MS / 10,
+        MS,
+        10 * MS,
+        100 * MS,
+        200 * MS,
+        500 * MS,
+        S,
+        2 * S,
+        5 * S,
+        10 * S,
+        15 * S,
+        30 * S,
+        60 * S,
+        120 * S,
+        300 * S,
+        600 * S,
+        900 * S,
+        1800 * S,
+        3600 * S,
+        7200 * S,
+        21_600 * S,
+        86_400 * S,
+    ];
+    let fits = |length: &&u64| horizon.as_nanos().div_ceil(**length) <= 300;
+    SimDuration::from_nanos(LENGTHS.iter().find(fits).copied().unwrap_or(604_800 * S))
+}
+
+impl Compiler<'_> {
+    /// The position of the next instruction; reports a scenario with too many.
+    fn here(&self) -> usize {
+        self.program.ops.len()
+    }
+
+    fn emit(&mut self, op: Op) {
+        self.program.ops.push(op);
+    }
+}

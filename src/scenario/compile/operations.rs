@@ -1,0 +1,208 @@
+//! Operations, step by step, into instructions.
+
+use super::{Compiler, DEFAULT};
+use crate::component::cache::LookUp;
+use crate::component::database::Query;
+use crate::component::program::{Op, Visit, threshold};
+use crate::component::service::{Call, Service, StepSpec};
+use crate::component::{ComponentSpec, NodeId};
+use crate::diag::Diagnostic;
+use crate::rng::Salt;
+use crate::spec::At;
+use crate::units::Fraction;
+
+/// Positions in the program are 16 bits.
+const MOST_OPS: usize = u16::MAX as usize;
+
+/// Where a step stands: the service, its operation, and a path for draws.
+struct Place<'a> {
+    service: usize,
+    spec: &'a Service,
+    operation: &'a str,
+    path: String,
+}
+
+impl Place<'_> {
+    fn inner(&self, part: &str) -> Self {
+        Place { path: format!("{}/{part}", self.path), ..*self }
+    }
+}
+
+impl Compiler<'_> {
+    /// Compiles every operation of every service, and then fills in where the calls go.
+    pub(super) fn add_operations(&mut self) {
+        let spec = self.spec;
+        for (service, (name, component)) in spec.components.items.iter().enumerate() {
+            let ComponentSpec::Service(spec) = component else { continue };
+            for (operation, steps) in &spec.operations.items {
+                let path = format!("{}/{}", name.value, operation.value);
+                let place = Place { service, spec, operation, path };
+                self.starts.insert((service, operation.value.clone()), self.here() as u16);
+                self.add_steps(&place, &steps.steps);
+                self.emit(Op::End);
+            }
+            if spec.operations.items.is_empty() {
+                let problem = "a service needs an operation";
+                let help = format!("add [components.{}.operations.default] with its steps", name.value);
+                self.out.push(Diagnostic::error(name.origin, problem).help(help));
+            }
+        }
+        if self.here() > MOST_OPS {
+            let problem = format!("the operations have {} instructions; at most {MOST_OPS} fit", self.here());
+            self.out.push(Diagnostic::error(self.spec.run.horizon.origin, problem));
+            return;
+        }
+        for (at, service, operation) in std::mem::take(&mut self.open_calls) {
+            let start = self.starts.get(&(service, operation)).copied();
+            if let (Op::Call { pc, .. }, Some(start)) = (&mut self.program.ops[at], start) {
+                *pc = start;
+            }
+        }
+    }
+
+    fn add_steps(&mut self, place: &Place<'_>, steps: &[StepSpec]) {
+        for (number, step) in steps.iter().enumerate() {
+            let place = place.inner(&number.to_string());
+            match step {
+                StepSpec::Cpu(step) => {
+                    let demand = self.demand(&step.cpu, &place.path);
+                    self.with_chance(&place, step.probability, |own| {
+                        own.program.ops.extend(demand.map(Op::Cpu));
+                    });
+                }
+                StepSpec::Wait(step) => {
+                    let demand = self.demand(&step.wait, &place.path);
+                    self.with_chance(&place, step.probability, |own| {
+                        own.program.ops.extend(demand.map(Op::Wait));
+                    });
+                }
+                StepSpec::LookUp(step) => {
+                    self.with_chance(&place, step.probability, |own| own.add_look_up(&place, step));
+                }
+                StepSpec::Query(step) => {
+                    self.with_chance(&place, step.probability, |own| own.add_query(&place, step));
+                }
+                StepSpec::Call(step) => {
+                    self.with_chance(&place, step.probability, |own| own.add_call(&place, step));
+                }
+            }
+        }
+    }
+
+    /// Puts a chance in front of what `add` adds, unless it is always done.
+    fn with_chance(&mut self, place: &Place<'_>, chance: At<Fraction>, add: impl FnOnce(&mut Self)) {
+        if chance.value == Fraction::ONE {
+            return add(self);
+        }
+        let at = self.here();
+        let salt = Salt::new(&place.path, "chance");
+        self.emit(Op::Chance { below: threshold(chance.value), salt, otherwise: 0 });
+        add(self);
+        let after = self.here() as u16;
+        if let Op::Chance { otherwise, .. } = &mut self.program.ops[at] {
+            *otherwise = after;
+        }
+    }
+
+    fn add_look_up(&mut self, place: &Place<'_>, step: &LookUp) {
+        let cache = self.component(&step.cache).map(|(at, spec)| (at, matches!(spec, ComponentSpec::Cache(_))));
+        let keys = self.keys(&step.keys);
+        if let Some((at, false)) = cache {
+            self.wrong_kind(&step.cache, at, "a cache");
+        }
+        if let Some((at, true)) = cache {
+            self.cache_users.push((at, place.service, step.cache.origin));
+        }
+        let (Some((cache, _)), Some(keys)) = (cache, keys) else {
+            // Its own steps may have problems, too.
+            return self.add_steps(&place.inner("on_miss"), &step.on_miss);
+        };
+        let (node, at) = (NodeId::new(cache), self.here());
+        self.emit(Op::Visit(node, Visit::Look { keys, hit: 0 }));
+        self.add_steps(&place.inner("on_miss"), &step.on_miss);
+        self.emit(Op::Visit(node, Visit::Fill { keys }));
+        let after = self.here() as u16;
+        if let Op::Visit(_, Visit::Look { hit, .. }) = &mut self.program.ops[at] {
+            *hit = after;
+        }
+    }
+
+    fn add_query(&mut self, place: &Place<'_>, step: &Query) {
+        let time = self.demand(&step.time, &place.path);
+        let database = self.component(&step.query).map(|(at, spec)| (at, matches!(spec, ComponentSpec::Database(_))));
+        let pool = step.pool.as_ref().map(|name| {
+            let (number, pool) = place.spec.pools.resolve(name, "pool of this service", self.out)?;
+            if pool.to.value != step.query.value {
+                let problem = format!("pool `{}` leads to `{}`", name.value, pool.to.value);
+                self.out.push(
+                    Diagnostic::error(name.origin, problem)
+                        .label(format!("the query goes to `{}`", step.query.value))
+                        .related(pool.to.origin, "where the pool leads"),
+                );
+            }
+            Some(number as u16)
+        });
+        match database {
+            Some((at, false)) => self.wrong_kind(&step.query, at, "a database"),
+            Some((at, true)) => {
+                let node = NodeId::new(at);
+                let Some(time) = time else { return };
+                match pool {
+                    Some(Some(pool)) => {
+                        self.emit(Op::Acquire(pool));
+                        self.emit(Op::Visit(node, Visit::Use { time, pooled: true }));
+                        self.emit(Op::Release(pool));
+                    }
+                    Some(None) => {}
+                    None => self.emit(Op::Visit(node, Visit::Use { time, pooled: false })),
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn add_call(&mut self, place: &Place<'_>, step: &Call) {
+        let Some((at, spec)) = self.component(&step.call) else { return };
+        if let ComponentSpec::Dependency(dependency) = spec {
+            let latency = dependency.latency.clone();
+            if let Some(operation) = &step.operation {
+                let problem = "a dependency has no operations";
+                self.out.push(Diagnostic::error(operation.origin, problem));
+            }
+            let time = self.demand(&latency, &place.path);
+            let call = |time| Op::Visit(NodeId::new(at), Visit::Use { time, pooled: false });
+            self.program.ops.extend(time.map(call));
+            return;
+        }
+        if !matches!(spec, ComponentSpec::Service(_) | ComponentSpec::Balancer(_)) {
+            return self.wrong_kind(&step.call, at, "a service, a balancer or a dependency");
+        }
+        let Some((to, service)) = self.entered(&step.call) else { return };
+        self.calls.push((place.service, service, step.call.origin));
+        let Some(operation) = self.called_operation(place, step, service) else { return };
+        self.open_calls.push((self.here(), service, operation));
+        let site = Salt::new(&place.path, "call").uniform(0) as u32;
+        self.emit(Op::Call { to: NodeId::new(to), pc: 0, site });
+    }
+
+    /// The operation that a call means: the named one, or that of the calling one's name, or the default.
+    fn called_operation(&mut self, place: &Place<'_>, step: &Call, service: usize) -> Option<String> {
+        let spec = self.spec;
+        let ComponentSpec::Service(called) = &spec.components.items[service].1 else { return None };
+        if let Some(name) = &step.operation {
+            let what = "operation of the called service";
+            return called.operations.resolve(name, what, self.out).map(|_| name.value.clone());
+        }
+        let names = [place.operation, DEFAULT];
+        let found = names.into_iter().find(|name| called.operations.find(name).is_some());
+        if found.is_none() {
+            let problem = format!(
+                "`{}` has neither an operation `{}` nor a default one",
+                step.call.value, place.operation
+            );
+            let help = "name the operation that is called: operation = \"...\"";
+            self.out.push(Diagnostic::error(step.call.origin, problem).help(help));
+        }
+        found.map(str::to_owned)
+    }
+}

@@ -1,0 +1,245 @@
+//! What a sweep tries: axes whose product is taken, or a list of points.
+
+use serde_json::json;
+
+use super::document::Document;
+use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::spec::{Definitions, Entry, Fields, Node, Spec, Table, Value};
+
+/// The most points of one sweep.
+const MOST_POINTS: u128 = 100_000;
+
+/// A parameter by its path, and a value for it.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The path, such as `components.web.count`.
+    pub path: String,
+    /// Where the path was written.
+    pub path_origin: Origin,
+    /// The value.
+    pub value: Node,
+}
+
+/// A parameter and the values to try.
+#[derive(Debug, Clone)]
+struct Axis {
+    path: String,
+    origin: Origin,
+    values: Vec<Node>,
+}
+
+/// What a sweep tries.
+#[derive(Debug, Clone)]
+pub struct SweepSpec {
+    axes: Vec<Axis>,
+    points: Vec<Vec<Setting>>,
+    /// As it was written, to be written back.
+    written: Node,
+}
+
+/// One point of a sweep: what is set.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// The settings, in the order of the axes.
+    pub settings: Vec<Setting>,
+}
+
+impl Point {
+    /// Sets what the point sets.
+    pub fn apply(&self, document: &mut Document, out: &mut Diagnostics) {
+        for Setting { path, path_origin, value } in &self.settings {
+            document.set(path, *path_origin, value.clone(), out);
+        }
+    }
+}
+
+impl SweepSpec {
+    /// All points: the listed ones, or the product of the axes, the last axis changing fastest.
+    pub fn points(&self) -> Vec<Point> {
+        if !self.points.is_empty() {
+            return self.points.iter().map(|settings| Point { settings: settings.clone() }).collect();
+        }
+        let mut points = vec![Vec::new()];
+        for axis in &self.axes {
+            let extend = |point: Vec<Setting>| {
+                let setting = |value: &Node| Setting {
+                    path: axis.path.clone(),
+                    path_origin: axis.origin,
+                    value: value.clone(),
+                };
+                let longer = move |value: &Node| {
+                    let mut longer = point.clone();
+                    longer.push(setting(value));
+                    longer
+                };
+                axis.values.iter().map(longer).collect::<Vec<_>>()
+            };
+            points = points.into_iter().flat_map(extend).collect();
+        }
+        points.into_iter().map(|settings| Point { settings }).collect()
+    }
+
+    /// The paths that are set, in order.
+    pub fn paths(&self) -> Vec<&str> {
+        let first = self.points.first();
+        let listed = first.into_iter().flatten().map(|setting| setting.path.as_str());
+        self.axes.iter().map(|axis| axis.path.as_str()).chain(listed).collect()
+    }
+}
+
+impl Spec for SweepSpec {
+    fn read(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        let before = out.n_errors();
+        Fields::open(node, &["axes", "points"], out)?;
+        let table = node.as_table()?;
+        let mut sweep = Self { axes: Vec::new(), points: Vec::new(), written: node.clone() };
+        match (table.get("axes"), table.get("points")) {
+            (Some(axes), None) => sweep.axes = read_axes(&axes.node, out),
+            (None, Some(points)) => sweep.points = read_points(&points.node, out),
+            (Some(axes), Some(points)) => out.push(
+                Diagnostic::error(points.key_origin, "a sweep has axes or points, not both")
+                    .related(axes.key_origin, "the axes"),
+            ),
+            (None, None) => {
+                let problem = "a sweep needs `axes` or `points`";
+                out.push(Diagnostic::error(node.origin, problem));
+            }
+        }
+        (out.n_errors() == before).then_some(sweep)
+    }
+
+    fn write(&self) -> Option<toml::Value> {
+        Some(to_toml(&self.written))
+    }
+
+    fn schema(definitions: &mut Definitions) -> serde_json::Value {
+        definitions.refer("Sweep", |_| {
+            json!({
+                "type": "object",
+                "description": "What `capsim sweep` tries: the product of `axes`, or the listed `points`.",
+                "properties": {
+                    "axes": {
+                        "type": "object",
+                        "description": "Parameters by their paths, such as \
+                                        \"components.web.count\", and the values to try.",
+                    },
+                    "points": {
+                        "type": "array",
+                        "description": "Points, each a table of parameters and their values.",
+                        "items": { "type": "object" },
+                    },
+                },
+                "additionalProperties": false,
+            })
+        })
+    }
+}
+
+/// The leaves of nested tables, by dotted path: `a.b.c` may be written with or without quotes.
+fn leaves<'a>(table: &'a Table, prefix: &str, found: &mut Vec<(String, &'a Entry)>) {
+    for entry in &table.entries {
+        let path =
+            if prefix.is_empty() { entry.key.clone() } else { format!("{prefix}.{}", entry.key) };
+        match &entry.node.value {
+            Value::Table(inner) => leaves(inner, &path, found),
+            _ => found.push((path, entry)),
+        }
+    }
+}
+
+fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
+    let Some(table) = node.as_table() else {
+        let problem = format!("expected a table of parameters, found {}", node.describe());
+        out.push(Diagnostic::error(node.origin, problem));
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    leaves(table, "", &mut found);
+    if found.is_empty() {
+        out.push(Diagnostic::error(node.origin, "a sweep needs an axis"));
+    }
+    let mut axes = Vec::new();
+    for (path, entry) in found {
+        match &entry.node.value {
+            Value::List(values) if !values.is_empty() => {
+                axes.push(Axis { path, origin: entry.key_origin, values: values.clone() });
+            }
+            Value::List(_) => {
+                out.push(Diagnostic::error(entry.node.origin, "an axis needs values to try"));
+            }
+            _ => {
+                let problem = format!("expected a list of values, found {}", entry.node.describe());
+                out.push(Diagnostic::error(entry.node.origin, problem));
+            }
+        }
+    }
+    let n_points = axes.iter().map(|axis| axis.values.len() as u128).product::<u128>();
+    if n_points > MOST_POINTS {
+        let problem = format!("this sweep has {n_points} points; at most {MOST_POINTS} are run");
+        out.push(Diagnostic::error(node.origin, problem).help("try fewer values, or list the points"));
+    }
+    axes
+}
+
+fn read_points(node: &Node, out: &mut Diagnostics) -> Vec<Vec<Setting>> {
+    let Value::List(items) = &node.value else {
+        let problem = format!("expected a list of points, found {}", node.describe());
+        out.push(Diagnostic::error(node.origin, problem));
+        return Vec::new();
+    };
+    if items.is_empty() || items.len() as u128 > MOST_POINTS {
+        let problem = format!("expected between 1 and {MOST_POINTS} points, found {}", items.len());
+        out.push(Diagnostic::error(node.origin, problem));
+        return Vec::new();
+    }
+    let mut points: Vec<Vec<Setting>> = Vec::new();
+    for item in items {
+        let Some(table) = item.as_table() else {
+            let problem = format!("expected a table of parameters, found {}", item.describe());
+            out.push(Diagnostic::error(item.origin, problem));
+            continue;
+        };
+        let mut found = Vec::new();
+        leaves(table, "", &mut found);
+        let setting = |(path, entry): (String, &Entry)| Setting {
+            path,
+            path_origin: entry.key_origin,
+            value: entry.node.clone(),
+        };
+        let settings: Vec<_> = found.into_iter().map(setting).collect();
+        let paths = |point: &[Setting]| point.iter().map(|s| s.path.clone()).collect::<Vec<_>>();
+        if let Some(first) = points.first()
+            && paths(first) != paths(&settings)
+        {
+            let problem = "every point must set the same parameters, in the same order";
+            let label = format!("the first point sets {}", paths(first).join(", "));
+            out.push(Diagnostic::error(item.origin, problem).label(label));
+            continue;
+        }
+        points.push(settings);
+    }
+    points
+}
+
+/// A tree as TOML.
+pub(super) fn to_toml(node: &Node) -> toml::Value {
+    match &node.value {
+        Value::Text(text) | Value::Date(text) => toml::Value::String(text.clone()),
+        Value::Whole(number) => toml::Value::Integer(*number),
+        Value::Real(number) => toml::Value::Float(*number),
+        Value::Truth(truth) => toml::Value::Boolean(*truth),
+        Value::List(items) => toml::Value::Array(items.iter().map(to_toml).collect()),
+        Value::Table(table) => {
+            let entry = |entry: &Entry| (entry.key.clone(), to_toml(&entry.node));
+            toml::Value::Table(table.entries.iter().map(entry).collect())
+        }
+    }
+}
+
+/// A value as it is shown in tables: strings without quotes.
+pub fn show(node: &Node) -> String {
+    match &node.value {
+        Value::Text(text) => text.clone(),
+        _ => to_toml(node).to_string(),
+    }
+}
