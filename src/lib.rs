@@ -6,6 +6,7 @@ pub mod component;
 pub mod diag;
 pub mod dist;
 pub mod engine;
+pub mod experiment;
 pub mod math;
 pub mod objective;
 pub mod scenario;

@@ -156,7 +156,7 @@ impl Component for State {
         while let Some(id) = self.cpu.take_done() {
             cx.recorder.level(self.active).down(now, 1);
             let pc = cx.requests.get(id).frame.pc;
-            if let Op::Visit(_, Visit::Use { pooled: false, .. }) = cx.program.op(pc) {
+            if let Op::Visit(_, Visit::Use { pooled: false, .. }) = *cx.program.op(pc) {
                 self.disconnect(1, cx);
             }
             cx.wake(id, Wake::GoOn);

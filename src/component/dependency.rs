@@ -92,7 +92,7 @@ impl State {
 
     fn begin(&mut self, id: RequestId, cx: &mut Context) {
         let pc = cx.requests.get(id).frame.pc;
-        let super::program::Op::Visit(_, Visit::Use { time, .. }) = cx.program.op(pc) else {
+        let super::program::Op::Visit(_, Visit::Use { time, .. }) = *cx.program.op(pc) else {
             unreachable!("whoever waits for a dependency is about to call it")
         };
         let latency = cx.program.draw(time, cx.requests.get(id).seed());
@@ -105,7 +105,7 @@ impl Component for State {
         let now = cx.now();
         if cx.recorder.level_now(self.calls) < self.max {
             cx.recorder.level(self.calls).up(now, 1);
-            cx.recorder.wait(self.wait, now, now);
+            cx.recorder.no_wait(self.wait);
             self.begin(id, cx);
             return Step::Blocked;
         }

@@ -10,15 +10,23 @@ use super::system::{database, service};
 use super::{Component as _, Node, NodeId, Step, System};
 use crate::engine::Timer;
 use crate::metrics::Outcome;
-use crate::units::SimTime;
+
+/// What follows when an operation is over.
+enum Return {
+    /// The request goes on with whoever called.
+    ToCaller,
+    /// The request is over.
+    Over,
+    /// The request is over, and its worker takes up another.
+    Next(RequestId),
+}
 
 impl System {
     /// A source's next request arrives.
     #[inline]
     pub(super) fn arrives(&mut self, source: u16) {
         let state = &mut self.sources[source as usize];
-        let next = state.arrivals.next();
-        let next = if next < self.horizon { next } else { SimTime::NEVER };
+        let next = state.next_arrival();
         self.cx.scheduler.set_arrival(source, next);
         if self.cx.requests.n_live() >= self.max_in_flight {
             return self.overflows();
@@ -38,7 +46,7 @@ impl System {
     }
 
     /// A request comes to a balancer or a service; true if it is to go on at once.
-    #[inline]
+    #[inline(always)]
     fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
         if let Node::Balancer(balancer) = &self.nodes[to.index()]
             && let Some(delay) = balancer.delay
@@ -54,7 +62,7 @@ impl System {
     }
 
     /// An instance is picked for a request, and takes it in or not; true if it is to go on at once.
-    #[inline]
+    #[inline(always)]
     fn is_dispatched(&mut self, id: RequestId, via: NodeId) -> bool {
         let seed = self.cx.requests.get(id).seed();
         let (to, picked) = match &mut self.nodes[via.index()] {
@@ -81,7 +89,7 @@ impl System {
     }
 
     /// Whoever picked the instance for a request hears that the request is over.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_done(&mut self, via: NodeId, instance: u32) {
         match &mut self.nodes[via.index()] {
             Node::Balancer(front) => front.balance.done(instance),
@@ -90,8 +98,10 @@ impl System {
         }
     }
 
-    /// Executes a request's program until something blocks it, or it is over.
+    /// Executes a request's program until something blocks it, or it is over; then that of the request
+    /// that gets its worker, and so on.
     fn executes(&mut self, id: RequestId) {
+        let mut id = id;
         loop {
             let request = self.cx.requests.get(id);
             let (frame, seed) = (request.frame, request.seed());
@@ -100,7 +110,7 @@ impl System {
             {
                 return self.fails(id, Outcome::ClientTimeout);
             }
-            let step = match self.cx.program.op(frame.pc) {
+            let step = match *self.cx.program.op(frame.pc) {
                 Op::Cpu(_) => return service(&mut self.nodes, frame.node).run(id, &mut self.cx),
                 Op::Wait(demand) => {
                     let span = self.cx.program.draw(demand, seed);
@@ -123,12 +133,17 @@ impl System {
                     }
                     return;
                 }
-                Op::End => {
-                    if !self.returns(id, &frame) {
-                        return;
+                Op::End => match self.returns(id, &frame) {
+                    Return::ToCaller => Step::Next,
+                    Return::Over => return,
+                    Return::Next(next) => {
+                        if !self.is_begun(next) {
+                            return;
+                        }
+                        id = next;
+                        continue;
                     }
-                    Step::Next
-                }
+                },
             };
             if !self.takes(id, step) {
                 return;
@@ -137,7 +152,7 @@ impl System {
     }
 
     /// What a step leads to; true if the request is to go on at once.
-    #[inline]
+    #[inline(always)]
     fn takes(&mut self, id: RequestId, step: Step) -> bool {
         let frame = &mut self.cx.requests.get_mut(id).frame;
         match step {
@@ -175,18 +190,33 @@ impl System {
         Step::Blocked
     }
 
-    /// A request's operation is over; true if there is a caller to go on with.
-    #[inline]
-    fn returns(&mut self, id: RequestId, frame: &Frame) -> bool {
-        service(&mut self.nodes, frame.node).leave(frame, &mut self.cx);
+    /// A request's operation is over.
+    #[inline(always)]
+    fn returns(&mut self, id: RequestId, frame: &Frame) -> Return {
+        let next = service(&mut self.nodes, frame.node).leave(frame, &mut self.cx);
         self.is_done(frame.via, frame.instance);
         if !self.cx.requests.pop_frame(id) {
             self.ends(id, Outcome::Served);
-            return false;
+            return next.map_or(Return::Over, Return::Next);
+        }
+        if let Some(next) = next {
+            self.cx.wake(next, Wake::Begin);
         }
         if self.cx.requests.get(id).frame.node == NodeId::NONE {
             // The caller's instance was killed meanwhile.
             self.ends(id, Outcome::Killed);
+            return Return::Over;
+        }
+        Return::ToCaller
+    }
+
+    /// A worker takes a request up; false if it will not, because the client has given up.
+    #[inline(always)]
+    fn is_begun(&mut self, id: RequestId) -> bool {
+        let request = self.cx.requests.get(id);
+        let (gone, node) = (request.flags.has(Flags::GONE), request.frame.node);
+        if gone && service(&mut self.nodes, node).abandoned() != Abandoned::Serve {
+            self.fails(id, Outcome::ClientTimeout);
             return false;
         }
         true
@@ -197,8 +227,7 @@ impl System {
         loop {
             let frame = self.cx.requests.get(id).frame;
             if frame.node != NodeId::NONE {
-                service(&mut self.nodes, frame.node).leave(&frame, &mut self.cx);
-                self.is_done(frame.via, frame.instance);
+                self.leaves(&frame);
             }
             if !self.cx.requests.pop_frame(id) {
                 return self.ends(id, outcome);
@@ -206,8 +235,16 @@ impl System {
         }
     }
 
+    /// A request leaves the instance of `frame`; whoever gets its worker is woken.
+    pub(super) fn leaves(&mut self, frame: &Frame) {
+        if let Some(next) = service(&mut self.nodes, frame.node).leave(frame, &mut self.cx) {
+            self.cx.wake(next, Wake::Begin);
+        }
+        self.is_done(frame.via, frame.instance);
+    }
+
     /// The end of a request: its client hears of it, if it still waits.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ends(&mut self, id: RequestId, outcome: Outcome) {
         if self.cx.requests.get(id).flags.has(Flags::GONE) {
             if outcome == Outcome::Served {
@@ -228,7 +265,7 @@ impl System {
     }
 
     /// Records the outcome of a request.
-    #[inline]
+    #[inline(always)]
     pub(super) fn has_outcome(&mut self, id: RequestId, outcome: Outcome) {
         let now = self.cx.now();
         let request = self.cx.requests.get(id);
@@ -248,7 +285,7 @@ impl System {
             }
             return;
         }
-        let step = match self.cx.program.op(frame.pc) {
+        let step = match *self.cx.program.op(frame.pc) {
             Op::Cpu(_) => {
                 service(&mut self.nodes, frame.node).burst_over(id, &mut self.cx);
                 Step::Next
@@ -265,7 +302,7 @@ impl System {
     }
 
     /// A request goes on after it was blocked, unless its instance is no longer there.
-    #[inline]
+    #[inline(always)]
     fn goes_on(&mut self, id: RequestId, step: Step) {
         if self.cx.requests.get(id).frame.node == NodeId::NONE {
             return self.ends(id, Outcome::Killed);
@@ -281,12 +318,9 @@ impl System {
         match how {
             Wake::GoOn => self.goes_on(id, Step::Next),
             Wake::Begin => {
-                let request = self.cx.requests.get(id);
-                let (gone, node) = (request.flags.has(Flags::GONE), request.frame.node);
-                if gone && service(&mut self.nodes, node).abandoned() != Abandoned::Serve {
-                    return self.fails(id, Outcome::ClientTimeout);
+                if self.is_begun(id) {
+                    self.executes(id);
                 }
-                self.executes(id);
             }
         }
     }
@@ -313,7 +347,7 @@ impl System {
         let request = self.cx.requests.get(id);
         let waits_here = request.flags.has(Flags::IN_LINE)
             && request.frame.node == node
-            && matches!(self.cx.program.op(request.frame.pc), Op::Acquire(own) if own == pool);
+            && matches!(*self.cx.program.op(request.frame.pc), Op::Acquire(own) if own == pool);
         let own = &mut service(&mut self.nodes, node).pools[pool as usize];
         if own.times_out(timer, waits_here, &mut self.cx) {
             self.fails(id, Outcome::PoolTimeout);
@@ -328,7 +362,7 @@ impl System {
         if flags.has(Flags::NOT_BEGUN) {
             return (true, 0);
         }
-        match self.cx.program.op(frame.pc) {
+        match *self.cx.program.op(frame.pc) {
             Op::Cpu(_) if flags.has(Flags::IN_LINE) => (true, 0),
             Op::Cpu(_) if service(&mut self.nodes, frame.node).shares_cpu() => (true, 0),
             Op::Cpu(_) => {

@@ -78,8 +78,7 @@ impl System {
             // Whoever waits for the killed instance gets an error, all the way down.
             let callers: Vec<Frame> = self.cx.requests.frames_below(id).skip(depth).copied().collect();
             for frame in &callers {
-                service(&mut self.nodes, frame.node).leave(frame, &mut self.cx);
-                self.is_done(frame.via, frame.instance);
+                self.leaves(frame);
             }
             let detached = if depth == 0 { self.is_detached(id) } else { (false, 0) };
             bursts += detached.1;

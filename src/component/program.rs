@@ -154,8 +154,8 @@ pub struct Program {
 impl Program {
     /// The instruction at a position.
     #[inline]
-    pub fn op(&self, pc: u16) -> Op {
-        self.ops[pc as usize]
+    pub fn op(&self, pc: u16) -> &Op {
+        &self.ops[pc as usize]
     }
 
     /// What `demand` is for a request's frame with this seed; always the same for the same one.

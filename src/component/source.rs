@@ -10,7 +10,7 @@ use crate::spec;
 use crate::spec::{At, Named};
 use crate::traffic::arrivals::{ArrivalProcess, Arrivals, Gaps};
 use crate::traffic::curve::{Curve, CurvePiece};
-use crate::units::{Fraction, Rate, SimDuration};
+use crate::units::{Fraction, Rate, SimDuration, SimTime};
 
 spec! {
     /// Where requests come from: an open source, which does not wait for answers.
@@ -91,11 +91,19 @@ pub struct Choice {
     pub pc: u16,
 }
 
+/// How many arrivals are drawn at a time.
+const BATCH: usize = 64;
+
 /// A source at work.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) arrivals: Arrivals,
+    arrivals: Arrivals,
     numbers: Stream,
+    /// Arrivals that have been drawn ahead, and how many of them have come.
+    ahead: [SimTime; BATCH],
+    n_come: usize,
+    /// No request arrives at or after this.
+    horizon: SimTime,
     salt: Salt,
     choices: Vec<Choice>,
     pub(super) enters: NodeId,
@@ -104,11 +112,19 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(plan: &Plan, streams: Streams, lane: Option<LaneId>) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        streams: Streams,
+        lane: Option<LaneId>,
+        horizon: SimTime,
+    ) -> Self {
         let stream = streams.stream(&plan.name, "arrivals");
         Self {
             arrivals: Arrivals::new(plan.gaps.clone(), &plan.curve, stream),
             numbers: streams.stream(&plan.name, "requests"),
+            ahead: [SimTime::NEVER; BATCH],
+            n_come: BATCH,
+            horizon,
             salt: Salt::new(&plan.name, "class"),
             choices: plan.choices.clone(),
             enters: plan.enters,
@@ -116,7 +132,19 @@ impl State {
         }
     }
 
-    /// The number and the class of the next request.
+    /// The instant of the next arrival; [`SimTime::NEVER`] if no more come.
+    #[inline]
+    pub(super) fn next_arrival(&mut self) -> SimTime {
+        if self.n_come == BATCH {
+            self.arrivals.fill(&mut self.ahead);
+            self.n_come = 0;
+        }
+        let at = self.ahead[self.n_come];
+        self.n_come += 1;
+        if at < self.horizon { at } else { SimTime::NEVER }
+    }
+
+    /// The number and the class of the request that arrives.
     #[inline]
     pub(super) fn next_request(&mut self) -> (u64, Choice) {
         let number = self.numbers.next_u64();

@@ -98,7 +98,7 @@ impl System {
     pub fn new(blueprint: &Blueprint, streams: Streams) -> Self {
         let shape = Shape { windows: blueprint.windows, n_classes: blueprint.classes.len() };
         let mut cx = Context {
-            scheduler: Scheduler::new(1024, Event::Nothing),
+            scheduler: Scheduler::new(0, Event::Nothing),
             requests: Requests::new(4096),
             recorder: Recorder::new(shape),
             program: blueprint.program.clone(),
@@ -112,7 +112,7 @@ impl System {
         let sources = blueprint.sources.iter().map(|plan| {
             let lane = plan.timeout.map(|timeout| cx.scheduler.add_lane(timeout));
             lanes.extend(lane.map(|lane| (lane, LaneUse::Client)));
-            source::State::new(plan, streams, lane)
+            source::State::new(plan, streams, lane, blueprint.windows.horizon)
         });
         let sources: Vec<_> = sources.collect();
         lanes.sort_by_key(|(lane, _)| *lane);
@@ -154,9 +154,7 @@ impl System {
         self.settles();
         for at in 0..self.sources.len() {
             let id = self.cx.scheduler.add_arrivals();
-            let first = self.sources[at].arrivals.next();
-            let first = if first < self.horizon { first } else { SimTime::NEVER };
-            self.cx.scheduler.set_arrival(id, first);
+            self.cx.scheduler.set_arrival(id, self.sources[at].next_arrival());
         }
         self.schedules_window(0);
     }
@@ -178,7 +176,7 @@ impl System {
     }
 
     /// After the horizon the run is over as soon as nothing is in flight.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note_if_over(&mut self) {
         if self.cx.requests.n_live() == 0 && self.cx.now() >= self.horizon {
             self.over = true;
@@ -195,6 +193,12 @@ impl System {
     /// Goes on with everything that the last handler has set going.
     #[inline]
     fn settles(&mut self) {
+        if !self.cx.woken.is_empty() || !self.cx.notices.is_empty() {
+            self.settles_all();
+        }
+    }
+
+    fn settles_all(&mut self) {
         loop {
             if let Some(notice) = self.cx.notices.pop_front() {
                 self.hears(notice);
@@ -207,7 +211,7 @@ impl System {
     }
 
     /// The lane of the timeout of a request's client.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lane_of(&self, id: RequestId) -> Option<LaneId> {
         let flow = self.flows[self.cx.requests.get(id).flow as usize];
         self.sources[flow.source as usize].lane

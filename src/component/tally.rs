@@ -48,7 +48,7 @@ impl Tally {
         if request.flags.has(Flags::IN_TRANSIT | Flags::NOT_BEGUN) {
             return;
         }
-        match program.op(frame.pc) {
+        match *program.op(frame.pc) {
             Op::Visit(node, visit) => {
                 *self.visiting.entry(node).or_default() += 1;
                 match visit {
@@ -68,7 +68,7 @@ impl Tally {
 
     /// A query over a pool's connection: the instruction before it has acquired it.
     fn count_holding(&mut self, frame: &Frame, program: &Program) {
-        if let (true, Op::Acquire(pool)) = (frame.node != NodeId::NONE, program.op(frame.pc - 1)) {
+        if let (true, Op::Acquire(pool)) = (frame.node != NodeId::NONE, *program.op(frame.pc - 1)) {
             self.pools.entry((frame.node, pool)).or_default().0 += 1;
         }
     }

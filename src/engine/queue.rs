@@ -142,7 +142,7 @@ impl<E: Copy> EventQueue<E> {
     ///
     /// # Panics
     /// With more than 16 million pending events.
-    #[inline]
+    #[inline(always)]
     pub fn schedule(&mut self, at: SimTime, class: Class, event: E) -> Slot {
         if let Some(slot) = self.vacant.take() {
             let key = self.key(at, class, slot);
@@ -176,7 +176,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// The instant and class of the next event; [`SimTime::NEVER`] if there is none.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&mut self) -> (SimTime, u8) {
         self.settle();
         let root = self.nodes[1];
@@ -187,7 +187,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// Takes the next event out. Call only after [`EventQueue::peek`] has shown that there is one.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> E {
         debug_assert!(self.vacant.is_none(), "peek comes before pop");
         let slot = self.nodes[1].slot();
@@ -255,7 +255,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// Puts `key` into a leaf and replays all its matches: right whatever was there before.
-    #[inline]
+    #[inline(always)]
     fn replay(&mut self, slot: u32, key: Key) {
         let mut at = self.leaf(slot);
         let nodes = &mut self.nodes[..];
@@ -269,7 +269,7 @@ impl<E: Copy> EventQueue<E> {
     }
 
     /// Puts `key` into an empty leaf: it climbs only as far as it wins, two matches on average.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, slot: u32, key: Key) {
         let mut at = self.leaf(slot);
         let nodes = &mut self.nodes[..];

@@ -92,7 +92,7 @@ pub struct Recorder {
     /// Their sums in nanoseconds, by window and class.
     served_sum: Vec<u64>,
     unserved_sum: Vec<u64>,
-    /// Requests served by the window in which they were answered.
+    /// Requests served by the window in which they were answered; the last is for after the horizon.
     answered: Vec<u64>,
     levels: Vec<Level>,
     /// Integrals of the levels at the start of the open window.
@@ -102,6 +102,8 @@ pub struct Recorder {
     /// Highest values by window and level.
     highest: Vec<u64>,
     waits: Vec<Histogram>,
+    /// How often nobody had to wait, by wait.
+    no_waits: Vec<u64>,
     counters: Vec<u64>,
 }
 
@@ -119,12 +121,13 @@ impl Recorder {
             unserved: vec![0; cells * Buckets::COUNT],
             served_sum: vec![0; cells],
             unserved_sum: vec![0; cells],
-            answered: vec![0; shape.windows.count],
+            answered: vec![0; shape.windows.count + 1],
             levels: Vec::new(),
             integrals: Vec::new(),
             averages: Vec::new(),
             highest: Vec::new(),
             waits: Vec::new(),
+            no_waits: Vec::new(),
             counters: Vec::new(),
         }
     }
@@ -143,6 +146,7 @@ impl Recorder {
     /// Adds a wait.
     pub fn add_wait(&mut self) -> WaitId {
         self.waits.push(Histogram::default());
+        self.no_waits.push(0);
         WaitId(u16::try_from(self.waits.len() - 1).expect("a system has few waits"))
     }
 
@@ -166,20 +170,15 @@ impl Recorder {
     /// A request of `class` that arrived at `arrived` ends now.
     #[inline]
     pub fn outcome(&mut self, class: u16, arrived: SimTime, now: SimTime, outcome: Outcome) {
-        let window = if arrived >= self.opened {
-            self.open
-        } else {
-            self.window_of(arrived)
-        };
-        let cell = window.min(self.shape.windows.count - 1) * self.shape.n_classes + class as usize;
+        let window = if arrived >= self.opened { self.open } else { self.window_of(arrived) };
+        let cell = window * self.shape.n_classes + class as usize;
         self.outcomes[cell * Outcome::COUNT + outcome.index()] += 1;
         let latency = now.since(arrived);
         let bucket = cell * Buckets::COUNT + Buckets::of(latency);
         if matches!(outcome, Outcome::Served) {
             self.served[bucket] += 1;
             self.served_sum[cell] += latency.as_nanos();
-            self.answered[self.open.min(self.shape.windows.count - 1)] +=
-                u64::from(now < self.shape.windows.horizon);
+            self.answered[self.open] += 1;
         } else if outcome.has_latency() {
             self.unserved[bucket] += 1;
             self.unserved_sum[cell] += latency.as_nanos();
@@ -209,6 +208,12 @@ impl Recorder {
         if self.open >= self.shape.windows.warm_up {
             self.waits[id.0 as usize].record(now.since(since));
         }
+    }
+
+    /// Somebody did not have to wait; left out during the warm-up.
+    #[inline]
+    pub fn no_wait(&mut self, id: WaitId) {
+        self.no_waits[id.0 as usize] += u64::from(self.open >= self.shape.windows.warm_up);
     }
 
     /// Something happens; left out during the warm-up.
@@ -280,9 +285,11 @@ impl Recorder {
         self.highest[window * self.levels.len() + id.0 as usize]
     }
 
-    /// A wait's histogram, without the warm-up.
-    pub fn waits(&self, id: WaitId) -> &Histogram {
-        &self.waits[id.0 as usize]
+    /// A wait's histogram, without the warm-up; those who did not have to wait count with zero.
+    pub fn waits(&self, id: WaitId) -> Histogram {
+        let mut all = self.waits[id.0 as usize].clone();
+        all.record_zeros(self.no_waits[id.0 as usize]);
+        all
     }
 
     /// A counter, without the warm-up.

@@ -104,6 +104,11 @@ impl Histogram {
         (self.n, self.sum) = (0, 0);
     }
 
+    /// How many spans were counted that are too short to tell from none (below 64 ns).
+    pub fn n_zero(&self) -> u64 {
+        self.counts[0]
+    }
+
     /// How many spans were counted.
     pub fn n(&self) -> u64 {
         self.n

@@ -95,12 +95,12 @@ impl SimDuration {
         Self(seconds * 1_000_000_000)
     }
 
-    /// A span of `nanos` nanoseconds, rounded to the nearest; negative becomes zero, too large becomes
-    /// [`SimDuration::MAX`].
+    /// A span of `nanos` nanoseconds, rounded to the nearest; negative becomes zero, what is longer than
+    /// 292 years becomes that.
     #[inline]
     pub fn from_nanos_f64(nanos: f64) -> Self {
-        // `as` saturates and sends NaN to zero, which is what a span needs.
-        Self((nanos + 0.5) as u64)
+        // By way of a signed number, which processors convert in one instruction.
+        Self((nanos + 0.5).max(0.0) as i64 as u64)
     }
 
     /// A span of `seconds` seconds, rounded to the nearest nanosecond; saturates as

@@ -184,7 +184,6 @@ impl State {
         let now = cx.now();
         let instance = &mut self.instances[at as usize];
         let recorder = &mut cx.recorder;
-        recorder.level(self.levels.connections).down(now, u64::from(instance.connections));
         recorder.level(self.levels.busy).down(now, u64::from(instance.busy));
         let mut waiting = instance.line.len();
         if self.plan.runtime == Runtime::EventLoop {

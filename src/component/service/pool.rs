@@ -172,7 +172,7 @@ impl Pool {
         let unit = &mut self.units[at];
         if unit.idle.pop_back().is_some() {
             cx.recorder.level(self.in_use).up(now, 1);
-            cx.recorder.wait(self.wait, now, now);
+            cx.recorder.no_wait(self.wait);
             return Asked::Got;
         }
         if unit.open < self.plan.max {

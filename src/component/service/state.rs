@@ -52,7 +52,6 @@ pub(super) struct Levels {
     /// CPU in use and there, in thousandths.
     pub(super) cpu_used: LevelId,
     pub(super) cpu: LevelId,
-    pub(super) connections: LevelId,
     pub(super) in_service: LevelId,
     pub(super) starting: LevelId,
     pub(super) draining: LevelId,
@@ -92,7 +91,6 @@ impl State {
             waiting: recorder.add_level(),
             cpu_used: recorder.add_level(),
             cpu: recorder.add_level(),
-            connections: recorder.add_level(),
             in_service: recorder.add_level(),
             starting: recorder.add_level(),
             draining: recorder.add_level(),
@@ -128,7 +126,7 @@ impl State {
     }
 
     /// A request comes to the instance that its frame says.
-    #[inline]
+    #[inline(always)]
     pub(in crate::component) fn accept(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
         let now = cx.now();
         let frame = &mut cx.requests.get_mut(id).frame;
@@ -143,15 +141,15 @@ impl State {
         }
     }
 
+    #[inline(always)]
     fn accept_by_thread(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
         let now = cx.now();
         let instance = &mut self.instances[cx.requests.get(id).frame.instance as usize];
         if instance.busy < self.plan.workers {
             instance.busy += 1;
             instance.connections += 1;
-            cx.recorder.level(self.levels.connections).up(now, 1);
-            cx.recorder.level(self.levels.busy).up(now, 1);
-            cx.recorder.wait(self.levels.wait, now, now);
+                cx.recorder.level(self.levels.busy).up(now, 1);
+            cx.recorder.no_wait(self.levels.wait);
             return Accepted::Begins;
         }
         if instance.line.len() >= self.plan.backlog {
@@ -160,7 +158,6 @@ impl State {
         instance.connections += 1;
         instance.line.push(&mut cx.requests, id);
         cx.requests.get_mut(id).flags.set(Flags::NOT_BEGUN);
-        cx.recorder.level(self.levels.connections).up(now, 1);
         cx.recorder.level(self.levels.waiting).up(now, 1);
         Accepted::Waits
     }
@@ -179,18 +176,17 @@ impl State {
             instance.next_worker = 0;
         }
         // A request is begun when its loop first runs it; one that begins by waiting is begun at once.
-        if let Op::Cpu(_) = cx.program.op(request.frame.pc) {
+        if let Op::Cpu(_) = *cx.program.op(request.frame.pc) {
             request.flags.set(Flags::NOT_BEGUN);
             instance.not_begun += 1;
         } else {
-            cx.recorder.wait(self.levels.wait, now, now);
+            cx.recorder.no_wait(self.levels.wait);
         }
-        cx.recorder.level(self.levels.connections).up(now, 1);
         Accepted::Begins
     }
 
     /// A request needs the CPU, for the instruction it is at.
-    #[inline]
+    #[inline(always)]
     pub(in crate::component) fn run(&mut self, id: RequestId, cx: &mut Context) {
         if self.plan.runtime == Runtime::Threads {
             return self.burst(id, cx);
@@ -229,7 +225,7 @@ impl State {
     /// A burst of CPU begins.
     fn burst(&mut self, id: RequestId, cx: &mut Context) {
         let request = cx.requests.get(id);
-        let Op::Cpu(demand) = cx.program.op(request.frame.pc) else {
+        let Op::Cpu(demand) = *cx.program.op(request.frame.pc) else {
             unreachable!("only instructions that need the CPU run on it")
         };
         let (work, instance, now) = (cx.program.draw(demand, request.seed()), request.frame.instance, cx.now());
@@ -291,23 +287,25 @@ impl State {
         self.instances[instance as usize].cpu.plan(&mut cx.scheduler, signal);
     }
 
-    /// A request's operation is over, or has failed: it leaves the instance of `frame`.
-    #[inline]
-    pub(in crate::component) fn leave(&mut self, frame: &Frame, cx: &mut Context) {
+    /// A request's operation is over, or has failed: it leaves the instance of `frame`. Gives back the
+    /// request that its worker takes up next, if one is waiting.
+    #[inline(always)]
+    pub(in crate::component) fn leave(&mut self, frame: &Frame, cx: &mut Context) -> Option<RequestId> {
         let now = cx.now();
         if let Some(scaling) = &mut self.scaling {
             scaling.answered(now.since(frame.entered));
         }
-        cx.recorder.level(self.levels.connections).down(now, 1);
         let instance = &mut self.instances[frame.instance as usize];
         instance.connections -= 1;
+        let mut next = None;
         if self.plan.runtime == Runtime::Threads {
-            if let Some(next) = instance.line.pop(&mut cx.requests) {
-                let entered = cx.requests.get(next).frame.entered;
-                cx.requests.get_mut(next).flags.clear(Flags::NOT_BEGUN);
+            next = instance.line.pop(&mut cx.requests);
+            if let Some(next) = next {
+                let request = cx.requests.get_mut(next);
+                request.flags.clear(Flags::NOT_BEGUN);
+                let entered = request.frame.entered;
                 cx.recorder.level(self.levels.waiting).down(now, 1);
                 cx.recorder.wait(self.levels.wait, entered, now);
-                cx.wake(next, Wake::Begin);
             } else {
                 instance.busy -= 1;
                 cx.recorder.level(self.levels.busy).down(now, 1);
@@ -316,6 +314,7 @@ impl State {
         if instance.life == Life::Draining && instance.connections == 0 {
             self.stop(frame.instance, cx);
         }
+        next
     }
 }
 
@@ -376,7 +375,6 @@ impl Component for State {
             gauge("instances_starting", self.levels.starting),
             gauge("instances_draining", self.levels.draining),
             gauge("instances_paid", self.levels.paid),
-            gauge("requests_inside", self.levels.connections),
         ]
     }
 
@@ -391,8 +389,6 @@ impl Component for State {
                 assert!(waiting == 0 || instance.busy == self.plan.workers, "idle workers in {name}");
             }
         }
-        let connections: u64 = self.instances.iter().map(|i| u64::from(i.connections)).sum();
-        assert_eq!(connections, cx.recorder.level_now(self.levels.connections), "requests in {name}");
         for (number, pool) in self.pools.iter().enumerate() {
             let books = pool.audit(cx);
             assert_eq!(books, seen.pool(own, number as u16), "in use and in line, pool {number} of {name}");

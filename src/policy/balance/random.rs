@@ -33,8 +33,12 @@ impl Rules for State {
 
     #[inline]
     fn pick(&mut self, salt: Salt, request: u64) -> Option<u32> {
-        let n = self.members.len() as u32;
-        (n > 0).then(|| self.members[salt.index(request, n) as usize])
+        match self.members[..] {
+            [] => None,
+            // No draw, no difference: every request draws from a generator of its own.
+            [only] => Some(only),
+            _ => Some(self.members[salt.index(request, self.members.len() as u32) as usize]),
+        }
     }
 
     fn done(&mut self, _: u32) {}

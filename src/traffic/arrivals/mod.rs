@@ -71,9 +71,12 @@ macro_rules! processes {
         }
 
         impl Gaps {
-            #[inline]
-            fn next(&mut self, clock: &mut Cursor, stream: &mut Stream) -> Option<SimTime> {
-                match self { $( Self::$variant(process) => process.next(clock, stream), )* }
+            fn fill(&mut self, clock: &mut Cursor, stream: &mut Stream, times: &mut [SimTime]) {
+                match self {
+                    $( Self::$variant(process) => for at in times {
+                        *at = process.next(clock, stream).unwrap_or(SimTime::NEVER);
+                    } )*
+                }
             }
 
             /// How many arrivals are expected, along `curve`.
@@ -113,11 +116,9 @@ impl Arrivals {
         }
     }
 
-    /// The instant of the next arrival; [`SimTime::NEVER`] if no more come.
-    #[inline]
-    pub fn next(&mut self) -> SimTime {
-        self.gaps
-            .next(&mut self.clock, &mut self.stream)
-            .unwrap_or(SimTime::NEVER)
+    /// The instants of the next arrivals; [`SimTime::NEVER`] where no more come. Drawing many in a row
+    /// lets the processor overlap them.
+    pub fn fill(&mut self, times: &mut [SimTime]) {
+        self.gaps.fill(&mut self.clock, &mut self.stream, times);
     }
 }

@@ -74,7 +74,7 @@ impl Piece for Counts {
             .peak
             .map_or(1.0 / every, |peak| peak.value * draft.rate / highest);
         for count in counts {
-            draft.push(every, Form::Constant(count * scale));
+            draft.push(every, Form::constant(count * scale));
         }
         if draft.rate > 0.0 {
             draft.level = counts[counts.len() - 1] * scale / draft.rate;

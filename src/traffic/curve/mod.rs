@@ -88,7 +88,7 @@ impl Draft {
 
     /// Goes on for `span` at the present level.
     fn hold(&mut self, span: SimDuration) {
-        let form = Form::Constant(self.level * self.rate);
+        let form = Form::constant(self.level * self.rate);
         self.push(span.as_nanos() as f64, form);
     }
 

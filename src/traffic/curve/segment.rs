@@ -9,8 +9,8 @@ use crate::units::{Rate, SimDuration, SimTime};
 /// The rate along a segment, in arrivals per nanosecond, `x` nanoseconds into it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Form {
-    /// Always the same.
-    Constant(f64),
+    /// Always the same; with it, the time that one arrival takes on average.
+    Constant { rate: f64, gap: f64 },
     /// `from + slope · x`.
     Linear { from: f64, slope: f64 },
     /// `base + extra · exp(-decay · x)`.
@@ -25,9 +25,14 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// A rate that stays the same.
+    pub(super) fn constant(rate: f64) -> Self {
+        Self::Constant { rate, gap: 1.0 / rate }
+    }
+
     fn rate(self, x: f64) -> f64 {
         match self {
-            Self::Constant(rate) => rate,
+            Self::Constant { rate, .. } => rate,
             Self::Linear { from, slope } => from + slope * x,
             Self::Decay { base, extra, decay } => base + extra * math::exp(-decay * x),
             Self::Wave {
@@ -42,7 +47,7 @@ impl Form {
     /// Expected arrivals from the start of the segment up to `x`.
     fn integral(self, x: f64) -> f64 {
         match self {
-            Self::Constant(rate) => rate * x,
+            Self::Constant { rate, .. } => rate * x,
             Self::Linear { from, slope } => (from + slope * x / 2.0) * x,
             Self::Decay { base, extra, decay } => {
                 base * x + extra / decay * (1.0 - math::exp(-decay * x))
@@ -60,7 +65,7 @@ impl Form {
     /// start of the segment. The caller has made sure that there is one.
     fn inverse(self, expected: f64, from: f64, to: f64) -> f64 {
         match self {
-            Self::Constant(rate) => expected / rate,
+            Self::Constant { gap, .. } => expected * gap,
             Self::Linear { from, slope } => {
                 // The root that stays right for a slope of zero; rounding must not take it below zero.
                 let root = (from * from + 2.0 * slope * expected).max(0.0).sqrt();
@@ -174,8 +179,8 @@ impl Cursor {
     #[inline]
     pub fn advance(&mut self, expected: f64) -> Option<SimTime> {
         let segment = self.curve.segments.get(self.segment)?;
-        if let Form::Constant(rate) = segment.form {
-            let at = self.at + expected / rate;
+        if let Form::Constant { gap, .. } = segment.form {
+            let at = self.at + expected * gap;
             if at < segment.span {
                 self.at = at;
                 return Some(instant(segment.start + at));
@@ -188,7 +193,7 @@ impl Cursor {
         let mut expected = expected;
         loop {
             let segment = self.curve.segments.get(self.segment)?;
-            if let Form::Constant(rate) = segment.form {
+            if let Form::Constant { rate, .. } = segment.form {
                 self.passed = rate * self.at;
             }
             let total = segment.form.integral(segment.span);

@@ -1,0 +1,24 @@
+//! Experiments: replications, what they say together, sweeps over points.
+//!
+//! ```text
+//! Scenario ─replicate─▶ Record (one replication) ─estimate─▶ Findings (with intervals)
+//! ```
+//!
+//! A replication is single-threaded; replications and points run side by side, and are put together by
+//! their numbers, so that no byte of a result depends on the number of threads.
+
+mod bottleneck;
+mod estimate;
+mod findings;
+mod record;
+mod run;
+mod sweep;
+
+pub use bottleneck::{Bottleneck, Full};
+pub use findings::{
+    Advisory, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings, OutcomeShare,
+    ResourceFindings, Series, Stop, Violation,
+};
+pub use record::{Record, replicate};
+pub use run::{Counters, Session, run};
+pub use sweep::{Choice, Load, choose, offered_by, sweep};

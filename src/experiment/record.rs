@@ -1,0 +1,288 @@
+//! One replication, and what is kept of it.
+
+use std::sync::atomic::Ordering;
+
+use super::run::Session;
+use crate::autoscaler::Reason;
+use crate::component::{Blueprint, Component as _, Gauge, Kept, Node, Plan, Resource, System};
+use crate::engine::Ended;
+use crate::metrics::{Outcome, Recorder, Windows};
+use crate::rng::Streams;
+use crate::scenario::Scenario;
+use crate::stats::Histogram;
+use crate::units::{SimDuration, SimTime};
+
+/// What one class of requests came to, warm-up left out.
+#[derive(Debug, Clone)]
+pub struct ClassRecord {
+    /// Requests that arrived.
+    pub arrived: u64,
+    /// How they ended, by [`Outcome::index`].
+    pub outcomes: Vec<u64>,
+    /// Latencies of those that were served.
+    pub served: Histogram,
+    /// Latencies of those that waited in vain.
+    pub unserved: Histogram,
+}
+
+impl ClassRecord {
+    /// No requests.
+    pub(super) fn empty() -> Self {
+        Self {
+            arrived: 0,
+            outcomes: vec![0; Outcome::COUNT],
+            served: Histogram::default(),
+            unserved: Histogram::default(),
+        }
+    }
+
+    /// Adds another class.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        for (mine, theirs) in self.outcomes.iter_mut().zip(&other.outcomes) {
+            *mine += theirs;
+        }
+        self.served.merge(&other.served);
+        self.unserved.merge(&other.unserved);
+    }
+
+    /// Requests that ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Requests that were served.
+    pub(super) fn n_served(&self) -> u64 {
+        self.outcomes[Outcome::Served.index()]
+    }
+
+    /// Latencies of all that waited for their end.
+    pub(super) fn latencies(&self) -> Histogram {
+        let mut all = self.served.clone();
+        all.merge(&self.unserved);
+        all
+    }
+}
+
+/// One window.
+#[derive(Debug, Clone, Default)]
+pub struct WindowRecord {
+    /// How long it was, in seconds.
+    pub seconds: f64,
+    /// Requests that arrived in it.
+    pub arrived: u64,
+    /// Requests that were answered in it.
+    pub answered: u64,
+    /// Requests that arrived in it and were not served.
+    pub unserved: u64,
+    /// Median, 95th and 99th percentile of the latency of those that arrived in it, in seconds.
+    pub latencies: [Option<f64>; 3],
+}
+
+/// The quantiles of [`WindowRecord::latencies`].
+pub(super) const WINDOW_QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+
+/// A look of an autoscaler.
+#[derive(Debug, Clone)]
+pub struct LookRecord {
+    /// The service.
+    pub service: String,
+    /// When.
+    pub at: SimTime,
+    /// Instances before, asked for by the rule, and after.
+    pub from: u32,
+    /// See `from`.
+    pub wanted: u32,
+    /// See `from`.
+    pub to: u32,
+    /// Answers per second that it saw.
+    pub throughput: f64,
+    /// 95th percentile of the response time that it saw, in seconds.
+    pub response_p95: Option<f64>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What is kept of one replication.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// By class.
+    pub classes: Vec<ClassRecord>,
+    /// By window; only those that were closed.
+    pub windows: Vec<WindowRecord>,
+    /// By resource and window: average in use, there, and waiting (in units).
+    pub resources: Vec<Vec<[f64; 3]>>,
+    /// By resource: waits, if anybody can wait for it.
+    pub waits: Vec<Option<Histogram>>,
+    /// By gauge kept as a level, and window: the average.
+    pub gauges: Vec<Vec<f64>>,
+    /// By gauge kept as a counter: the count.
+    pub counters: Vec<u64>,
+    /// By component: what it cost, in dollars.
+    pub costs: Vec<f64>,
+    /// The most instances that were paid for at the same time, on average over a window.
+    pub instances_peak: f64,
+    /// Every look of every autoscaler.
+    pub looks: Vec<LookRecord>,
+    /// Seconds measured: closed windows without the warm-up.
+    pub measured_s: f64,
+    /// When too many requests were in flight to go on, if that happened.
+    pub overflow: Option<SimTime>,
+    /// Requests whose client still waited at the end.
+    pub in_flight: u64,
+    /// Requests that were served after their client had given up.
+    pub served_in_vain: u64,
+    /// Events, arrivals and timers.
+    pub n_events: u64,
+}
+
+/// Runs replication number `number` of a scenario; nothing if it was interrupted.
+pub fn replicate(scenario: &Scenario, number: u32, session: &Session<'_>) -> Option<Record> {
+    let blueprint = scenario.blueprint();
+    let mut system = System::new(blueprint, Streams::new(scenario.seed(), number));
+    if system.run(session.interrupt) == Ended::Interrupted {
+        return None;
+    }
+    let record = keep(blueprint, &system);
+    session.counters.runs.fetch_add(1, Ordering::Relaxed);
+    session.counters.events.fetch_add(record.n_events, Ordering::Relaxed);
+    let arrived = system.recorder().n_arrived();
+    session.counters.requests.fetch_add(arrived, Ordering::Relaxed);
+    Some(record)
+}
+
+/// What can run out in a system, in a fixed order.
+pub(super) fn resources(system_nodes: &[Node]) -> Vec<Resource> {
+    system_nodes.iter().flat_map(|node| node.resources()).collect()
+}
+
+/// Other figures of a system, in a fixed order.
+pub(super) fn gauges(system_nodes: &[Node]) -> Vec<Gauge> {
+    system_nodes.iter().flat_map(|node| node.gauges()).collect()
+}
+
+fn keep(blueprint: &Blueprint, system: &System) -> Record {
+    let recorder = system.recorder();
+    let windows = recorder.windows();
+    let closed = recorder.n_closed();
+    let (classes, window_records) = keep_requests(blueprint, recorder, closed);
+    let resources = resources(system.nodes());
+    let all_gauges = gauges(system.nodes());
+    let level = |gauge: &Gauge| match gauge.kept {
+        Kept::Level(level) => Some(level),
+        Kept::Counter(_) => None,
+    };
+    let paid: Vec<_> =
+        all_gauges.iter().filter(|g| g.what == "instances_paid").filter_map(level).collect();
+    let paid_in = |window| paid.iter().map(|level| recorder.average_in(window, *level)).sum::<f64>();
+    Record {
+        classes,
+        windows: window_records,
+        resources: resources.iter().map(|r| keep_resource(recorder, r, closed)).collect(),
+        waits: resources.iter().map(|r| r.wait.map(|wait| recorder.waits(wait))).collect(),
+        gauges: all_gauges
+            .iter()
+            .filter_map(level)
+            .map(|level| (0..closed).map(|w| recorder.average_in(w, level)).collect())
+            .collect(),
+        counters: all_gauges
+            .iter()
+            .filter_map(|gauge| match gauge.kept {
+                Kept::Counter(counter) => Some(recorder.counted(counter)),
+                Kept::Level(_) => None,
+            })
+            .collect(),
+        costs: costs(blueprint, &all_gauges, recorder, closed),
+        instances_peak: (0..closed).map(paid_in).fold(0.0, f64::max),
+        looks: looks(blueprint, system),
+        measured_s: windows.start(closed).since(windows.start(windows.warm_up)).as_secs_f64(),
+        overflow: system.overflow(),
+        in_flight: system.n_in_flight(),
+        served_in_vain: system.n_served_in_vain(),
+        n_events: system.n_events(),
+    }
+}
+
+fn keep_requests(
+    blueprint: &Blueprint,
+    recorder: &Recorder,
+    closed: usize,
+) -> (Vec<ClassRecord>, Vec<WindowRecord>) {
+    let n_classes = blueprint.classes.len();
+    let mut classes = vec![ClassRecord::empty(); n_classes];
+    let mut windows = Vec::with_capacity(closed);
+    for window in 0..closed {
+        let own = recorder.windows();
+        let mut all = ClassRecord::empty();
+        for (class, total) in classes.iter_mut().enumerate() {
+            let mut here = ClassRecord::empty();
+            here.arrived = recorder.arrivals_in(window, class);
+            for outcome in Outcome::ALL {
+                here.outcomes[outcome.index()] = recorder.outcomes_in(window, class, *outcome);
+            }
+            recorder.add_latencies(window, class, &mut here.served, &mut here.unserved);
+            if window >= own.warm_up {
+                total.merge(&here);
+            }
+            all.merge(&here);
+        }
+        let latencies = all.latencies();
+        let quantile = |p: f64| latencies.quantile(p).map(SimDuration::as_secs_f64);
+        windows.push(WindowRecord {
+            seconds: own.span(window).as_secs_f64(),
+            arrived: all.arrived,
+            answered: recorder.answered_in(window),
+            unserved: all.ended() - all.n_served(),
+            latencies: WINDOW_QUANTILES.map(quantile),
+        });
+    }
+    (classes, windows)
+}
+
+fn keep_resource(recorder: &Recorder, resource: &Resource, closed: usize) -> Vec<[f64; 3]> {
+    let average = |window, level| recorder.average_in(window, level) / resource.scale;
+    let in_window = |window| {
+        let capacity = resource.capacity.map_or(f64::INFINITY, |level| average(window, level));
+        let waiting = resource.waiting.map_or(0.0, |level| recorder.average_in(window, level));
+        [average(window, resource.used), capacity, waiting]
+    };
+    (0..closed).map(in_window).collect()
+}
+
+/// What each component cost: instances from being asked for until stopped, databases for the whole run.
+fn costs(blueprint: &Blueprint, gauges: &[Gauge], recorder: &Recorder, closed: usize) -> Vec<f64> {
+    let windows: &Windows = recorder.windows();
+    let cost = |plan: &Plan| match plan {
+        Plan::Service(plan) => {
+            let paid = gauges
+                .iter()
+                .find(|gauge| gauge.what == "instances_paid" && gauge.component == plan.name);
+            let Some(Kept::Level(level)) = paid.map(|gauge| gauge.kept) else { return 0.0 };
+            let hours: f64 = (0..closed)
+                .map(|window| recorder.average_in(window, level) * windows.span(window).as_hours())
+                .sum();
+            plan.cost.as_usd() * hours
+        }
+        Plan::Database(plan) => plan.cost.for_time(windows.start(closed).since(SimTime::ZERO)),
+        _ => 0.0,
+    };
+    blueprint.nodes.iter().map(cost).collect()
+}
+
+fn looks(blueprint: &Blueprint, system: &System) -> Vec<LookRecord> {
+    let mut looks = Vec::new();
+    for (plan, node) in blueprint.nodes.iter().zip(system.nodes()) {
+        let Node::Service(service) = node else { continue };
+        looks.extend(service.looks().iter().map(|look| LookRecord {
+            service: plan.name().to_owned(),
+            at: look.at,
+            from: look.from,
+            wanted: look.wanted,
+            to: look.to,
+            throughput: look.throughput.as_per_second(),
+            response_p95: look.response_p95.map(SimDuration::as_secs_f64),
+            reason: look.reason,
+        }));
+    }
+    looks
+}
