@@ -2,17 +2,19 @@
 #![forbid(unsafe_code)]
 
 pub mod autoscaler;
+pub mod cli;
 pub mod component;
 pub mod diag;
 pub mod dist;
 pub mod engine;
 pub mod experiment;
 pub mod math;
-pub mod objective;
-pub mod scenario;
 pub mod metrics;
+pub mod objective;
 pub mod policy;
+pub mod report;
 pub mod rng;
+pub mod scenario;
 pub mod spec;
 pub mod stats;
 pub mod traffic;

@@ -1,1 +1,8 @@
-fn main() {}
+//! The command line of capsim.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    capsim::cli::main()
+}

@@ -96,7 +96,10 @@ mod tests {
             worst = worst.max((exp(x) / libm::exp(x) - 1.0).abs());
         }
         assert!(worst < 2.0 * f64::EPSILON, "{worst:e}");
-        assert_eq!((exp(0.0), exp(1000.0), exp(-1000.0)), (1.0, f64::INFINITY, 0.0));
+        assert_eq!(
+            (exp(0.0), exp(1000.0), exp(-1000.0)),
+            (1.0, f64::INFINITY, 0.0)
+        );
         assert!(exp(f64::NAN).is_nan());
     }
 }

@@ -112,7 +112,10 @@ impl fmt::Display for Objective {
 /// Metrics that can be asked of a single class.
 fn is_per_class(metric: Metric) -> bool {
     metric.latency_quantile().is_some()
-        || matches!(metric, Metric::LatencyMean | Metric::SuccessRate | Metric::ErrorRate)
+        || matches!(
+            metric,
+            Metric::LatencyMean | Metric::SuccessRate | Metric::ErrorRate
+        )
 }
 
 /// The objectives of a scenario.
@@ -134,10 +137,22 @@ impl Spec for Objectives {
             if let Value::Table(inner) = &entry.node.value {
                 for inner in &inner.entries {
                     let class = Some(entry.key.as_str());
-                    items.extend(read_one(&inner.key, inner.key_origin, class, &inner.node, out));
+                    items.extend(read_one(
+                        &inner.key,
+                        inner.key_origin,
+                        class,
+                        &inner.node,
+                        out,
+                    ));
                 }
             } else {
-                items.extend(read_one(&entry.key, entry.key_origin, None, &entry.node, out));
+                items.extend(read_one(
+                    &entry.key,
+                    entry.key_origin,
+                    None,
+                    &entry.node,
+                    out,
+                ));
             }
         }
         (out.n_errors() == before).then_some(Self { items })
@@ -217,7 +232,10 @@ fn read_one(
         let similar = nearest(name, names());
         out.push(
             Diagnostic::error(name_origin, format!("unknown metric `{name}`"))
-                .label(format!("expected one of: {}", names().collect::<Vec<_>>().join(", ")))
+                .label(format!(
+                    "expected one of: {}",
+                    names().collect::<Vec<_>>().join(", ")
+                ))
                 .maybe_help(similar.map(|name| format!("a similar metric exists: `{name}`"))),
         );
         return None;
@@ -226,7 +244,10 @@ fn read_one(
     let bad = |problem: String, help: String| Diagnostic::error(node.origin, problem).help(help);
     let Some((side, amount)) = split(&text) else {
         let problem = format!("not a bound: \"{text}\"");
-        out.push(bad(problem, format!("write it with its direction: \"{}\"", example(metric))));
+        out.push(bad(
+            problem,
+            format!("write it with its direction: \"{}\"", example(metric)),
+        ));
         return None;
     };
     match read_amount(metric.unit(), amount) {
@@ -268,7 +289,10 @@ fn read_amount(unit: Unit, text: &str) -> Result<f64, (String, String)> {
         Unit::Seconds => text.parse().map(SimDuration::as_secs_f64).map_err(explain),
         Unit::Fraction => text.parse().map(Fraction::get).map_err(explain),
         Unit::PerSecond => text.parse().map(Rate::as_per_second).map_err(explain),
-        Unit::Dollars => number(text.trim_start_matches('$'), "an amount in dollars, such as $300"),
+        Unit::Dollars => number(
+            text.trim_start_matches('$'),
+            "an amount in dollars, such as $300",
+        ),
         Unit::Number => number(text, "a number"),
     }
 }
@@ -313,7 +337,10 @@ mod tests {
     fn a_verdict_needs_the_whole_interval() {
         let below = objective(Side::AtMost, 0.5);
         let above = objective(Side::AtLeast, 0.5);
-        let estimate = |low, high| Estimate { value: 0.5, interval: Some((low, high)) };
+        let estimate = |low, high| Estimate {
+            value: 0.5,
+            interval: Some((low, high)),
+        };
         for (low, high, at_most, at_least) in [
             (0.3, 0.4, Verdict::Met, Verdict::NotMet),
             (0.4, 0.6, Verdict::Undecided, Verdict::Undecided),
@@ -323,14 +350,23 @@ mod tests {
             assert_eq!(below.verdict(Some(&estimate(low, high))), at_most);
             assert_eq!(above.verdict(Some(&estimate(low, high))), at_least);
         }
-        let single = Estimate { value: 0.1, interval: None };
+        let single = Estimate {
+            value: 0.1,
+            interval: None,
+        };
         assert_eq!(below.verdict(Some(&single)), Verdict::Undecided);
         assert_eq!(below.verdict(None), Verdict::Undecided);
     }
 
     #[test]
     fn shares_near_one_keep_the_digits_that_matter() {
-        let cases = [(0.9993, "99.93 %"), (0.931, "93.1 %"), (1.0, "100 %"), (0.5, "50 %"), (0.00069, "0.069 %")];
+        let cases = [
+            (0.9993, "99.93 %"),
+            (0.931, "93.1 %"),
+            (1.0, "100 %"),
+            (0.5, "50 %"),
+            (0.00069, "0.069 %"),
+        ];
         for (value, text) in cases {
             assert_eq!(show(Unit::Fraction, value), text);
         }

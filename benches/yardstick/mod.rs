@@ -22,7 +22,10 @@ pub struct Common {
 
 impl Common {
     fn new(seed: u64) -> Self {
-        Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed), histogram: vec![0; Buckets::COUNT] }
+        Self {
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            histogram: vec![0; Buckets::COUNT],
+        }
     }
 
     #[inline]
@@ -38,7 +41,11 @@ impl Common {
 
     /// A number that depends on everything that was recorded.
     fn digest(&self) -> u64 {
-        let weighted = self.histogram.iter().enumerate().map(|(at, n)| at as u64 * u64::from(*n));
+        let weighted = self
+            .histogram
+            .iter()
+            .enumerate()
+            .map(|(at, n)| at as u64 * u64::from(*n));
         weighted.sum()
     }
 }
@@ -50,7 +57,9 @@ struct Heap<P> {
 
 impl<P: Copy> Heap<P> {
     fn new() -> Self {
-        Self { items: Vec::with_capacity(4096) }
+        Self {
+            items: Vec::with_capacity(4096),
+        }
     }
 
     #[inline]
@@ -142,7 +151,11 @@ pub fn mm1(n: u64, gap: f64, service: f64, seed: u64) -> u64 {
         } else {
             let since = line.pop_front().unwrap_or(departure);
             own.record(departure - since);
-            departure = if line.is_empty() { u64::MAX } else { departure + own.exponential(service) };
+            departure = if line.is_empty() {
+                u64::MAX
+            } else {
+                departure + own.exponential(service)
+            };
         }
     }
     own.digest()
@@ -236,7 +249,10 @@ pub struct WebLoop {
 impl WebLoop {
     /// An empty system; log-normal work of 20 ms with coefficient of variation 1.
     pub fn new(web: Web, seed: u64) -> Self {
-        assert!(web.instances <= 64, "the instances of a level are bits of one word");
+        assert!(
+            web.instances <= 64,
+            "the instances of a level are bits of one word"
+        );
         let variance = 2f64.ln();
         let mut levels = vec![0; 4096];
         levels[0] = (1u128 << web.instances) as u64;
@@ -284,14 +300,28 @@ impl WebLoop {
     #[inline]
     fn begins(&mut self, now: u64, instance: u16, arrived: u64) {
         let done = now + self.work();
-        self.events.push(done, Job { event: Event::Worked, instance, arrived });
+        self.events.push(
+            done,
+            Job {
+                event: Event::Worked,
+                instance,
+                arrived,
+            },
+        );
     }
 
     fn queries(&mut self, now: u64, instance: u16, arrived: u64) {
         if self.database_busy < self.web.servers {
             self.database_busy += 1;
             let done = now + self.own.exponential(5e6);
-            self.events.push(done, Job { event: Event::Queried, instance, arrived });
+            self.events.push(
+                done,
+                Job {
+                    event: Event::Queried,
+                    instance,
+                    arrived,
+                },
+            );
         } else {
             self.database_line.push_back((instance, arrived));
         }
@@ -315,7 +345,14 @@ impl WebLoop {
         match self.database_line.pop_front() {
             Some((next_at, next)) => {
                 let done = now + self.own.exponential(5e6);
-                self.events.push(done, Job { event: Event::Queried, instance: next_at, arrived: next });
+                self.events.push(
+                    done,
+                    Job {
+                        event: Event::Queried,
+                        instance: next_at,
+                        arrived: next,
+                    },
+                );
             }
             None => self.database_busy -= 1,
         }

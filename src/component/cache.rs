@@ -53,7 +53,10 @@ spec! {
 impl Cache {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if let Some(ttl) = self.ttl.filter(|ttl| ttl.value == SimDuration::ZERO) {
-            out.push(Diagnostic::error(ttl.origin, "a time to live must be longer than 0"));
+            out.push(Diagnostic::error(
+                ttl.origin,
+                "a time to live must be longer than 0",
+            ));
         }
     }
 }
@@ -176,7 +179,11 @@ impl Component for State {
             }
             (Visit::Fill { keys }, _) => {
                 let now = cx.now();
-                let good_until = if self.ttl == SimDuration::MAX { SimTime::NEVER } else { now + self.ttl };
+                let good_until = if self.ttl == SimDuration::MAX {
+                    SimTime::NEVER
+                } else {
+                    now + self.ttl
+                };
                 let key = cx.program.keys[keys.0 as usize].key(cx.requests.get(id).number);
                 self.unit(id, cx).fill(key, good_until);
                 Step::Next
@@ -186,12 +193,18 @@ impl Component for State {
     }
 
     fn resume(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
-        let Visit::Look { keys, hit } = visit else { unreachable!("only looking up takes time") };
+        let Visit::Look { keys, hit } = visit else {
+            unreachable!("only looking up takes time")
+        };
         self.look(id, keys, hit, cx)
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, id| Gauge { component: self.name.clone(), what, kept: Kept::Counter(id) };
+        let gauge = |what, id| Gauge {
+            component: self.name.clone(),
+            what,
+            kept: Kept::Counter(id),
+        };
         vec![gauge("hits", self.hits), gauge("misses", self.misses)]
     }
 }

@@ -85,7 +85,9 @@ impl Context {
     /// The request resumes after `span`.
     #[inline]
     pub fn resume_after(&mut self, span: SimDuration, id: RequestId) {
-        let slot = self.scheduler.after(span, Class::Completion, Event::Resume(id));
+        let slot = self
+            .scheduler
+            .after(span, Class::Completion, Event::Resume(id));
         self.requests.get_mut(id).set_slot(slot);
     }
 

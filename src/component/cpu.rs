@@ -87,7 +87,11 @@ impl Cpu {
         self.read_clock(now);
         self.sequence += 1;
         let finish = (self.attained + work.as_nanos() as f64).to_bits();
-        self.jobs.push(Reverse(Job { finish, sequence: self.sequence, request: request.index() }));
+        self.jobs.push(Reverse(Job {
+            finish,
+            sequence: self.sequence,
+            request: request.index(),
+        }));
     }
 
     /// Notes that the planned event is happening: the next job is over.

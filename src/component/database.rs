@@ -14,7 +14,7 @@ use crate::dist::Law;
 use crate::metrics::{CounterId, LevelId, Outcome};
 use crate::rng::Streams;
 use crate::spec;
-use crate::spec::{At, Count};
+use crate::spec::{At, Count, number_text};
 use crate::units::{CostPerHour, Fraction};
 
 spec! {
@@ -33,7 +33,10 @@ spec! {
 impl Database {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.cores.value <= 0.0 {
-            let problem = format!("a database needs cores, found {}", self.cores.value);
+            let problem = format!(
+                "a database needs cores, found {}",
+                number_text(self.cores.value)
+            );
             out.push(Diagnostic::error(self.cores.origin, problem));
         }
     }
@@ -100,7 +103,10 @@ impl State {
         Self {
             name: plan.name.clone(),
             own,
-            cpu: Cpu::new(plan.cores, plan.max_connections.map_or(256, |max| max as usize)),
+            cpu: Cpu::new(
+                plan.cores,
+                plan.max_connections.map_or(256, |max| max as usize),
+            ),
             max_connections: plan.max_connections.unwrap_or(u32::MAX),
             active: recorder.add_level(),
             cores,
@@ -116,7 +122,9 @@ impl State {
         let now = cx.now();
         let open = cx.recorder.level_now(self.connections);
         let taken = n.min((u64::from(self.max_connections).saturating_sub(open)) as u32);
-        cx.recorder.level(self.connections).up(now, u64::from(taken));
+        cx.recorder
+            .level(self.connections)
+            .up(now, u64::from(taken));
         for _ in taken..n {
             cx.recorder.count(self.refused);
         }
@@ -137,14 +145,17 @@ impl State {
 
 impl Component for State {
     fn visit(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
-        let Visit::Use { time, pooled } = visit else { unreachable!("a database is queried") };
+        let Visit::Use { time, pooled } = visit else {
+            unreachable!("a database is queried")
+        };
         if !pooled && self.connect(1, cx) == 0 {
             return Step::Fail(Outcome::DatabaseRefused);
         }
         let now = cx.now();
         let work = cx.program.draw(time, cx.requests.get(id).seed());
         self.cpu.add(now, work, id);
-        self.cpu.plan(&mut cx.scheduler, Event::Signal(self.own, DONE, 0));
+        self.cpu
+            .plan(&mut cx.scheduler, Event::Signal(self.own, DONE, 0));
         cx.recorder.level(self.active).up(now, 1);
         self.note_use(cx);
         Step::Blocked
@@ -161,7 +172,8 @@ impl Component for State {
             }
             cx.wake(id, Wake::GoOn);
         }
-        self.cpu.plan(&mut cx.scheduler, Event::Signal(self.own, DONE, 0));
+        self.cpu
+            .plan(&mut cx.scheduler, Event::Signal(self.own, DONE, 0));
         self.note_use(cx);
     }
 
@@ -178,15 +190,36 @@ impl Component for State {
         };
         vec![
             resource("CPU", "core", self.cores_used, Some(self.cores), 1000.0),
-            resource("connections", "connection", self.connections, self.connections_max, 1.0),
+            resource(
+                "connections",
+                "connection",
+                self.connections,
+                self.connections_max,
+                1.0,
+            ),
         ]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
         let active = cx.recorder.level_now(self.active);
-        assert_eq!(active, seen.visiting(own), "queries at work in {}", self.name);
-        assert_eq!(active, self.cpu.n_runnable() as u64, "queries on the cores of {}", self.name);
+        assert_eq!(
+            active,
+            seen.visiting(own),
+            "queries at work in {}",
+            self.name
+        );
+        assert_eq!(
+            active,
+            self.cpu.n_runnable() as u64,
+            "queries on the cores of {}",
+            self.name
+        );
         let open = cx.recorder.level_now(self.connections);
-        assert_eq!(open, seen.connections(own), "open connections of {}", self.name);
+        assert_eq!(
+            open,
+            seen.connections(own),
+            "open connections of {}",
+            self.name
+        );
     }
 }

@@ -132,7 +132,9 @@ impl Component for State {
         } else {
             cx.recorder.level(self.calls).down(now, 1);
         }
-        if self.errors_below > 0 && self.salt.uniform(cx.requests.get(id).seed()) < self.errors_below {
+        if self.errors_below > 0
+            && self.salt.uniform(cx.requests.get(id).seed()) < self.errors_below
+        {
             cx.recorder.count(self.errors);
             return Step::Fail(Outcome::DependencyError);
         }
@@ -165,12 +167,29 @@ impl Component for State {
 
     fn gauges(&self) -> Vec<Gauge> {
         let component = self.name.clone();
-        vec![Gauge { component, what: "errors", kept: Kept::Counter(self.errors) }]
+        vec![Gauge {
+            component,
+            what: "errors",
+            kept: Kept::Counter(self.errors),
+        }]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
-        let (calls, waiting) = (cx.recorder.level_now(self.calls), u64::from(self.line.len()));
-        assert_eq!(waiting, cx.recorder.level_now(self.waiting), "calls in line for {}", self.name);
-        assert_eq!(calls + waiting, seen.visiting(own), "calls to {}", self.name);
+        let (calls, waiting) = (
+            cx.recorder.level_now(self.calls),
+            u64::from(self.line.len()),
+        );
+        assert_eq!(
+            waiting,
+            cx.recorder.level_now(self.waiting),
+            "calls in line for {}",
+            self.name
+        );
+        assert_eq!(
+            calls + waiting,
+            seen.visiting(own),
+            "calls to {}",
+            self.name
+        );
     }
 }

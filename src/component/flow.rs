@@ -33,11 +33,19 @@ impl System {
         }
         let (number, choice) = state.next_request();
         let now = self.cx.now();
-        self.cx.recorder.arrival(self.flows[choice.flow as usize].class);
+        self.cx
+            .recorder
+            .arrival(self.flows[choice.flow as usize].class);
         let id = self.cx.requests.open(choice.flow, now, number, choice.pc);
         if let Some(lane) = state.lane {
             let generation = self.cx.requests.get(id).generation;
-            self.cx.scheduler.set_timer(lane, Timer { subject: id.index(), generation });
+            self.cx.scheduler.set_timer(
+                lane,
+                Timer {
+                    subject: id.index(),
+                    generation,
+                },
+            );
         }
         let enters = state.enters;
         if self.enters(id, enters) {
@@ -105,9 +113,7 @@ impl System {
         loop {
             let request = self.cx.requests.get(id);
             let (frame, seed) = (request.frame, request.seed());
-            if request.flags.has(Flags::GONE)
-                && service(&mut self.nodes, frame.node).abandoned() == Abandoned::Stop
-            {
+            if request.flags.has(Flags::GONE) && self.stops_here(&frame) {
                 return self.fails(id, Outcome::ClientTimeout);
             }
             let step = match *self.cx.program.op(frame.pc) {
@@ -116,8 +122,16 @@ impl System {
                     let span = self.cx.program.draw(demand, seed);
                     return self.cx.resume_after(span, id);
                 }
-                Op::Chance { below, salt, otherwise } => {
-                    if salt.uniform(seed) < below { Step::Next } else { Step::Jump(otherwise) }
+                Op::Chance {
+                    below,
+                    salt,
+                    otherwise,
+                } => {
+                    if salt.uniform(seed) < below {
+                        Step::Next
+                    } else {
+                        Step::Jump(otherwise)
+                    }
                 }
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 Op::Acquire(pool) => self.acquires(id, frame.node, pool),
@@ -149,6 +163,18 @@ impl System {
                 return;
             }
         }
+    }
+
+    /// True if the service stops working for a request whose client has given up: between two steps, that
+    /// is, not with a connection in hand.
+    #[cold]
+    fn stops_here(&mut self, frame: &Frame) -> bool {
+        let op = self.cx.program.op(frame.pc);
+        let holds = matches!(
+            op,
+            Op::Release(_) | Op::Visit(_, Visit::Use { pooled: true, .. })
+        );
+        !holds && service(&mut self.nodes, frame.node).abandoned() == Abandoned::Stop
     }
 
     /// What a step leads to; true if the request is to go on at once.
@@ -270,7 +296,9 @@ impl System {
         let now = self.cx.now();
         let request = self.cx.requests.get(id);
         let class = self.flows[request.flow as usize].class;
-        self.cx.recorder.outcome(class, request.arrived, now, outcome);
+        self.cx
+            .recorder
+            .outcome(class, request.arrived, now, outcome);
     }
 
     /// What a request was blocked on is over, by an event of its own.

@@ -13,7 +13,9 @@ impl System {
     pub(super) fn hears(&mut self, notice: Notice) {
         match notice {
             Notice::Joined { service, instance } => self.joins(service, instance),
-            Notice::Left { service, instance } => self.tell_fronts(service, |front| front.leave(instance)),
+            Notice::Left { service, instance } => {
+                self.tell_fronts(service, |front| front.leave(instance))
+            }
             Notice::Stopped { service, instance } => self.has_stopped(service, instance),
             Notice::Killed { service, instance } => self.is_killed(service, instance),
             Notice::Closed { database: to, n } => {
@@ -76,11 +78,21 @@ impl System {
         for (id, depth) in hit {
             self.client_sees_kill(id);
             // Whoever waits for the killed instance gets an error, all the way down.
-            let callers: Vec<Frame> = self.cx.requests.frames_below(id).skip(depth).copied().collect();
+            let callers: Vec<Frame> = self
+                .cx
+                .requests
+                .frames_below(id)
+                .skip(depth)
+                .copied()
+                .collect();
             for frame in &callers {
                 self.leaves(frame);
             }
-            let detached = if depth == 0 { self.is_detached(id) } else { (false, 0) };
+            let detached = if depth == 0 {
+                self.is_detached(id)
+            } else {
+                (false, 0)
+            };
             bursts += detached.1;
             self.cx.requests.cut_at(id, depth);
             if detached.0 {
@@ -101,7 +113,10 @@ impl System {
             let requests = &self.cx.requests;
             let is_live = |timer: Timer| {
                 requests.is_current(timer.subject, timer.generation)
-                    && !requests.get(RequestId::from_index(timer.subject)).flags.has(Flags::GONE)
+                    && !requests
+                        .get(RequestId::from_index(timer.subject))
+                        .flags
+                        .has(Flags::GONE)
             };
             self.cx.scheduler.unset_timer(lane, is_live);
         }

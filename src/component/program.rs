@@ -119,9 +119,13 @@ impl Keys {
     /// Keys 1 to `count`; key `i` is asked for in proportion to `i^-exponent`.
     pub fn zipf(count: u64, exponent: f64, salt: Salt) -> Self {
         let law = if count <= TABLE_MAX {
-            let weights = (1..=count).map(|i| math::powf(i as f64, -exponent)).collect();
+            let weights = (1..=count)
+                .map(|i| math::powf(i as f64, -exponent))
+                .collect();
             let table = WeightedAliasIndex::new(weights);
-            KeyLaw::Table(Arc::new(table.expect("the weights are positive and few enough")))
+            KeyLaw::Table(Arc::new(
+                table.expect("the weights are positive and few enough"),
+            ))
         } else {
             let law = rand_distr::Zipf::new(count as f64, exponent);
             KeyLaw::Zipf(law.expect("the exponent is not negative"))

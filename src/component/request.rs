@@ -26,7 +26,6 @@ impl RequestId {
     }
 }
 
-
 /// Things that are so of a request, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(u8);
@@ -198,7 +197,10 @@ impl Requests {
     /// Lets go of a request; its generation moves on, so that its timers become stale.
     #[inline]
     pub fn close(&mut self, id: RequestId) {
-        debug_assert!(self.arena[id.0 as usize].below == NONE, "frames are popped before the end");
+        debug_assert!(
+            self.arena[id.0 as usize].below == NONE,
+            "frames are popped before the end"
+        );
         let request = &mut self.arena[id.0 as usize];
         assert!(request.live, "a request ends once");
         request.live = false;
@@ -223,7 +225,9 @@ impl Requests {
     /// True if the request with this index still is the one of this generation.
     #[inline]
     pub fn is_current(&self, index: u32, generation: u32) -> bool {
-        self.arena.get(index as usize).is_some_and(|r| r.live && r.generation == generation)
+        self.arena
+            .get(index as usize)
+            .is_some_and(|r| r.live && r.generation == generation)
     }
 
     /// Puts the current frame aside; the request goes on in a new one, about to execute `pc`. `site`
@@ -298,7 +302,9 @@ impl Requests {
     /// All requests in flight.
     pub fn all(&self) -> impl Iterator<Item = (RequestId, &Request)> {
         let numbered = self.arena.iter().enumerate();
-        numbered.filter(|(_, r)| r.live).map(|(at, request)| (RequestId(at as u32), request))
+        numbered
+            .filter(|(_, r)| r.live)
+            .map(|(at, request)| (RequestId(at as u32), request))
     }
 
     /// How many are in flight.
@@ -323,7 +329,11 @@ pub struct Line {
 
 impl Default for Line {
     fn default() -> Self {
-        Self { head: NONE, tail: NONE, len: 0 }
+        Self {
+            head: NONE,
+            tail: NONE,
+            len: 0,
+        }
     }
 }
 

@@ -46,7 +46,10 @@ impl Source {
                     .help("to play them faster or slower, set `speed`"),
             ),
             (Some(rate), false) if rate.value == Rate::ZERO => {
-                out.push(Diagnostic::error(rate.origin, "a source needs a rate above 0"));
+                out.push(Diagnostic::error(
+                    rate.origin,
+                    "a source needs a rate above 0",
+                ));
             }
             _ => {}
         }
@@ -54,11 +57,20 @@ impl Source {
         if let Some((name, _)) = self.mix.items.first()
             && (sum - 1.0).abs() > ROUNDING
         {
-            let problem = format!("the shares of the mix add up to {}%, not 100%", (sum * 1e6).round() / 1e4);
+            let problem = format!(
+                "the shares of the mix add up to {}%, not 100%",
+                (sum * 1e6).round() / 1e4
+            );
             out.push(Diagnostic::error(name.origin, problem));
         }
-        if let Some(timeout) = self.timeout.filter(|timeout| timeout.value == SimDuration::ZERO) {
-            out.push(Diagnostic::error(timeout.origin, "a timeout must be longer than 0"));
+        if let Some(timeout) = self
+            .timeout
+            .filter(|timeout| timeout.value == SimDuration::ZERO)
+        {
+            out.push(Diagnostic::error(
+                timeout.origin,
+                "a timeout must be longer than 0",
+            ));
         }
     }
 }
@@ -141,7 +153,11 @@ impl State {
         }
         let at = self.ahead[self.n_come];
         self.n_come += 1;
-        if at < self.horizon { at } else { SimTime::NEVER }
+        if at < self.horizon {
+            at
+        } else {
+            SimTime::NEVER
+        }
     }
 
     /// The number and the class of the request that arrives.
@@ -153,7 +169,11 @@ impl State {
         }
         let drawn = self.salt.uniform(number);
         let last = self.choices.len() - 1;
-        let chosen = self.choices.iter().position(|choice| drawn < choice.below).unwrap_or(last);
+        let chosen = self
+            .choices
+            .iter()
+            .position(|choice| drawn < choice.below)
+            .unwrap_or(last);
         (number, self.choices[chosen])
     }
 }

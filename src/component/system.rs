@@ -1,13 +1,12 @@
 //! The system: components, sources and requests in flight; the model that the engine runs.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
 
 use super::context::Context;
 use super::program::Program;
 use super::request::{Flags, RequestId, Requests};
 use super::{Component as _, Event, Node, NodeId, Plan, Signal, Tally, database, service, source};
-use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler};
+use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Watch};
 use crate::metrics::{CounterId, Recorder, Shape, Windows};
 use crate::rng::Streams;
 use crate::units::{SimDuration, SimTime};
@@ -96,7 +95,10 @@ pub(super) fn database(nodes: &mut [Node], id: NodeId) -> &mut database::State {
 impl System {
     /// Builds one replication.
     pub fn new(blueprint: &Blueprint, streams: Streams) -> Self {
-        let shape = Shape { windows: blueprint.windows, n_classes: blueprint.classes.len() };
+        let shape = Shape {
+            windows: blueprint.windows,
+            n_classes: blueprint.classes.len(),
+        };
         let mut cx = Context {
             scheduler: Scheduler::new(0, Event::Nothing),
             requests: Requests::new(4096),
@@ -106,8 +108,9 @@ impl System {
             notices: VecDeque::with_capacity(64),
         };
         let nodes = blueprint.nodes.iter().enumerate();
-        let nodes: Vec<_> =
-            nodes.map(|(at, plan)| plan.build(NodeId::new(at), streams, &mut cx)).collect();
+        let nodes: Vec<_> = nodes
+            .map(|(at, plan)| plan.build(NodeId::new(at), streams, &mut cx))
+            .collect();
         let mut lanes = pool_lanes(&nodes);
         let sources = blueprint.sources.iter().map(|plan| {
             let lane = plan.timeout.map(|timeout| cx.scheduler.add_lane(timeout));
@@ -132,14 +135,14 @@ impl System {
         }
     }
 
-    /// Runs the replication to its end, or until `interrupt` is raised.
+    /// Runs the replication to its end, or until the watch is interrupted.
     ///
     /// # Panics
     /// If requests or resources were lost or held twice on the way: a defect of capsim.
-    pub fn run(&mut self, interrupt: &AtomicBool) -> Ended {
+    pub fn run(&mut self, watch: &Watch) -> Ended {
         self.begins();
         let until = self.horizon + self.drain;
-        let ended = engine::run(self, until, interrupt);
+        let ended = engine::run(self, until, watch);
         if ended != Ended::Interrupted {
             self.audit();
         }
@@ -154,7 +157,9 @@ impl System {
         self.settles();
         for at in 0..self.sources.len() {
             let id = self.cx.scheduler.add_arrivals();
-            self.cx.scheduler.set_arrival(id, self.sources[at].next_arrival());
+            self.cx
+                .scheduler
+                .set_arrival(id, self.sources[at].next_arrival());
         }
         self.schedules_window(0);
     }
@@ -221,7 +226,10 @@ impl System {
     /// those that ended.
     fn audit(&self) {
         let (requests, recorder) = (&self.cx.requests, &self.cx.recorder);
-        let waiting = requests.all().filter(|(_, r)| !r.flags.has(Flags::GONE)).count() as u64;
+        let waiting = requests
+            .all()
+            .filter(|(_, r)| !r.flags.has(Flags::GONE))
+            .count() as u64;
         assert_eq!(
             recorder.n_arrived(),
             recorder.n_ended() + waiting,
@@ -272,7 +280,9 @@ impl System {
 fn pool_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
     let mut lanes = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
-        let Node::Service(service) = node else { continue };
+        let Node::Service(service) = node else {
+            continue;
+        };
         for (number, pool) in service.pools.iter().enumerate() {
             let used = LaneUse::Pool(NodeId::new(at), number as u16);
             lanes.extend(pool.lane().map(|lane| (lane, used)));

@@ -53,13 +53,19 @@ impl Tally {
                 *self.visiting.entry(node).or_default() += 1;
                 match visit {
                     Visit::Use { pooled: true, .. } => self.count_holding(frame, program),
-                    Visit::Use { pooled: false, .. } => *self.connections.entry(node).or_default() += 1,
+                    Visit::Use { pooled: false, .. } => {
+                        *self.connections.entry(node).or_default() += 1
+                    }
                     Visit::Look { .. } | Visit::Fill { .. } => {}
                 }
             }
             Op::Acquire(pool) if frame.node != NodeId::NONE => {
                 let (held, in_line) = self.pools.entry((frame.node, pool)).or_default();
-                let counted = if request.flags.has(Flags::IN_LINE) { in_line } else { held };
+                let counted = if request.flags.has(Flags::IN_LINE) {
+                    in_line
+                } else {
+                    held
+                };
                 *counted += 1;
             }
             _ => {}

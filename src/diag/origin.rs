@@ -84,7 +84,11 @@ impl Sources {
         text: impl Into<String>,
         first_line: usize,
     ) -> SourceId {
-        self.texts.push(Source { name: name.into(), text: text.into(), first_line });
+        self.texts.push(Source {
+            name: name.into(),
+            text: text.into(),
+            first_line,
+        });
         SourceId((self.texts.len() - 1) as u32)
     }
 

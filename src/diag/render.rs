@@ -55,7 +55,9 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
             .clone()
             .filter(|l| l.origin.source() == label.origin.source());
         let snippet = here.fold(
-            Snippet::source(&*source.text).path(&*source.name).line_start(source.first_line),
+            Snippet::source(&*source.text)
+                .path(&*source.name)
+                .line_start(source.first_line),
             |s, l| {
                 s.annotation(annotation(
                     l,

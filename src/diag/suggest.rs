@@ -3,12 +3,20 @@
 /// How alike two names must be to be suggested, by Jaro-Winkler similarity (1 is identical).
 const ALIKE: f64 = 0.8;
 
-/// The candidate that is most like `wanted`, if one is like it at all; ties go to the first.
+/// The candidate that is most like `wanted`, if one is like it at all: most of its letters, or all but one
+/// slip of the finger. Ties go to the first.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for candidate in candidates {
-        let score = strsim::jaro_winkler(&wanted, &candidate.to_lowercase());
+        let own = candidate.to_lowercase();
+        let one_slip = wanted.len() > 1 && strsim::osa_distance(&wanted, &own) == 1;
+        let likeness = strsim::jaro_winkler(&wanted, &own);
+        let score = if one_slip {
+            likeness.max(ALIKE)
+        } else {
+            likeness
+        };
         if score >= ALIKE && best.is_none_or(|(most, _)| score > most) {
             best = Some((score, candidate));
         }
@@ -25,6 +33,7 @@ mod tests {
         let keys = ["min", "max", "target", "cooldown"];
         assert_eq!(nearest("taget", keys), Some("target"));
         assert_eq!(nearest("Max", keys), Some("max"));
+        assert_eq!(nearest("cup", ["wait", "cpu"]), Some("cpu"));
         assert_eq!(nearest("elephant", keys), None);
     }
 }

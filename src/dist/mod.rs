@@ -21,7 +21,7 @@ use rand::Rng;
 use serde_json::json;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::spec::{At, Data, Definitions, Node, Spec, Value};
+use crate::spec::{At, Data, Definitions, Node, Spec, Value, number_text};
 use crate::units::SimDuration;
 
 /// What every law's table can do.
@@ -150,7 +150,10 @@ fn schema_of_constant(definitions: &mut Definitions) -> serde_json::Value {
 /// Reports a number that must be above zero and is not.
 fn require_positive(number: &At<f64>, what: &str, out: &mut Diagnostics) {
     if number.value <= 0.0 {
-        let problem = format!("{what} must be above 0, found {}", number.value);
+        let problem = format!(
+            "{what} must be above 0, found {}",
+            number_text(number.value)
+        );
         out.push(Diagnostic::error(number.origin, problem));
     }
 }

@@ -6,7 +6,7 @@ use super::{Sample, Shape, require_some_time, unit};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::math;
 use crate::spec;
-use crate::spec::{At, Data};
+use crate::spec::{At, Data, number_text};
 use crate::units::SimDuration;
 
 spec! {
@@ -25,7 +25,10 @@ impl Pareto {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         require_some_time(&self.mean, "the mean of a Pareto law", out);
         if self.alpha.value <= 1.0 {
-            let problem = format!("alpha must be above 1, found {}", self.alpha.value);
+            let problem = format!(
+                "alpha must be above 1, found {}",
+                number_text(self.alpha.value)
+            );
             out.push(Diagnostic::error(self.alpha.origin, problem).label("no mean at 1 and below"));
         }
     }

@@ -52,7 +52,11 @@ impl Lanes {
     /// With more than 65,535 lanes.
     pub(super) fn add(&mut self, length: SimDuration) -> LaneId {
         let timers = VecDeque::with_capacity(4 * SLACK);
-        self.lanes.push(Lane { length, timers, n_live: 0 });
+        self.lanes.push(Lane {
+            length,
+            timers,
+            n_live: 0,
+        });
         LaneId(u16::try_from(self.lanes.len() - 1).expect("a scenario has few kinds of timers"))
     }
 

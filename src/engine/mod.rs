@@ -24,7 +24,7 @@ pub use lanes::{LaneId, Lanes, Timer};
 pub use queue::{EventQueue, Slot};
 pub use scheduler::{ArrivalId, Occurrence, Scheduler};
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::units::SimTime;
 
@@ -70,24 +70,38 @@ pub enum Ended {
     Interrupted,
 }
 
+/// What is shared with whoever started a run.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Raised to stop at once.
+    pub interrupt: AtomicBool,
+    /// Events, arrivals and timers that have happened, counted in lots.
+    pub events: AtomicU64,
+}
+
 /// How many events pass between two looks at the interrupt flag: some tenths of a millisecond.
 const EVENTS_PER_LOOK: u32 = 4096;
 
-/// Runs `model` until nothing more happens up to and including `until`, the model is over, or
-/// `interrupt` is raised. Single-threaded; nothing but the model decides the course.
-pub fn run<M: Model>(model: &mut M, until: SimTime, interrupt: &AtomicBool) -> Ended {
+/// Runs `model` until nothing more happens up to and including `until`, the model is over, or the watch
+/// is interrupted. Single-threaded; nothing but the model decides the course.
+pub fn run<M: Model>(model: &mut M, until: SimTime, watch: &Watch) -> Ended {
     loop {
-        if interrupt.load(Ordering::Relaxed) {
+        if watch.interrupt.load(Ordering::Relaxed) {
             return Ended::Interrupted;
         }
-        for _ in 0..EVENTS_PER_LOOK {
+        for n in 0..EVENTS_PER_LOOK {
             let Some(occurrence) = model.scheduler().next(until) else {
+                watch.events.fetch_add(u64::from(n), Ordering::Relaxed);
                 return Ended::AtLimit;
             };
             model.handle(occurrence);
             if model.is_over() {
+                watch.events.fetch_add(u64::from(n), Ordering::Relaxed);
                 return Ended::Over;
             }
         }
+        watch
+            .events
+            .fetch_add(u64::from(EVENTS_PER_LOOK), Ordering::Relaxed);
     }
 }

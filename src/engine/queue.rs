@@ -52,7 +52,10 @@ struct Key {
 impl Key {
     fn new(at: SimTime, class: u8, sequence: u64, slot: u32) -> Self {
         let class = u64::from(class) << (SEQUENCE_BITS + SLOT_BITS);
-        Self { nanos: at.as_nanos(), order: class | sequence << SLOT_BITS | u64::from(slot) }
+        Self {
+            nanos: at.as_nanos(),
+            order: class | sequence << SLOT_BITS | u64::from(slot),
+        }
     }
 
     /// The insertion number.
@@ -227,8 +230,9 @@ impl<E: Copy> EventQueue<E> {
     #[cold]
     fn number_anew(&mut self) {
         let leaves = self.events.len();
-        let mut pending: Vec<usize> =
-            (leaves..2 * leaves).filter(|at| self.nodes[*at].order != u64::MAX).collect();
+        let mut pending: Vec<usize> = (leaves..2 * leaves)
+            .filter(|at| self.nodes[*at].order != u64::MAX)
+            .collect();
         pending.sort_by_key(|at| self.nodes[*at].sequence());
         for (number, at) in pending.iter().enumerate() {
             let Key { nanos, .. } = self.nodes[*at];

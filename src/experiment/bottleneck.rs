@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::findings::{ResourceFindings, Series};
+use super::findings::{Column, ResourceFindings, Series};
 use crate::component::Plan;
 
 /// A resource is full in a window in which this share of it is in use, and somebody waits if anybody can.
@@ -55,15 +55,22 @@ pub(super) fn find(
         Some((resource, full))
     });
     let first = full.min_by(|(a, full_a), (b, full_b)| {
-        full_a.from_s.total_cmp(&full_b.from_s).then(depth(b, nodes).cmp(&depth(a, nodes)))
+        full_a
+            .from_s
+            .total_cmp(&full_b.from_s)
+            .then(depth(b, nodes).cmp(&depth(a, nodes)))
     });
     if let Some((resource, full)) = first {
         return Some(describe(resource, Some(full), resources, nodes));
     }
-    let busy = resources.iter().filter(|resource| resource.utilization_peak.is_some());
+    let busy = resources
+        .iter()
+        .filter(|resource| resource.utilization_peak.is_some());
     let busiest = busy.max_by(|a, b| {
         let peak = |r: &ResourceFindings| r.utilization_peak.unwrap_or(0.0);
-        peak(a).total_cmp(&peak(b)).then(depth(a, nodes).cmp(&depth(b, nodes)))
+        peak(a)
+            .total_cmp(&peak(b))
+            .then(depth(a, nodes).cmp(&depth(b, nodes)))
     });
     busiest.map(|resource| describe(resource, None, resources, nodes))
 }
@@ -81,37 +88,43 @@ fn depth(resource: &ResourceFindings, nodes: &[Plan]) -> u8 {
     }
 }
 
-/// The first stretch of windows in which a resource is full.
+/// The first stretch of windows in which a resource is full, on and off: pauses of up to two windows are
+/// bridged, and a stretch of fewer than three windows counts only if there is no longer one.
 fn full_stretch(series: &Series, resource: &ResourceFindings) -> Option<Full> {
+    const PAUSE: usize = 2;
+    const LASTING: usize = 3;
     let name = resource.what.replace(' ', "_").to_lowercase();
     let column = |part: &str| {
         let figure = format!("{name}_{part}");
-        let is_it = |c: &&super::findings::Column| c.component == resource.component && c.figure == figure;
+        let is_it = |c: &&Column| c.component == resource.component && c.figure == figure;
         series.columns.iter().find(is_it)
     };
     let (used, capacity, waiting) = (column("used")?, column("capacity")?, column("waiting"));
-    let value = |column: &super::findings::Column, window: usize| {
-        column.values[window].map_or(0.0, |estimate| estimate.value)
+    let value =
+        |column: &Column, at: usize| column.values[at].map_or(0.0, |estimate| estimate.value);
+    let is_full = |at: &usize| {
+        let (in_use, there) = (value(used, *at), value(capacity, *at));
+        let somebody_waits = waiting.is_none_or(|column| value(column, *at) >= WAITS);
+        there > 0.0 && in_use >= FULL * there && somebody_waits
     };
-    let mut found: Option<Full> = None;
-    for window in 0..used.values.len() {
-        let (from_s, to_s) = (series.bounds_s[window], series.bounds_s[window + 1]);
-        let (in_use, there) = (value(used, window), value(capacity, window));
-        let in_line = waiting.map_or(f64::INFINITY, |column| value(column, window));
-        let is_full = there > 0.0 && in_use >= FULL * there && in_line >= WAITS;
-        let in_line = if in_line.is_finite() { in_line } else { 0.0 };
-        match &mut found {
-            None if is_full && from_s >= series.warm_up_s => {
-                found = Some(Full { from_s, to_s, capacity: there, waiting: in_line });
-            }
-            Some(full) if is_full && full.to_s >= from_s => {
-                full.to_s = to_s;
-                full.waiting = full.waiting.max(in_line);
-            }
-            _ => {}
+    let measured = (0..used.values.len()).filter(|at| series.bounds_s[*at] >= series.warm_up_s);
+    let mut stretches: Vec<std::ops::RangeInclusive<usize>> = Vec::new();
+    for at in measured.filter(is_full) {
+        match stretches.last_mut() {
+            Some(last) if at - last.end() <= PAUSE + 1 => *last = *last.start()..=at,
+            _ => stretches.push(at..=at),
         }
     }
-    found
+    let long = |stretch: &std::ops::RangeInclusive<usize>| stretch.clone().count();
+    let lasting = stretches.iter().find(|stretch| long(stretch) >= LASTING);
+    let stretch = lasting.or_else(|| stretches.iter().rev().max_by_key(|stretch| long(stretch)))?;
+    let in_line = |at: usize| waiting.map_or(0.0, |column| value(column, at));
+    Some(Full {
+        from_s: series.bounds_s[*stretch.start()],
+        to_s: series.bounds_s[stretch.end() + 1],
+        capacity: value(capacity, *stretch.start()),
+        waiting: stretch.clone().map(in_line).fold(0.0, f64::max),
+    })
 }
 
 fn describe(
@@ -122,7 +135,10 @@ fn describe(
 ) -> Bottleneck {
     let behind = pool_leads_to(resource, nodes).and_then(|database| {
         let is_cpu = |r: &&ResourceFindings| r.component == database && r.what == "CPU";
-        Some((database.clone(), resources.iter().find(is_cpu)?.utilization_peak?))
+        Some((
+            database.clone(),
+            resources.iter().find(is_cpu)?.utilization_peak?,
+        ))
     });
     Bottleneck {
         component: resource.component.clone(),
@@ -138,8 +154,12 @@ fn describe(
 /// The database that a pool leads to.
 fn pool_leads_to(resource: &ResourceFindings, nodes: &[Plan]) -> Option<String> {
     let pool = resource.what.strip_prefix("pool ")?;
-    let service = nodes.iter().find(|plan| plan.name() == resource.component)?;
-    let Plan::Service(service) = service else { return None };
+    let service = nodes
+        .iter()
+        .find(|plan| plan.name() == resource.component)?;
+    let Plan::Service(service) = service else {
+        return None;
+    };
     let to = service.pools.iter().find(|plan| plan.name == pool)?.to;
     Some(nodes[to.index()].name().to_owned())
 }

@@ -9,7 +9,7 @@ use super::findings::{
 };
 use super::record::{ClassRecord, Record, gauges, resources};
 use crate::component::{Blueprint, Gauge, Kept, Resource, System};
-use crate::metrics::{Metric, Outcome, Windows};
+use crate::metrics::{Metric, Outcome, Unit, Windows};
 use crate::objective::{Objective, Verdict};
 use crate::rng::Streams;
 use crate::scenario::Scenario;
@@ -23,8 +23,11 @@ const ENOUGH_IN_TAIL: u64 = 100;
 pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> Findings {
     let own = Estimating::new(scenario, records);
     let figures = own.figures();
-    let objectives: Vec<_> =
-        scenario.objectives().iter().map(|objective| own.objective(objective)).collect();
+    let objectives: Vec<_> = scenario
+        .objectives()
+        .iter()
+        .map(|objective| own.objective(objective))
+        .collect();
     let overflow = records.iter().filter_map(|record| record.overflow).min();
     let mut verdict = Verdict::all(objectives.iter().map(|objective| objective.verdict));
     if overflow.is_some() {
@@ -48,7 +51,13 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         bottleneck,
         costs: own.costs(),
         series,
-        latency_cdf: own.pooled.latencies().cumulative().into_iter().map(|(at, share)| (at.as_secs_f64(), share)).collect(),
+        latency_cdf: own
+            .pooled
+            .latencies()
+            .cumulative()
+            .into_iter()
+            .map(|(at, share)| (at.as_secs_f64(), share))
+            .collect(),
         looks: own.looks(),
         overflow_s: overflow.map(SimTime::as_secs_f64),
         requests: own.pooled.arrived,
@@ -80,7 +89,10 @@ impl<'a> Estimating<'a> {
     fn new(scenario: &'a Scenario, records: &'a [Record]) -> Self {
         // The list of resources is the same in every replication; an empty system has it, too.
         let system = System::new(scenario.blueprint(), Streams::new(0, 0));
-        let totals: Vec<_> = records.iter().map(|record| merged(&record.classes)).collect();
+        let totals: Vec<_> = records
+            .iter()
+            .map(|record| merged(&record.classes))
+            .collect();
         Self {
             scenario,
             records,
@@ -108,7 +120,9 @@ impl<'a> Estimating<'a> {
     /// Rates of something per second measured; replications in which nothing was measured are left out.
     fn rate(&self, of: impl Fn(&Record) -> f64) -> Option<Estimate> {
         let measured = self.records.iter().filter(|record| record.measured_s > 0.0);
-        let values: Vec<f64> = measured.map(|record| of(record) / record.measured_s).collect();
+        let values: Vec<f64> = measured
+            .map(|record| of(record) / record.measured_s)
+            .collect();
         Estimate::mean(&values, self.confidence)
     }
 
@@ -125,8 +139,10 @@ impl<'a> Estimating<'a> {
     /// Figures of requests: of all classes, or of one.
     fn request_figures(&self, own: &[ClassRecord]) -> BTreeMap<String, Estimate> {
         let pooled = merged(own);
-        let (whole, parts): (_, Vec<_>) =
-            (pooled.latencies(), own.iter().map(ClassRecord::latencies).collect());
+        let (whole, parts): (_, Vec<_>) = (
+            pooled.latencies(),
+            own.iter().map(ClassRecord::latencies).collect(),
+        );
         let mut figures = BTreeMap::new();
         let mut put = |metric: Metric, estimate: Option<Estimate>| {
             figures.extend(estimate.map(|estimate| (metric.name().to_owned(), estimate)));
@@ -142,13 +158,20 @@ impl<'a> Estimating<'a> {
             .zip(self.records)
             .map(|(class, record)| {
                 // What was still in flight when an overloaded system was stopped was not served.
-                let lost = if record.overflow.is_some() { class.arrived - class.ended() } else { 0 };
+                let lost = if record.overflow.is_some() {
+                    class.arrived - class.ended()
+                } else {
+                    0
+                };
                 (class.n_served(), class.ended() + lost)
             })
             .collect();
         let success = Estimate::share(&shares, self.confidence);
         put(Metric::SuccessRate, success);
-        put(Metric::ErrorRate, success.map(|rate| rate.map(|rate| 1.0 - rate)));
+        put(
+            Metric::ErrorRate,
+            success.map(|rate| rate.map(|rate| 1.0 - rate)),
+        );
         figures
     }
 
@@ -158,20 +181,44 @@ impl<'a> Estimating<'a> {
             figures.extend(estimate.map(|estimate| (metric.name().to_owned(), estimate)));
         };
         let warm_up = self.windows().warm_up;
-        let measured = |record: &'_ Record| record.windows.iter().skip(warm_up).cloned().collect::<Vec<_>>();
+        let measured = |record: &'_ Record| {
+            record
+                .windows
+                .iter()
+                .skip(warm_up)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let best = |record: &Record, of: fn(&super::record::WindowRecord) -> u64| {
-            let rates = measured(record).into_iter().map(|w| of(&w) as f64 / w.seconds);
+            let rates = measured(record)
+                .into_iter()
+                .map(|w| of(&w) as f64 / w.seconds);
             rates.fold(0.0, f64::max)
         };
         let sum = |record: &Record, of: fn(&super::record::WindowRecord) -> u64| {
             measured(record).iter().map(|w| of(w) as f64).sum::<f64>()
         };
-        put(Metric::Offered, self.rate(|record| sum(record, |w| w.arrived)));
-        put(Metric::OfferedPeak, self.mean(|record| best(record, |w| w.arrived)));
-        put(Metric::Throughput, self.rate(|record| sum(record, |w| w.answered)));
-        put(Metric::ThroughputPeak, self.mean(|record| best(record, |w| w.answered)));
+        put(
+            Metric::Offered,
+            self.rate(|record| sum(record, |w| w.arrived)),
+        );
+        put(
+            Metric::OfferedPeak,
+            self.mean(|record| best(record, |w| w.arrived)),
+        );
+        put(
+            Metric::Throughput,
+            self.rate(|record| sum(record, |w| w.answered)),
+        );
+        put(
+            Metric::ThroughputPeak,
+            self.mean(|record| best(record, |w| w.answered)),
+        );
         put(Metric::Cost, self.mean(|record| record.costs.iter().sum()));
-        put(Metric::InstancesPeak, self.mean(|record| record.instances_peak));
+        put(
+            Metric::InstancesPeak,
+            self.mean(|record| record.instances_peak),
+        );
         figures
     }
 
@@ -209,9 +256,16 @@ impl<'a> Estimating<'a> {
         let figures = match &objective.class {
             None => self.figures(),
             Some(class) => {
-                let at = self.blueprint().classes.iter().position(|name| name == class);
+                let at = self
+                    .blueprint()
+                    .classes
+                    .iter()
+                    .position(|name| name == class);
                 let own: Vec<_> = at.map_or(Vec::new(), |at| {
-                    self.records.iter().map(|record| record.classes[at].clone()).collect()
+                    self.records
+                        .iter()
+                        .map(|record| record.classes[at].clone())
+                        .collect()
                 });
                 self.request_figures(&own)
             }
@@ -240,16 +294,20 @@ impl<'a> Estimating<'a> {
         verdict: Verdict,
     ) -> Option<u32> {
         let estimate = estimate.filter(|_| verdict == Verdict::Undecided)?;
-        let (half, distance) = (estimate.half_width()?, (estimate.value - objective.bound).abs());
+        let (half, distance) = (
+            estimate.half_width()?,
+            (estimate.value - objective.bound).abs(),
+        );
         let factor = (half / distance).powi(2) * self.records.len() as f64;
         (factor.is_finite() && factor < 100_000.0).then_some(factor.ceil() as u32)
     }
 
     /// Stretches of windows in which the figure, where it is one that windows have, was on the wrong side
-    /// on average over the replications.
+    /// on average over the replications, on and off: a good window or two in between are bridged.
     fn violations(&self, objective: &Objective) -> Vec<Violation> {
         let quantile = objective.metric.latency_quantile();
-        let at = quantile.and_then(|p| super::record::WINDOW_QUANTILES.iter().position(|q| *q == p));
+        let at =
+            quantile.and_then(|p| super::record::WINDOW_QUANTILES.iter().position(|q| *q == p));
         let in_window = |window: &super::record::WindowRecord| match (at, objective.metric) {
             (Some(at), _) => window.latencies[at],
             (None, Metric::SuccessRate) if window.arrived > 0 => {
@@ -265,7 +323,10 @@ impl<'a> Estimating<'a> {
             return found;
         }
         for number in self.windows().warm_up..self.windows().count {
-            let own = self.records.iter().filter_map(|record| record.windows.get(number));
+            let own = self
+                .records
+                .iter()
+                .filter_map(|record| record.windows.get(number));
             let values: Vec<f64> = own.filter_map(in_window).collect();
             if values.is_empty() {
                 continue;
@@ -279,7 +340,9 @@ impl<'a> Estimating<'a> {
                 self.windows().start(number + 1).as_secs_f64(),
             );
             match found.last_mut() {
-                Some(last) if last.to_s >= from_s => last.to_s = to_s,
+                Some(last) if from_s - last.to_s <= 2.0 * (to_s - from_s) + 1e-9 => {
+                    last.to_s = to_s
+                }
                 _ => found.push(Violation { from_s, to_s }),
             }
         }
@@ -287,14 +350,21 @@ impl<'a> Estimating<'a> {
     }
 
     fn resource_findings(&self) -> Vec<ResourceFindings> {
-        self.resources.iter().enumerate().map(|(at, resource)| self.resource(at, resource)).collect()
+        self.resources
+            .iter()
+            .enumerate()
+            .map(|(at, resource)| self.resource(at, resource))
+            .collect()
     }
 
     fn resource(&self, at: usize, resource: &Resource) -> ResourceFindings {
         let warm_up = self.windows().warm_up;
         // Time averages over the measured windows, weighted by their lengths.
         let average = |record: &Record, which: usize| {
-            let own = record.resources[at].iter().zip(&record.windows).skip(warm_up);
+            let own = record.resources[at]
+                .iter()
+                .zip(&record.windows)
+                .skip(warm_up);
             let (sum, time) = own.fold((0.0, 0.0), |(sum, time), (levels, window)| {
                 (sum + levels[which] * window.seconds, time + window.seconds)
             });
@@ -310,23 +380,35 @@ impl<'a> Estimating<'a> {
             (bounded && there > 0.0).then_some(used / there)
         };
         let peak = |record: &Record| {
-            let own = record.resources[at].iter().skip(warm_up).filter(|levels| levels[1] > 0.0);
+            let own = record.resources[at]
+                .iter()
+                .skip(warm_up)
+                .filter(|levels| levels[1] > 0.0);
             own.map(|levels| levels[0] / levels[1]).reduce(f64::max)
         };
-        let waits: Vec<Histogram> =
-            self.records.iter().filter_map(|record| record.waits[at].clone()).collect();
+        let waits: Vec<Histogram> = self
+            .records
+            .iter()
+            .filter_map(|record| record.waits[at].clone())
+            .collect();
         let mut pooled = Histogram::default();
         waits.iter().for_each(|own| pooled.merge(own));
         let quantile = |p| self.quantile(p, &pooled, &waits);
-        let waited: Vec<_> = waits.iter().map(|own| (own.n() - own.n_zero(), own.n())).collect();
+        let waited: Vec<_> = waits
+            .iter()
+            .map(|own| (own.n() - own.n_zero(), own.n()))
+            .collect();
         ResourceFindings {
             component: resource.component.clone(),
             what: resource.what.clone(),
             unit: resource.unit.to_owned(),
             used: over(&|record| average(record, 0)),
             utilization: over(&utilization),
-            utilization_peak: over(&|record| if bounded { peak(record) } else { None }).map(|e| e.value),
-            waiting: resource.waiting.and_then(|_| over(&|record| average(record, 2))),
+            utilization_peak: over(&|record| if bounded { peak(record) } else { None })
+                .map(|e| e.value),
+            waiting: resource
+                .waiting
+                .and_then(|_| over(&|record| average(record, 2))),
             wait_mean_s: self.histogram_mean(&pooled, &waits),
             wait_p50_s: quantile(0.5),
             wait_p95_s: quantile(0.95),
@@ -336,14 +418,25 @@ impl<'a> Estimating<'a> {
     }
 
     fn hit_ratios(&self) -> BTreeMap<String, Estimate> {
-        let counters: Vec<&Gauge> =
-            self.gauges.iter().filter(|gauge| matches!(gauge.kept, Kept::Counter(_))).collect();
+        let counters: Vec<&Gauge> = self
+            .gauges
+            .iter()
+            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_)))
+            .collect();
         let find = |component: &str, what: &str| {
-            counters.iter().position(|gauge| gauge.component == component && gauge.what == what)
+            counters
+                .iter()
+                .position(|gauge| gauge.component == component && gauge.what == what)
         };
         let mut ratios = BTreeMap::new();
-        for (hits, gauge) in counters.iter().enumerate().filter(|(_, gauge)| gauge.what == "hits") {
-            let Some(misses) = find(&gauge.component, "misses") else { continue };
+        for (hits, gauge) in counters
+            .iter()
+            .enumerate()
+            .filter(|(_, gauge)| gauge.what == "hits")
+        {
+            let Some(misses) = find(&gauge.component, "misses") else {
+                continue;
+            };
             let part = |record: &Record| {
                 let (hits, misses) = (record.counters[hits], record.counters[misses]);
                 (hits, hits + misses)
@@ -367,7 +460,9 @@ impl<'a> Estimating<'a> {
     }
 
     fn looks(&self) -> Vec<Look> {
-        let Some(first) = self.records.first() else { return Vec::new() };
+        let Some(first) = self.records.first() else {
+            return Vec::new();
+        };
         let look = |look: &super::record::LookRecord| Look {
             service: look.service.clone(),
             at_s: look.at.as_secs_f64(),
@@ -384,39 +479,70 @@ impl<'a> Estimating<'a> {
     fn series(&self) -> Series {
         let windows = self.windows();
         let mut columns = Vec::new();
-        let mut add = |component: &str, figure: String, of: &dyn Fn(&Record, usize) -> Option<f64>| {
-            let in_window = |number: usize| {
-                let own = self.records.iter().filter(|record| number < record.windows.len());
-                let values: Vec<f64> = own.filter_map(|record| of(record, number)).collect();
-                Estimate::mean(&values, self.confidence)
+        let mut add =
+            |component: &str, figure: String, of: &dyn Fn(&Record, usize) -> Option<f64>| {
+                let in_window = |number: usize| {
+                    let own = self
+                        .records
+                        .iter()
+                        .filter(|record| number < record.windows.len());
+                    let values: Vec<f64> = own.filter_map(|record| of(record, number)).collect();
+                    Estimate::mean(&values, self.confidence)
+                };
+                let values = (0..windows.count).map(in_window).collect();
+                columns.push(Column {
+                    component: component.to_owned(),
+                    figure,
+                    values,
+                });
             };
-            let values = (0..windows.count).map(in_window).collect();
-            columns.push(Column { component: component.to_owned(), figure, values });
-        };
-        let per_second = |count: u64, record: &Record, w: usize| Some(count as f64 / record.windows[w].seconds);
-        add("", "offered_per_s".into(), &|r, w| per_second(r.windows[w].arrived, r, w));
-        add("", "served_per_s".into(), &|r, w| per_second(r.windows[w].answered, r, w));
-        add("", "unserved_per_s".into(), &|r, w| per_second(r.windows[w].unserved, r, w));
-        for (at, name) in ["latency_p50_s", "latency_p95_s", "latency_p99_s"].iter().enumerate() {
+        let per_second =
+            |count: u64, record: &Record, w: usize| Some(count as f64 / record.windows[w].seconds);
+        add("", "offered_per_s".into(), &|r, w| {
+            per_second(r.windows[w].arrived, r, w)
+        });
+        add("", "served_per_s".into(), &|r, w| {
+            per_second(r.windows[w].answered, r, w)
+        });
+        add("", "unserved_per_s".into(), &|r, w| {
+            per_second(r.windows[w].unserved, r, w)
+        });
+        for (at, name) in ["latency_p50_s", "latency_p95_s", "latency_p99_s"]
+            .iter()
+            .enumerate()
+        {
             add("", (*name).into(), &|r, w| r.windows[w].latencies[at]);
         }
         for (at, resource) in self.resources.iter().enumerate() {
             let name = resource.what.replace(' ', "_").to_lowercase();
             let column = |part: &str| format!("{name}_{part}");
-            add(&resource.component, column("used"), &|r, w| Some(r.resources[at][w][0]));
+            add(&resource.component, column("used"), &|r, w| {
+                Some(r.resources[at][w][0])
+            });
             if resource.capacity.is_some() {
-                add(&resource.component, column("capacity"), &|r, w| Some(r.resources[at][w][1]));
+                add(&resource.component, column("capacity"), &|r, w| {
+                    Some(r.resources[at][w][1])
+                });
             }
             if resource.waiting.is_some() {
-                add(&resource.component, column("waiting"), &|r, w| Some(r.resources[at][w][2]));
+                add(&resource.component, column("waiting"), &|r, w| {
+                    Some(r.resources[at][w][2])
+                });
             }
         }
-        let levels = self.gauges.iter().filter(|gauge| matches!(gauge.kept, Kept::Level(_)));
+        let levels = self
+            .gauges
+            .iter()
+            .filter(|gauge| matches!(gauge.kept, Kept::Level(_)));
         for (at, gauge) in levels.enumerate() {
-            add(&gauge.component, gauge.what.into(), &|r, w| Some(r.gauges[at][w]));
+            add(&gauge.component, gauge.what.into(), &|r, w| {
+                Some(r.gauges[at][w])
+            });
         }
         Series {
-            bounds_s: (0..=windows.count).map(|w| windows.start(w).as_secs_f64()).collect(),
+            bounds_s: (0..=windows.count)
+                .map(|w| windows.start(w).as_secs_f64())
+                .collect(),
             warm_up_s: windows.start(windows.warm_up).as_secs_f64(),
             columns,
         }
@@ -427,7 +553,11 @@ impl<'a> Estimating<'a> {
         if self.records.len() == 1 {
             found.push(Advisory::SingleReplication);
         }
-        let stopped: Vec<_> = self.records.iter().filter_map(|record| record.overflow).collect();
+        let stopped: Vec<_> = self
+            .records
+            .iter()
+            .filter_map(|record| record.overflow)
+            .collect();
         if let Some(first) = stopped.iter().min() {
             found.push(Advisory::Overflow {
                 replications: stopped.len() as u32,
@@ -440,7 +570,12 @@ impl<'a> Estimating<'a> {
         if share > 0.001 && stopped.is_empty() {
             found.push(Advisory::StillInFlight { share });
         }
-        let n = self.totals.iter().map(|total| total.latencies().n()).min().unwrap_or(0);
+        let n = self
+            .totals
+            .iter()
+            .map(|total| total.latencies().n())
+            .min()
+            .unwrap_or(0);
         for metric in [Metric::LatencyP99, Metric::LatencyP999] {
             let p = metric.latency_quantile().unwrap_or(0.5);
             let have = (n as f64 * (1.0 - p)) as u64;
@@ -450,19 +585,36 @@ impl<'a> Estimating<'a> {
             }
         }
         let want = self.scenario.replications().precision.get();
-        for objective in objectives.iter().filter(|o| o.verdict == Verdict::Undecided) {
-            let Some(have) = objective.estimate.and_then(|e| relative_half_width(&e)) else { continue };
+        for objective in objectives
+            .iter()
+            .filter(|o| o.verdict == Verdict::Undecided)
+        {
+            let Some(have) = objective.estimate.and_then(|e| {
+                let unit = Metric::by_name(&objective.metric).map_or(Unit::Number, Metric::unit);
+                relative_half_width(&e, unit)
+            }) else {
+                continue;
+            };
             if want > 0.0 && have > want {
-                found.push(Advisory::Imprecise { metric: objective.name.clone(), have, want });
+                found.push(Advisory::Imprecise {
+                    metric: objective.name.clone(),
+                    have,
+                    want,
+                });
             }
         }
         found
     }
 }
 
-/// Half of the width of an interval relative to its figure; nothing where there is none, or the figure is
-/// zero.
-pub(super) fn relative_half_width(estimate: &Estimate) -> Option<f64> {
+/// Half of the width of an interval relative to its figure; for a share, relative to the smaller of the
+/// share and its complement (of 99 % success it is the 1 % of failures that must be known well). Nothing
+/// where there is no interval, or the figure is zero.
+pub(super) fn relative_half_width(estimate: &Estimate, unit: Unit) -> Option<f64> {
     let half = estimate.half_width()?;
-    (estimate.value != 0.0).then(|| half / estimate.value.abs())
+    let whole = match unit {
+        Unit::Fraction => estimate.value.min(1.0 - estimate.value),
+        _ => estimate.value.abs(),
+    };
+    (whole > 0.0).then(|| half / whole)
 }

@@ -140,20 +140,25 @@ pub struct Record {
 pub fn replicate(scenario: &Scenario, number: u32, session: &Session<'_>) -> Option<Record> {
     let blueprint = scenario.blueprint();
     let mut system = System::new(blueprint, Streams::new(scenario.seed(), number));
-    if system.run(session.interrupt) == Ended::Interrupted {
+    if system.run(session.watch) == Ended::Interrupted {
         return None;
     }
     let record = keep(blueprint, &system);
     session.counters.runs.fetch_add(1, Ordering::Relaxed);
-    session.counters.events.fetch_add(record.n_events, Ordering::Relaxed);
     let arrived = system.recorder().n_arrived();
-    session.counters.requests.fetch_add(arrived, Ordering::Relaxed);
+    session
+        .counters
+        .requests
+        .fetch_add(arrived, Ordering::Relaxed);
     Some(record)
 }
 
 /// What can run out in a system, in a fixed order.
 pub(super) fn resources(system_nodes: &[Node]) -> Vec<Resource> {
-    system_nodes.iter().flat_map(|node| node.resources()).collect()
+    system_nodes
+        .iter()
+        .flat_map(|node| node.resources())
+        .collect()
 }
 
 /// Other figures of a system, in a fixed order.
@@ -172,14 +177,27 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         Kept::Level(level) => Some(level),
         Kept::Counter(_) => None,
     };
-    let paid: Vec<_> =
-        all_gauges.iter().filter(|g| g.what == "instances_paid").filter_map(level).collect();
-    let paid_in = |window| paid.iter().map(|level| recorder.average_in(window, *level)).sum::<f64>();
+    let paid: Vec<_> = all_gauges
+        .iter()
+        .filter(|g| g.what == "instances_paid")
+        .filter_map(level)
+        .collect();
+    let paid_in = |window| {
+        paid.iter()
+            .map(|level| recorder.average_in(window, *level))
+            .sum::<f64>()
+    };
     Record {
         classes,
         windows: window_records,
-        resources: resources.iter().map(|r| keep_resource(recorder, r, closed)).collect(),
-        waits: resources.iter().map(|r| r.wait.map(|wait| recorder.waits(wait))).collect(),
+        resources: resources
+            .iter()
+            .map(|r| keep_resource(recorder, r, closed))
+            .collect(),
+        waits: resources
+            .iter()
+            .map(|r| r.wait.map(|wait| recorder.waits(wait)))
+            .collect(),
         gauges: all_gauges
             .iter()
             .filter_map(level)
@@ -195,7 +213,10 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         costs: costs(blueprint, &all_gauges, recorder, closed),
         instances_peak: (0..closed).map(paid_in).fold(0.0, f64::max),
         looks: looks(blueprint, system),
-        measured_s: windows.start(closed).since(windows.start(windows.warm_up)).as_secs_f64(),
+        measured_s: windows
+            .start(closed)
+            .since(windows.start(windows.warm_up))
+            .as_secs_f64(),
         overflow: system.overflow(),
         in_flight: system.n_in_flight(),
         served_in_vain: system.n_served_in_vain(),
@@ -242,8 +263,12 @@ fn keep_requests(
 fn keep_resource(recorder: &Recorder, resource: &Resource, closed: usize) -> Vec<[f64; 3]> {
     let average = |window, level| recorder.average_in(window, level) / resource.scale;
     let in_window = |window| {
-        let capacity = resource.capacity.map_or(f64::INFINITY, |level| average(window, level));
-        let waiting = resource.waiting.map_or(0.0, |level| recorder.average_in(window, level));
+        let capacity = resource
+            .capacity
+            .map_or(f64::INFINITY, |level| average(window, level));
+        let waiting = resource
+            .waiting
+            .map_or(0.0, |level| recorder.average_in(window, level));
         [average(window, resource.used), capacity, waiting]
     };
     (0..closed).map(in_window).collect()
@@ -257,13 +282,17 @@ fn costs(blueprint: &Blueprint, gauges: &[Gauge], recorder: &Recorder, closed: u
             let paid = gauges
                 .iter()
                 .find(|gauge| gauge.what == "instances_paid" && gauge.component == plan.name);
-            let Some(Kept::Level(level)) = paid.map(|gauge| gauge.kept) else { return 0.0 };
+            let Some(Kept::Level(level)) = paid.map(|gauge| gauge.kept) else {
+                return 0.0;
+            };
             let hours: f64 = (0..closed)
                 .map(|window| recorder.average_in(window, level) * windows.span(window).as_hours())
                 .sum();
             plan.cost.as_usd() * hours
         }
-        Plan::Database(plan) => plan.cost.for_time(windows.start(closed).since(SimTime::ZERO)),
+        Plan::Database(plan) => plan
+            .cost
+            .for_time(windows.start(closed).since(SimTime::ZERO)),
         _ => 0.0,
     };
     blueprint.nodes.iter().map(cost).collect()
@@ -272,7 +301,9 @@ fn costs(blueprint: &Blueprint, gauges: &[Gauge], recorder: &Recorder, closed: u
 fn looks(blueprint: &Blueprint, system: &System) -> Vec<LookRecord> {
     let mut looks = Vec::new();
     for (plan, node) in blueprint.nodes.iter().zip(system.nodes()) {
-        let Node::Service(service) = node else { continue };
+        let Node::Service(service) = node else {
+            continue;
+        };
         looks.extend(service.looks().iter().map(|look| LookRecord {
             service: plan.name().to_owned(),
             at: look.at,

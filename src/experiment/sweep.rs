@@ -23,7 +23,9 @@ pub fn sweep<E: Send>(
         if session.is_interrupted() {
             return Ok(());
         }
-        let Some(findings) = run(&scenario(*point), session) else { return Ok(()) };
+        let Some(findings) = run(&scenario(*point), session) else {
+            return Ok(());
+        };
         session.counters.points.fetch_add(1, Ordering::Relaxed);
         done(*point, findings)
     })
@@ -32,7 +34,7 @@ pub fn sweep<E: Send>(
 /// The points of a sweep that see the same traffic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// What sets the traffic, as it was written: `sources.visitors.rate = 200/s`; empty if the traffic is
+    /// What sets the traffic, as it was written: `visitors.rate = 200/s`; empty if the traffic is
     /// the same for all points.
     pub name: String,
     /// Requests per second that were offered in the busiest window, on average over the points.
@@ -43,8 +45,17 @@ pub struct Load {
 
 /// The setting of a point that belongs to its traffic, as text.
 fn load_name(point: &Point) -> String {
-    let of_traffic = point.settings.iter().filter(|setting| setting.path.starts_with("sources."));
-    let text = of_traffic.map(|setting| format!("{} = {}", setting.path, show(&setting.value)));
+    let of_traffic = point
+        .settings
+        .iter()
+        .filter(|setting| setting.path.starts_with("sources."));
+    let text = of_traffic.map(|setting| {
+        let path = setting
+            .path
+            .strip_prefix("sources.")
+            .unwrap_or(&setting.path);
+        format!("{path} = {}", show(&setting.value))
+    });
     text.collect::<Vec<_>>().join(", ")
 }
 
@@ -55,11 +66,18 @@ pub fn offered_by(points: &[Point], findings: &[Findings]) -> Vec<Load> {
         let name = load_name(point);
         match loads.iter_mut().find(|load| load.name == name) {
             Some(load) => load.points.push(at),
-            None => loads.push(Load { name, offered_peak: 0.0, points: vec![at] }),
+            None => loads.push(Load {
+                name,
+                offered_peak: 0.0,
+                points: vec![at],
+            }),
         }
     }
     for load in &mut loads {
-        let peaks = load.points.iter().filter_map(|at| findings[*at].figure(Metric::OfferedPeak));
+        let peaks = load
+            .points
+            .iter()
+            .filter_map(|at| findings[*at].figure(Metric::OfferedPeak));
         let peaks: Vec<f64> = peaks.map(|peak| peak.value).collect();
         load.offered_peak = peaks.iter().sum::<f64>() / peaks.len().max(1) as f64;
     }
@@ -84,7 +102,11 @@ pub enum Choice {
 /// What to choose among `points`, which see the same traffic: the cheapest that meets all objectives. Of
 /// points that cost the same, the first.
 pub fn choose(points: &[usize], findings: &[Findings]) -> Option<Choice> {
-    let cost = |at: &usize| findings[*at].figure(Metric::Cost).map_or(0.0, |cost| cost.value);
+    let cost = |at: &usize| {
+        findings[*at]
+            .figure(Metric::Cost)
+            .map_or(0.0, |cost| cost.value)
+    };
     let cheapest = |verdict: Verdict| {
         let fitting = points.iter().filter(|at| findings[**at].verdict == verdict);
         fitting.copied().min_by(|a, b| cost(a).total_cmp(&cost(b)))
@@ -95,7 +117,10 @@ pub fn choose(points: &[usize], findings: &[Findings]) -> Option<Choice> {
     if let Some(perhaps) = cheapest(Verdict::Undecided) {
         return Some(Choice::Perhaps(perhaps));
     }
-    let closest = points.iter().copied().min_by(|a, b| miss(&findings[*a]).total_cmp(&miss(&findings[*b])));
+    let closest = points
+        .iter()
+        .copied()
+        .min_by(|a, b| miss(&findings[*a]).total_cmp(&miss(&findings[*b])));
     closest.map(|closest| Choice::None { closest })
 }
 
@@ -105,12 +130,16 @@ fn miss(findings: &Findings) -> f64 {
         return f64::INFINITY;
     }
     let factor = |objective: &super::findings::ObjectiveFindings| {
-        let Some(value) = objective.estimate.map(|estimate| estimate.value) else { return f64::INFINITY };
+        let Some(value) = objective.estimate.map(|estimate| estimate.value) else {
+            return f64::INFINITY;
+        };
         let unit = Metric::by_name(&objective.metric).map(Metric::unit);
         match (objective.op.as_str(), unit) {
             ("<", _) => value / objective.bound.max(f64::MIN_POSITIVE),
             // Shares near one are compared by what is missing to one.
-            (_, Some(Unit::Fraction)) => (1.0 - value).max(0.0) / (1.0 - objective.bound).max(1e-12),
+            (_, Some(Unit::Fraction)) => {
+                (1.0 - value).max(0.0) / (1.0 - objective.bound).max(1e-12)
+            }
             _ => objective.bound / value.max(f64::MIN_POSITIVE),
         }
     };

@@ -170,7 +170,11 @@ impl Recorder {
     /// A request of `class` that arrived at `arrived` ends now.
     #[inline]
     pub fn outcome(&mut self, class: u16, arrived: SimTime, now: SimTime, outcome: Outcome) {
-        let window = if arrived >= self.opened { self.open } else { self.window_of(arrived) };
+        let window = if arrived >= self.opened {
+            self.open
+        } else {
+            self.window_of(arrived)
+        };
         let cell = window * self.shape.n_classes + class as usize;
         self.outcomes[cell * Outcome::COUNT + outcome.index()] += 1;
         let latency = now.since(arrived);

@@ -33,7 +33,11 @@ pub(super) struct DataFiles<'a> {
 
 impl<'a> DataFiles<'a> {
     pub(super) fn new(files: &'a dyn Files, document: &'a mut Document) -> Self {
-        Self { files, document, read: BTreeMap::new() }
+        Self {
+            files,
+            document,
+            read: BTreeMap::new(),
+        }
     }
 
     /// Every file that was read.
@@ -47,7 +51,10 @@ impl<'a> DataFiles<'a> {
             Some(known) => known.bytes.clone(),
             None => match self.files.read(&path) {
                 Ok(bytes) => {
-                    let stored = DataFile { path: file.value.clone(), bytes: bytes.clone() };
+                    let stored = DataFile {
+                        path: file.value.clone(),
+                        bytes: bytes.clone(),
+                    };
                     self.read.insert(path, stored);
                     bytes
                 }
@@ -88,7 +95,9 @@ fn unpack(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     }
     let mut plain = Vec::new();
     let mut unpacking = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(MAX_BYTES + 1);
-    unpacking.read_to_end(&mut plain).map_err(|error| error.to_string())?;
+    unpacking
+        .read_to_end(&mut plain)
+        .map_err(|error| error.to_string())?;
     if plain.len() as u64 > MAX_BYTES {
         return Err(format!("unpacks to more than {MAX_BYTES} bytes"));
     }
@@ -99,7 +108,9 @@ impl Data for DataFiles<'_> {
     fn column(&mut self, column: &Column<'_>, out: &mut Diagnostics) -> Option<Vec<f64>> {
         let text = self.text(column.file, out)?;
         let before = out.n_errors();
-        let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(false)
+            .from_reader(text.as_bytes());
         let header = match reader.headers() {
             Ok(header) => header.clone(),
             Err(error) => {
@@ -108,10 +119,16 @@ impl Data for DataFiles<'_> {
                 return None;
             }
         };
-        let Some(at) = header.iter().position(|name| name.trim() == column.name.value) else {
+        let Some(at) = header
+            .iter()
+            .position(|name| name.trim() == column.name.value)
+        else {
             let there_are = header.iter().collect::<Vec<_>>().join(", ");
             let similar = nearest(column.name, header.iter());
-            let problem = format!("{} has no column `{}`", column.file.value, column.name.value);
+            let problem = format!(
+                "{} has no column `{}`",
+                column.file.value, column.name.value
+            );
             out.push(
                 Diagnostic::error(column.name.origin, problem)
                     .label(format!("columns: {there_are}"))
@@ -149,14 +166,17 @@ impl DataFiles<'_> {
                     Some(value) => values.push(value),
                     None => {
                         let number = record.position().map_or(0, csv::Position::line);
-                        let problem = format!("expected {}, found \"{}\"", column.expected, &record[at]);
+                        let problem =
+                            format!("expected {}, found \"{}\"", column.expected, &record[at]);
                         bad.push((number, Some(record[at].to_owned()), problem));
                     }
                 },
                 Err(error) => {
                     let number = error.position().map_or(0, csv::Position::line);
                     let problem = match error.kind() {
-                        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                        csv::ErrorKind::UnequalLengths {
+                            expected_len, len, ..
+                        } => {
                             format!("expected {expected_len} columns, found {len}")
                         }
                         _ => error.to_string(),
@@ -167,10 +187,17 @@ impl DataFiles<'_> {
         }
         let n_bad = bad.len();
         for (number, cell, problem) in bad.into_iter().take(MAX_BAD_LINES) {
-            let line = text.lines().nth((number as usize).saturating_sub(1)).unwrap_or("");
+            let line = text
+                .lines()
+                .nth((number as usize).saturating_sub(1))
+                .unwrap_or("");
             let start = cell.as_ref().and_then(|cell| line.find(cell.as_str()));
             let span = start.map_or(0..line.len(), |s| s..s + cell.map_or(0, |cell| cell.len()));
-            let line = Line { number: number as usize, text: line, span };
+            let line = Line {
+                number: number as usize,
+                text: line,
+                span,
+            };
             self.bad_line(&column.file.value, &line, problem, out);
         }
         if n_bad > MAX_BAD_LINES {

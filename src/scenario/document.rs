@@ -36,7 +36,11 @@ impl Document {
             sources: Sources::default(),
             folders: Vec::new(),
         };
-        let mut loading = Loading { files, out, chain: Vec::new() };
+        let mut loading = Loading {
+            files,
+            out,
+            chain: Vec::new(),
+        };
         if let Some(table) = document.load_file(&mut loading, path, None) {
             document.root = table;
             for set in sets {
@@ -49,7 +53,9 @@ impl Document {
     /// The folder against which a path written at `origin` is resolved: that of the text it stands in.
     pub fn folder(&self, origin: Origin) -> &Path {
         let position = self.sources.index(origin).unwrap_or(0);
-        self.folders.get(position).map_or(Path::new(""), PathBuf::as_path)
+        self.folders
+            .get(position)
+            .map_or(Path::new(""), PathBuf::as_path)
     }
 
     /// Keeps a line of a data file, to point at it.
@@ -76,7 +82,10 @@ impl Document {
             Ok(bytes) => bytes,
             Err(error) => {
                 let at = asked_at.unwrap_or(Origin::BUILT_IN);
-                loading.out.push(Diagnostic::error(at, format!("cannot read {name}: {error}")));
+                loading.out.push(Diagnostic::error(
+                    at,
+                    format!("cannot read {name}: {error}"),
+                ));
                 return None;
             }
         };
@@ -88,7 +97,8 @@ impl Document {
                 let source = self.add_source(name, text, &folder);
                 let at = Origin::new(source, valid..valid + '\u{fffd}'.len_utf8());
                 loading.out.push(
-                    Diagnostic::error(at, "this file is not UTF-8 text").label("not UTF-8 from here"),
+                    Diagnostic::error(at, "this file is not UTF-8 text")
+                        .label("not UTF-8 from here"),
                 );
                 return None;
             }
@@ -104,18 +114,27 @@ impl Document {
         Some(whole)
     }
 
-    fn lay_over_fragments(&mut self, loading: &mut Loading<'_>, mut own: Table, folder: &Path) -> Table {
+    fn lay_over_fragments(
+        &mut self,
+        loading: &mut Loading<'_>,
+        mut own: Table,
+        folder: &Path,
+    ) -> Table {
         let mut whole = Table::default();
         let uses = own.remove("uses");
         for (path, origin) in fragment_paths(uses.as_ref(), loading.out) {
             let path = folder.join(path);
             let at = loading.chain.iter().position(|other| *other == tidy(&path));
             if let Some(at) = at {
-                let mut ring: Vec<_> =
-                    loading.chain[at..].iter().map(|path| path.display().to_string()).collect();
+                let mut ring: Vec<_> = loading.chain[at..]
+                    .iter()
+                    .map(|path| path.display().to_string())
+                    .collect();
                 ring.push(ring[0].clone());
                 let problem = "these files use one another in a ring";
-                loading.out.push(Diagnostic::error(origin, problem).label(ring.join(" → ")));
+                loading
+                    .out
+                    .push(Diagnostic::error(origin, problem).label(ring.join(" → ")));
                 continue;
             }
             if let Some(fragment) = self.load_file(loading, &path, Some(origin)) {
@@ -167,9 +186,15 @@ impl Document {
             }
             if table.get(key).is_none() {
                 let node = Node::empty_table(path_origin);
-                table.entries.push(Entry { key: key.clone(), key_origin: path_origin, node });
+                table.entries.push(Entry {
+                    key: key.clone(),
+                    key_origin: path_origin,
+                    node,
+                });
             }
-            let entry = table.get_mut(key).expect("it was there or has just been put there");
+            let entry = table
+                .get_mut(key)
+                .expect("it was there or has just been put there");
             match step_into(&mut entry.node, &keys[depth + 1..]) {
                 Step::Table(inner) => table = inner,
                 Step::Item(item) => {
@@ -190,7 +215,11 @@ impl Document {
                 entry.key_origin = path_origin;
             }
             None => {
-                table.entries.push(Entry { key: key.clone(), key_origin: path_origin, node: value });
+                table.entries.push(Entry {
+                    key: key.clone(),
+                    key_origin: path_origin,
+                    node: value,
+                });
             }
         }
     }
@@ -207,10 +236,12 @@ enum Step<'a> {
 fn step_into<'a>(node: &'a mut Node, rest: &[String]) -> Step<'a> {
     match &mut node.value {
         Value::Table(table) => Step::Table(table),
-        Value::List(items) => match (rest, rest.first().and_then(|key| key.parse::<usize>().ok())) {
-            ([_], Some(at)) if at < items.len() => Step::Item(&mut items[at]),
-            _ => Step::Neither,
-        },
+        Value::List(items) => {
+            match (rest, rest.first().and_then(|key| key.parse::<usize>().ok())) {
+                ([_], Some(at)) if at < items.len() => Step::Item(&mut items[at]),
+                _ => Step::Neither,
+            }
+        }
         _ => Step::Neither,
     }
 }
@@ -278,7 +309,10 @@ fn parse(source: SourceId, text: &str, out: &mut Diagnostics) -> Option<Table> {
             lines.push(line);
             // The message may go on about what was expected in further lines.
             let mut parts = error.message().lines();
-            let message = parts.next().unwrap_or("not TOML").to_owned();
+            let mut message = parts.next().unwrap_or("not TOML").to_owned();
+            if message == "duplicate key" {
+                message = format!("duplicate key `{}`", &text[span.clone()]);
+            }
             let more = parts.collect::<Vec<_>>().join("; ");
             out.push(Diagnostic::error(Origin::new(source, span), message).label(more));
         }
@@ -286,7 +320,9 @@ fn parse(source: SourceId, text: &str, out: &mut Diagnostics) -> Option<Table> {
     if !errors.is_empty() {
         return None;
     }
-    Some(convert_table(table.get_ref(), &|span| Origin::new(source, span)))
+    Some(convert_table(table.get_ref(), &|span| {
+        Origin::new(source, span)
+    }))
 }
 
 /// Tells the place of the bytes of a span.
@@ -298,7 +334,10 @@ fn convert_table(table: &DeTable<'_>, at: Place<'_>) -> Table {
         entries.push(Entry {
             key: key.get_ref().to_string(),
             key_origin: at(key.span()),
-            node: Node { value: convert(value.get_ref(), at), origin: at(value.span()) },
+            node: Node {
+                value: convert(value.get_ref(), at),
+                origin: at(value.span()),
+            },
         });
     }
     Table { entries }
@@ -320,7 +359,10 @@ fn convert(value: &DeValue<'_>, at: Place<'_>) -> Value {
         DeValue::Array(items) => Value::List(
             items
                 .iter()
-                .map(|item| Node { value: convert(item.get_ref(), at), origin: at(item.span()) })
+                .map(|item| Node {
+                    value: convert(item.get_ref(), at),
+                    origin: at(item.span()),
+                })
                 .collect(),
         ),
         DeValue::Table(table) => Value::Table(convert_table(table, at)),

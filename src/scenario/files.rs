@@ -16,7 +16,10 @@ pub trait Files {
 pub struct Disk;
 
 impl Files for Disk {
-    #[expect(clippy::disallowed_methods, reason = "this is the place that reads files")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads files"
+    )]
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
     }
@@ -53,12 +56,17 @@ pub(super) struct Remembering<'a, F: ?Sized> {
 
 impl<'a, F: Files + ?Sized> Remembering<'a, F> {
     pub(super) fn new(inner: &'a F) -> Self {
-        Self { inner, seen: RefCell::default() }
+        Self {
+            inner,
+            seen: RefCell::default(),
+        }
     }
 
     /// What was read.
     pub(super) fn into_memory(self) -> Memory {
-        Memory { files: self.seen.into_inner() }
+        Memory {
+            files: self.seen.into_inner(),
+        }
     }
 }
 
@@ -80,7 +88,9 @@ pub fn tidy(path: &Path) -> PathBuf {
     for part in path.components() {
         match part {
             Component::CurDir => {}
-            Component::ParentDir if matches!(tidy.components().next_back(), Some(Component::Normal(_))) => {
+            Component::ParentDir
+                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) =>
+            {
                 tidy.pop();
             }
             other => tidy.push(other),

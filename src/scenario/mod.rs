@@ -12,6 +12,7 @@ mod compile;
 mod data;
 mod document;
 mod files;
+mod names;
 mod resolved;
 mod shape;
 mod sweep;
@@ -20,8 +21,8 @@ use std::path::Path;
 
 pub use data::DataFile;
 pub use document::Document;
-pub use files::{Disk, Files, Memory};
 use files::Remembering;
+pub use files::{Disk, Files, Memory};
 pub use resolved::INPUTS;
 pub use shape::{InstanceType, KeysSpec, Replications, RunSpec, ScenarioSpec};
 pub use sweep::{Point, Setting, SweepSpec, show};
@@ -139,20 +140,31 @@ pub fn load(files: &dyn Files, path: &Path, sets: &[String]) -> Result<Loaded, P
     };
     match compiled {
         Some((scenario, spec)) if !found.has_errors() => Ok(Loaded {
-            name: path.file_stem().map_or("scenario".to_owned(), |n| n.to_string_lossy().into_owned()),
+            name: path
+                .file_stem()
+                .map_or("scenario".to_owned(), |n| n.to_string_lossy().into_owned()),
             scenario,
             sweep: sweep.map(|points| Sweep {
                 paths: spec.sweep.as_ref().map_or(Vec::new(), |sweep| {
                     sweep.paths().into_iter().map(str::to_owned).collect()
                 }),
                 points,
-                resolved: spec.sweep.as_ref().map_or(String::new(), resolved::sweep_text),
+                resolved: spec
+                    .sweep
+                    .as_ref()
+                    .map_or(String::new(), resolved::sweep_text),
                 base: document.clone(),
                 files: files.into_memory(),
             }),
-            warnings: Problems { found, sources: document.sources },
+            warnings: Problems {
+                found,
+                sources: document.sources,
+            },
         }),
-        _ => Err(Problems { found, sources: document.sources }),
+        _ => Err(Problems {
+            found,
+            sources: document.sources,
+        }),
     }
 }
 
@@ -162,14 +174,23 @@ fn check(
     document: &mut Document,
     out: &mut Diagnostics,
 ) -> Option<(Scenario, ScenarioSpec)> {
-    let root = Node { value: Value::Table(document.root.clone()), origin: document.origin };
-    let spec = ScenarioSpec::read(&root, out)?;
+    let root = Node {
+        value: Value::Table(document.root.clone()),
+        origin: document.origin,
+    };
+    let Some(spec) = ScenarioSpec::read(&root, out) else {
+        names::check(&document.root, out);
+        return None;
+    };
     let mut data = DataFiles::new(files, document);
     let blueprint = compile::compile(&spec, &mut data, out);
     let used = data.into_used();
     let blueprint = blueprint?;
     let (resolved, inputs) = resolved::resolve(&spec, used);
-    let title = spec.title.as_ref().map_or_else(|| "Untitled".to_owned(), |title| title.value.clone());
+    let title = spec
+        .title
+        .as_ref()
+        .map_or_else(|| "Untitled".to_owned(), |title| title.value.clone());
     let scenario = Scenario {
         title,
         seed: spec.run.seed.value,

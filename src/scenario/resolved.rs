@@ -11,13 +11,22 @@ pub const INPUTS: &str = "inputs";
 /// The text, without the sweep, and the data files under the names they have in it: by their contents, so
 /// that the text alone says what is run.
 pub(super) fn resolve(spec: &ScenarioSpec, used: Vec<DataFile>) -> (String, Vec<DataFile>) {
-    let own = ScenarioSpec { uses: Vec::new(), sweep: None, ..spec.clone() };
-    let mut tree = own.write().unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
+    let own = ScenarioSpec {
+        uses: Vec::new(),
+        sweep: None,
+        ..spec.clone()
+    };
+    let mut tree = own
+        .write()
+        .unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
     let mut inputs = Vec::new();
     for file in used {
         let name = content_name(&file);
         rename(&mut tree, &file.path, &name);
-        inputs.push(DataFile { path: name, bytes: file.bytes });
+        inputs.push(DataFile {
+            path: name,
+            bytes: file.bytes,
+        });
     }
     inputs.sort_by(|a, b| a.path.cmp(&b.path));
     inputs.dedup_by(|a, b| a.path == b.path);
@@ -26,8 +35,11 @@ pub(super) fn resolve(spec: &ScenarioSpec, used: Vec<DataFile>) -> (String, Vec<
 
 /// A sweep as text.
 pub(super) fn sweep_text(sweep: &SweepSpec) -> String {
-    let table: toml::Table =
-        sweep.write().map(|sweep| ("sweep".to_owned(), sweep)).into_iter().collect();
+    let table: toml::Table = sweep
+        .write()
+        .map(|sweep| ("sweep".to_owned(), sweep))
+        .into_iter()
+        .collect();
     tree_text(&toml::Value::Table(table))
 }
 
@@ -48,7 +60,9 @@ fn rename(tree: &mut toml::Value, from: &str, to: &str) {
         toml::Value::Table(table) => {
             for (key, value) in table.iter_mut() {
                 match value {
-                    toml::Value::String(text) if matches!(key.as_str(), "file" | "counts") && text == from => {
+                    toml::Value::String(text)
+                        if matches!(key.as_str(), "file" | "counts") && text == from =>
+                    {
                         *text = to.to_owned();
                     }
                     other => rename(other, from, to),

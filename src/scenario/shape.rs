@@ -7,7 +7,7 @@ use crate::component::ComponentSpec;
 use crate::component::source::Source;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::objective::Objectives;
-use crate::spec::{At, Count, Definitions, Named, Node, Spec, Value};
+use crate::spec::{At, Count, Definitions, Named, Node, Spec, Value, number_text};
 use crate::units::{CostPerHour, Fraction, SimDuration};
 use crate::{choice, spec};
 
@@ -44,8 +44,14 @@ spec! {
 impl ScenarioSpec {
     fn check(&self, table: Origin, out: &mut Diagnostics) {
         if self.schema.value != SCHEMA {
-            let problem = format!("unknown version {} of the scenario language", self.schema.value);
-            out.push(Diagnostic::error(self.schema.origin, problem).help(format!("write schema = {SCHEMA}")));
+            let problem = format!(
+                "unknown version {} of the scenario language",
+                self.schema.value
+            );
+            out.push(
+                Diagnostic::error(self.schema.origin, problem)
+                    .help(format!("write schema = {SCHEMA}")),
+            );
         }
         if self.sources.items.is_empty() {
             let help = "add one: [sources.visitors] with arrivals, rate and enters";
@@ -67,8 +73,8 @@ spec! {
         /// question about its own course: leave it at 0. For a question about steady load, give the
         /// system time to get there.
         pub warm_up: At<SimDuration> = At::built_in(SimDuration::ZERO),
-        /// The length of the windows in which figures over time are averaged; about a 300th of the
-        /// horizon, in a round number, unless given.
+        /// The length of the windows in which figures over time are averaged; a round length of which
+        /// there are at most 300, each with some 200 requests, unless given.
         pub window: Option<At<SimDuration>>,
         /// How many independent replications.
         pub replications: At<Replications> = At::built_in(Replications::DEFAULT),
@@ -87,7 +93,10 @@ spec! {
 impl RunSpec {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.horizon.value == SimDuration::ZERO {
-            out.push(Diagnostic::error(self.horizon.origin, "the horizon must be longer than 0"));
+            out.push(Diagnostic::error(
+                self.horizon.origin,
+                "the horizon must be longer than 0",
+            ));
         }
         if self.warm_up.value >= self.horizon.value && self.horizon.value > SimDuration::ZERO {
             out.push(
@@ -95,8 +104,14 @@ impl RunSpec {
                     .related(self.horizon.origin, "the run ends here"),
             );
         }
-        if let Some(window) = self.window.filter(|window| window.value == SimDuration::ZERO) {
-            out.push(Diagnostic::error(window.origin, "a window must be longer than 0"));
+        if let Some(window) = self
+            .window
+            .filter(|window| window.value == SimDuration::ZERO)
+        {
+            out.push(Diagnostic::error(
+                window.origin,
+                "a window must be longer than 0",
+            ));
         }
         if self.max_in_flight.get() > MAX_IN_FLIGHT {
             let problem = format!("at most {MAX_IN_FLIGHT} requests can be in flight");
@@ -152,9 +167,15 @@ impl ReplicationsSpec {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.at_least.value > self.at_most.value {
             out.push(
-                Diagnostic::error(self.at_most.origin, "there are fewer replications at most than at least")
-                    .label(format!("at most {}", self.at_most.value))
-                    .related(self.at_least.origin, format!("at least {}", self.at_least.value)),
+                Diagnostic::error(
+                    self.at_most.origin,
+                    "there are fewer replications at most than at least",
+                )
+                .label(format!("at most {}", self.at_most.value))
+                .related(
+                    self.at_least.origin,
+                    format!("at least {}", self.at_least.value),
+                ),
             );
         }
         if self.at_most.get() > Replications::MOST {
@@ -177,7 +198,11 @@ impl Spec for Replications {
                 let problem = format!("at most {} replications are run", Self::MOST);
                 out.push(Diagnostic::error(node.origin, problem));
             }
-            return Some(Self { at_least: n.get(), at_most: n.get(), ..Self::DEFAULT });
+            return Some(Self {
+                at_least: n.get(),
+                at_most: n.get(),
+                ..Self::DEFAULT
+            });
         }
         let rule = ReplicationsSpec::read(node, out)?;
         Some(Self {
@@ -199,7 +224,10 @@ impl Spec for Replications {
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        let (number, rule) = (Count::schema(definitions), ReplicationsSpec::schema(definitions));
+        let (number, rule) = (
+            Count::schema(definitions),
+            ReplicationsSpec::schema(definitions),
+        );
         json!({ "anyOf": [number, rule] })
     }
 }
@@ -218,13 +246,19 @@ spec! {
 impl KeysSpec {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.count.value == 0 || self.count.value > 1 << 52 {
-            let problem = format!("expected between 1 and 2^52 keys, found {}", self.count.value);
+            let problem = format!(
+                "expected between 1 and 2^52 keys, found {}",
+                self.count.value
+            );
             out.push(Diagnostic::error(self.count.origin, problem));
         }
         if let Popularity::Zipf(exponent) = &self.popularity
             && !(0.0..=10.0).contains(&exponent.value)
         {
-            let problem = format!("expected an exponent between 0 and 10, found {}", exponent.value);
+            let problem = format!(
+                "expected an exponent between 0 and 10, found {}",
+                number_text(exponent.value)
+            );
             out.push(Diagnostic::error(exponent.origin, problem));
         }
     }
@@ -280,7 +314,10 @@ const MAX_VCPU: f64 = 100_000.0;
 pub(super) fn check_vcpu(vcpu: &At<f64>, out: &mut Diagnostics) {
     // Thousandths are what use is counted in.
     if !(0.001..=MAX_VCPU).contains(&vcpu.value) {
-        let problem = format!("expected between 0.001 and {MAX_VCPU} cores, found {}", vcpu.value);
+        let problem = format!(
+            "expected between 0.001 and {MAX_VCPU} cores, found {}",
+            number_text(vcpu.value)
+        );
         out.push(Diagnostic::error(vcpu.origin, problem));
     }
 }

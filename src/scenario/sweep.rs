@@ -47,7 +47,12 @@ pub struct Point {
 impl Point {
     /// Sets what the point sets.
     pub fn apply(&self, document: &mut Document, out: &mut Diagnostics) {
-        for Setting { path, path_origin, value } in &self.settings {
+        for Setting {
+            path,
+            path_origin,
+            value,
+        } in &self.settings
+        {
             document.set(path, *path_origin, value.clone(), out);
         }
     }
@@ -57,7 +62,13 @@ impl SweepSpec {
     /// All points: the listed ones, or the product of the axes, the last axis changing fastest.
     pub fn points(&self) -> Vec<Point> {
         if !self.points.is_empty() {
-            return self.points.iter().map(|settings| Point { settings: settings.clone() }).collect();
+            return self
+                .points
+                .iter()
+                .map(|settings| Point {
+                    settings: settings.clone(),
+                })
+                .collect();
         }
         let mut points = vec![Vec::new()];
         for axis in &self.axes {
@@ -76,14 +87,24 @@ impl SweepSpec {
             };
             points = points.into_iter().flat_map(extend).collect();
         }
-        points.into_iter().map(|settings| Point { settings }).collect()
+        points
+            .into_iter()
+            .map(|settings| Point { settings })
+            .collect()
     }
 
     /// The paths that are set, in order.
     pub fn paths(&self) -> Vec<&str> {
         let first = self.points.first();
-        let listed = first.into_iter().flatten().map(|setting| setting.path.as_str());
-        self.axes.iter().map(|axis| axis.path.as_str()).chain(listed).collect()
+        let listed = first
+            .into_iter()
+            .flatten()
+            .map(|setting| setting.path.as_str());
+        self.axes
+            .iter()
+            .map(|axis| axis.path.as_str())
+            .chain(listed)
+            .collect()
     }
 }
 
@@ -92,7 +113,11 @@ impl Spec for SweepSpec {
         let before = out.n_errors();
         Fields::open(node, &["axes", "points"], out)?;
         let table = node.as_table()?;
-        let mut sweep = Self { axes: Vec::new(), points: Vec::new(), written: node.clone() };
+        let mut sweep = Self {
+            axes: Vec::new(),
+            points: Vec::new(),
+            written: node.clone(),
+        };
         match (table.get("axes"), table.get("points")) {
             (Some(axes), None) => sweep.axes = read_axes(&axes.node, out),
             (None, Some(points)) => sweep.points = read_points(&points.node, out),
@@ -138,8 +163,11 @@ impl Spec for SweepSpec {
 /// The leaves of nested tables, by dotted path: `a.b.c` may be written with or without quotes.
 fn leaves<'a>(table: &'a Table, prefix: &str, found: &mut Vec<(String, &'a Entry)>) {
     for entry in &table.entries {
-        let path =
-            if prefix.is_empty() { entry.key.clone() } else { format!("{prefix}.{}", entry.key) };
+        let path = if prefix.is_empty() {
+            entry.key.clone()
+        } else {
+            format!("{prefix}.{}", entry.key)
+        };
         match &entry.node.value {
             Value::Table(inner) => leaves(inner, &path, found),
             _ => found.push((path, entry)),
@@ -162,10 +190,17 @@ fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
     for (path, entry) in found {
         match &entry.node.value {
             Value::List(values) if !values.is_empty() => {
-                axes.push(Axis { path, origin: entry.key_origin, values: values.clone() });
+                axes.push(Axis {
+                    path,
+                    origin: entry.key_origin,
+                    values: values.clone(),
+                });
             }
             Value::List(_) => {
-                out.push(Diagnostic::error(entry.node.origin, "an axis needs values to try"));
+                out.push(Diagnostic::error(
+                    entry.node.origin,
+                    "an axis needs values to try",
+                ));
             }
             _ => {
                 let problem = format!("expected a list of values, found {}", entry.node.describe());
@@ -173,10 +208,15 @@ fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
             }
         }
     }
-    let n_points = axes.iter().map(|axis| axis.values.len() as u128).product::<u128>();
+    let n_points = axes
+        .iter()
+        .map(|axis| axis.values.len() as u128)
+        .product::<u128>();
     if n_points > MOST_POINTS {
         let problem = format!("this sweep has {n_points} points; at most {MOST_POINTS} are run");
-        out.push(Diagnostic::error(node.origin, problem).help("try fewer values, or list the points"));
+        out.push(
+            Diagnostic::error(node.origin, problem).help("try fewer values, or list the points"),
+        );
     }
     axes
 }
@@ -188,7 +228,10 @@ fn read_points(node: &Node, out: &mut Diagnostics) -> Vec<Vec<Setting>> {
         return Vec::new();
     };
     if items.is_empty() || items.len() as u128 > MOST_POINTS {
-        let problem = format!("expected between 1 and {MOST_POINTS} points, found {}", items.len());
+        let problem = format!(
+            "expected between 1 and {MOST_POINTS} points, found {}",
+            items.len()
+        );
         out.push(Diagnostic::error(node.origin, problem));
         return Vec::new();
     }

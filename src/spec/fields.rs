@@ -1,6 +1,6 @@
 //! Reading the keys of one table.
 
-use super::{Node, Spec, Table};
+use super::{Entry, Node, Spec, Table};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 
 /// A table that is being read: hands out its keys and knows which ones there may be.
@@ -8,6 +8,8 @@ use crate::diag::{Diagnostic, Diagnostics, nearest};
 pub struct Fields<'a> {
     node: &'a Node,
     table: &'a Table,
+    /// Keys that unknown ones are most like.
+    meant: Vec<String>,
 }
 
 impl<'a> Fields<'a> {
@@ -20,19 +22,18 @@ impl<'a> Fields<'a> {
             );
             return None;
         };
-        for entry in table
-            .entries
-            .iter()
-            .filter(|entry| !known.contains(&entry.key.as_str()))
-        {
+        let mut meant = Vec::new();
+        let is_unknown = |entry: &&Entry| !known.contains(&entry.key.as_str());
+        for entry in table.entries.iter().filter(is_unknown) {
             let similar = nearest(&entry.key, known.iter().copied());
+            meant.extend(similar.map(str::to_owned));
             out.push(
                 Diagnostic::error(entry.key_origin, format!("unknown key `{}`", entry.key))
                     .label(format!("expected one of: {}", known.join(", ")))
                     .maybe_help(similar.map(|key| format!("a similar key exists: `{key}`"))),
             );
         }
-        Some(Self { node, table })
+        Some(Self { node, table, meant })
     }
 
     /// Reads `key`; without it, gives `default`, or what its type makes of a missing key, or reports
@@ -41,6 +42,10 @@ impl<'a> Fields<'a> {
         match self.table.get(key) {
             Some(entry) => T::read(&entry.node, out),
             None => default.or_else(T::when_absent).or_else(|| {
+                if self.meant.contains(&key.to_owned()) {
+                    // Misspelt, which has been reported.
+                    return None;
+                }
                 out.push(
                     Diagnostic::error(self.node.origin, format!("missing key `{key}`"))
                         .label(format!("needs `{key}`")),

@@ -24,7 +24,7 @@ pub use macros::{
     pick, pick_kind, pick_lead, pick_word, reads_empty, schema_of_kinds, schema_of_words,
 };
 pub use named::Named;
-pub use node::{Entry, Node, Table, Value};
+pub use node::{Entry, Node, Table, Value, number_text};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};
 pub use values::{At, Count, list_of};
 

@@ -123,11 +123,20 @@ impl Node {
             Value::Text(text) if text.chars().count() <= 40 => format!("the string \"{text}\""),
             Value::Text(_) => "a string".to_owned(),
             Value::Whole(number) => format!("the number {number}"),
-            Value::Real(number) => format!("the number {number}"),
+            Value::Real(number) => format!("the number {}", number_text(*number)),
             Value::Truth(truth) => format!("`{truth}`"),
             Value::Date(_) => "a date".to_owned(),
             Value::List(_) => "a list".to_owned(),
             Value::Table(_) => "a table".to_owned(),
         }
+    }
+}
+
+/// A number as a person would write it: with an exponent where there would be no end of digits.
+pub fn number_text(number: f64) -> String {
+    if number.is_finite() && number != 0.0 && !(1e-6..1e15).contains(&number.abs()) {
+        format!("{number:e}")
+    } else {
+        number.to_string()
     }
 }

@@ -221,13 +221,13 @@ impl Spec for f64 {
 
 /// Reads a whole number from `low` to `high`.
 fn read_whole(node: &Node, low: i64, high: i64, out: &mut Diagnostics) -> Option<i64> {
-    let problem = match node.value {
+    let wanted = match node.value {
         Value::Whole(number) if (low..=high).contains(&number) => return Some(number),
-        Value::Whole(number) if number < low => format!("expected at least {low}, found {number}"),
-        Value::Whole(number) => format!("expected at most {high}, found {number}"),
-        _ => format!("expected a whole number, found {}", node.describe()),
+        Value::Whole(number) if number < low => format!("at least {low}"),
+        Value::Whole(_) => format!("at most {high}"),
+        _ => "a whole number".to_owned(),
     };
-    out.push(Diagnostic::error(node.origin, problem).label("expected a whole number".to_owned()));
+    out.push(expected(node, &wanted));
     None
 }
 

@@ -44,11 +44,15 @@ impl SimTime {
     }
 }
 
-/// A position on the clock of the run, for people: `3m20s`, `45s`, `1h05m`.
+/// A position on the clock of the run, for people: `3m20s`, `45s`, `1h05m`, and `1.25s` where a second is
+/// a long time.
 impl fmt::Display for SimTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = (self.0 as f64 / NANOS_PER_SECOND).round() as u64;
         let text = match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, s) if s < 20 && self.0 % 1_000_000_000 != 0 => {
+                format!("{}s", three_digits(self.0 as f64 / NANOS_PER_SECOND))
+            }
             (0, 0, s) => format!("{s}s"),
             (0, m, 0) => format!("{m}m"),
             (0, m, s) => format!("{m}m{s:02}s"),
@@ -153,6 +157,7 @@ impl fmt::Display for SimDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0 as f64;
         let text = match nanos {
+            0.0 => "0".to_owned(),
             n if n < 999.5 => format!("{} ns", three_digits(n)),
             n if n < 999.5e3 => format!("{} µs", three_digits(n / 1e3)),
             n if n < 999.5e6 => format!("{} ms", three_digits(n / 1e6)),
@@ -242,6 +247,7 @@ mod tests {
     fn instants_and_spans_for_people() {
         assert_eq!(SimTime::from_nanos(200_000_000_000).to_string(), "3m20s");
         assert_eq!(SimTime::from_nanos(3_900_000_000_000).to_string(), "1h05m");
+        assert_eq!(SimTime::from_nanos(1_200_000_000).to_string(), "1.2s");
         assert_eq!(SimDuration::from_nanos(1_841_000_000).to_string(), "1.84 s");
         assert_eq!(SimDuration::from_nanos(999_600_000).to_string(), "1 s");
         assert_eq!(SimDuration::from_nanos(38_000).to_string(), "38 µs");

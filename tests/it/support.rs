@@ -1,8 +1,8 @@
 //! What several tests share.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
+use capsim::engine::Watch;
 use capsim::experiment::{self, Counters, Findings, Session};
 use capsim::scenario::{self, Loaded, Memory};
 
@@ -10,7 +10,7 @@ use capsim::scenario::{self, Loaded, Memory};
 ///
 /// # Panics
 /// With the problems, if there are any.
-pub fn load(text: &str) -> Loaded {
+pub(crate) fn load(text: &str) -> Loaded {
     load_with(&Memory::default().with("test.toml", text), &[])
 }
 
@@ -18,14 +18,26 @@ pub fn load(text: &str) -> Loaded {
 ///
 /// # Panics
 /// With the problems, if there are any.
-pub fn load_with(files: &Memory, sets: &[String]) -> Loaded {
+pub(crate) fn load_with(files: &Memory, sets: &[String]) -> Loaded {
     scenario::load(files, Path::new("test.toml"), sets)
         .unwrap_or_else(|problems| panic!("{}", problems.found.render(&problems.sources, false)))
 }
 
 /// Runs a scenario on the present thread pool.
-pub fn run(scenario: &scenario::Scenario) -> Findings {
-    let (interrupt, counters) = (AtomicBool::new(false), Counters::default());
-    let session = Session { interrupt: &interrupt, counters: &counters };
+pub(crate) fn run(scenario: &scenario::Scenario) -> Findings {
+    let (watch, counters) = (Watch::default(), Counters::default());
+    let session = Session {
+        watch: &watch,
+        counters: &counters,
+    };
     experiment::run(scenario, &session).expect("nobody interrupts")
+}
+
+/// Does `work` on a pool of `n` threads.
+pub(crate) fn on_threads<T: Send>(n: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(n)
+        .build()
+        .expect("threads can be started");
+    pool.install(work)
 }

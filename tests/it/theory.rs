@@ -25,14 +25,19 @@ const SIGNIFICANT: f64 = 5.2;
 const WARM_UP: f64 = 0.05;
 
 fn case_files(family: &str) -> Vec<Value> {
-    let path = format!("{}/tests/conformance/queueing/{family}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/tests/conformance/queueing/{family}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let text = std::fs::read_to_string(&path).expect(&path);
     let file: Value = serde_json::from_str(&text).expect(&path);
     file["cases"].as_array().expect("cases").clone()
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("a number, not {value}"))
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("a number, not {value}"))
 }
 
 fn seconds(value: f64) -> String {
@@ -43,24 +48,45 @@ fn seconds(value: f64) -> String {
 fn law(law: &Value) -> String {
     let span = |key: &str| seconds(number(&law[key]));
     let branches = |weights: &str, values: &str, inner: &dyn Fn(f64) -> String| {
-        let parts = law[weights].as_array().expect(weights).iter().zip(law[values].as_array().expect(values));
+        let parts = law[weights]
+            .as_array()
+            .expect(weights)
+            .iter()
+            .zip(law[values].as_array().expect(values));
         let parts: Vec<_> = parts
-            .map(|(share, value)| format!("{{ share = \"{}%\", {} }}", number(share) * 100.0, inner(number(value))))
+            .map(|(share, value)| {
+                format!(
+                    "{{ share = \"{}%\", {} }}",
+                    number(share) * 100.0,
+                    inner(number(value))
+                )
+            })
             .collect();
         format!("[{}]", parts.join(", "))
     };
     match law["dist"].as_str().expect("a law") {
         "exponential" => format!("{{ exponential = {} }}", span("mean")),
         "deterministic" => span("value"),
-        "lognormal" => format!("{{ lognormal = {{ mean = {}, cv = {} }} }}", span("mean"), law["cv"]),
-        "erlang" => format!("{{ erlang = {{ mean = {}, stages = {} }} }}", span("mean"), law["k"]),
+        "lognormal" => format!(
+            "{{ lognormal = {{ mean = {}, cv = {} }} }}",
+            span("mean"),
+            law["cv"]
+        ),
+        "erlang" => format!(
+            "{{ erlang = {{ mean = {}, stages = {} }} }}",
+            span("mean"),
+            law["k"]
+        ),
         "gamma" => {
             let cv = 1.0 / number(&law["shape"]).sqrt();
             format!("{{ gamma = {{ mean = {}, cv = {cv:?} }} }}", span("mean"))
         }
         "hyperexponential" => {
             let mean = |mean: f64| format!("mean = {}", seconds(mean));
-            format!("{{ hyperexponential = {{ branches = {} }} }}", branches("probs", "means", &mean))
+            format!(
+                "{{ hyperexponential = {{ branches = {} }} }}",
+                branches("probs", "means", &mean)
+            )
         }
         "discrete" => {
             let value = |value: f64| format!("law = {}", seconds(value));
@@ -88,25 +114,49 @@ fn system(family: &str, parameters: &Value) -> String {
     match family {
         "ps" => {
             // As many threads as may ever be needed share the cores.
-            let _ = write!(text, "vcpu = {}\nworkers = {{ count = 10000 }}\n", parameters["cores"]);
+            let _ = write!(
+                text,
+                "vcpu = {}\nworkers = {{ count = 10000 }}\n",
+                parameters["cores"]
+            );
             text.push_str("[components.station.operations.default]\n");
-            let _ = writeln!(text, "steps = [{{ cpu = {} }}]", law(&parameters["service"]));
+            let _ = writeln!(
+                text,
+                "steps = [{{ cpu = {} }}]",
+                law(&parameters["service"])
+            );
         }
         "slo" => {
             // Stations one after another, none of which is held while the next is waited for.
-            text.push_str("workers = { count = 10000 }\n[components.station.operations.default]\nsteps = [");
+            text.push_str(
+                "workers = { count = 10000 }\n[components.station.operations.default]\nsteps = [",
+            );
             let stations = parameters["stations"].as_array().expect("stations");
-            stations.iter().for_each(|s| write!(text, "{{ call = {} }}, ", s["name"]).expect("a string"));
+            stations
+                .iter()
+                .for_each(|s| write!(text, "{{ call = {} }}, ", s["name"]).expect("a string"));
             text.push_str("]\n");
             for station in stations {
                 let name = station["name"].as_str().expect("a name");
-                let _ = write!(text, "[components.{name}]\nkind = \"dependency\"\nover_limit = \"wait\"\n");
-                let _ = writeln!(text, "max_concurrent = {}\nlatency = {}", station["servers"], law(&station["service"]));
+                let _ = write!(
+                    text,
+                    "[components.{name}]\nkind = \"dependency\"\nover_limit = \"wait\"\n"
+                );
+                let _ = writeln!(
+                    text,
+                    "max_concurrent = {}\nlatency = {}",
+                    station["servers"],
+                    law(&station["service"])
+                );
             }
         }
         "nested" => {
             text.push_str(&workers(&parameters["workers"]));
-            let _ = write!(text, "backlog = \"unbounded\"\n[components.station.pools.db]\nto = \"db\"\nmax = {}\n", parameters["pool_size"]);
+            let _ = write!(
+                text,
+                "backlog = \"unbounded\"\n[components.station.pools.db]\nto = \"db\"\nmax = {}\n",
+                parameters["pool_size"]
+            );
             text.push_str("[components.station.operations.default]\n");
             let _ = writeln!(
                 text,
@@ -123,14 +173,21 @@ fn system(family: &str, parameters: &Value) -> String {
                 None => text.push_str("backlog = \"unbounded\"\n"),
             }
             text.push_str("[components.station.operations.default]\n");
-            let _ = writeln!(text, "steps = [{{ wait = {} }}]", law(&parameters["service"]));
+            let _ = writeln!(
+                text,
+                "steps = [{{ wait = {} }}]",
+                law(&parameters["service"])
+            );
         }
     }
     text
 }
 
 fn resource<'a>(findings: &'a Findings, what: &str) -> &'a ResourceFindings {
-    let found = findings.resources.iter().find(|r| r.component == "station" && r.what == what);
+    let found = findings
+        .resources
+        .iter()
+        .find(|r| r.component == "station" && r.what == what);
     found.unwrap_or_else(|| panic!("no {what}"))
 }
 
@@ -162,7 +219,11 @@ fn estimate(findings: &Findings, family: &str, metric: &str) -> Option<Estimate>
         "sojourn_p95" => figure("latency_p95"),
         "sojourn_p99" => figure("latency_p99"),
         "throughput" => figure("throughput"),
-        "p_block" => findings.outcomes.iter().find(|o| o.name == "queue_full").map(|o| o.share),
+        "p_block" => findings
+            .outcomes
+            .iter()
+            .find(|o| o.name == "queue_full")
+            .map(|o| o.share),
         _ => None,
     }
 }
@@ -187,8 +248,12 @@ fn check(family: &str, case: &Value) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     for metric in case["metrics"].as_array().expect("metrics") {
         let name = metric["metric"].as_str().expect("a name");
-        let is_whole = metric.get("at").is_none() && metric.get("station").is_none() && metric.get("class").is_none();
-        let Some(estimate) = estimate(&findings, family, name).filter(|_| is_whole) else { continue };
+        let is_whole = metric.get("at").is_none()
+            && metric.get("station").is_none()
+            && metric.get("class").is_none();
+        let Some(estimate) = estimate(&findings, family, name).filter(|_| is_whole) else {
+            continue;
+        };
         let value = number(&metric["value"]);
         let relative = metric["tol_rel"].as_f64().unwrap_or(0.0);
         let absolute = metric["tol_abs"].as_f64().unwrap_or(0.0);
@@ -224,7 +289,12 @@ fn check_family(family: &str) {
         }
     }
     println!("{family}: {compared} values");
-    assert!(wrong.is_empty(), "{} of {compared} values:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {compared} values:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 macro_rules! families {

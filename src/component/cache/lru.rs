@@ -37,7 +37,13 @@ fn hash(key: u64) -> u64 {
 
 impl Lru {
     pub(super) fn new(capacity: u32) -> Self {
-        Self { capacity, index: HashTable::new(), entries: Vec::new(), newest: NONE, oldest: NONE }
+        Self {
+            capacity,
+            index: HashTable::new(),
+            entries: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+        }
     }
 
     /// Forgets everything.
@@ -50,7 +56,9 @@ impl Lru {
     /// True if `key` is there and good; either way it has been used now.
     #[inline]
     pub(super) fn look(&mut self, key: u64, now: SimTime) -> bool {
-        let Some(at) = self.find(key) else { return false };
+        let Some(at) = self.find(key) else {
+            return false;
+        };
         self.touch(at);
         now < self.entries[at as usize].good_until
     }
@@ -63,22 +71,35 @@ impl Lru {
             return;
         }
         let at = if (self.entries.len() as u32) < self.capacity {
-            self.entries.push(Entry { key, good_until, newer: NONE, older: NONE });
+            self.entries.push(Entry {
+                key,
+                good_until,
+                newer: NONE,
+                older: NONE,
+            });
             (self.entries.len() - 1) as u32
         } else {
             let at = self.oldest;
             self.unlink(at);
             self.forget(at);
-            self.entries[at as usize] = Entry { key, good_until, newer: NONE, older: NONE };
+            self.entries[at as usize] = Entry {
+                key,
+                good_until,
+                newer: NONE,
+                older: NONE,
+            };
             at
         };
         let entries = &self.entries;
-        self.index.insert_unique(hash(key), at, |other| hash(entries[*other as usize].key));
+        self.index
+            .insert_unique(hash(key), at, |other| hash(entries[*other as usize].key));
         self.link_newest(at);
     }
 
     fn find(&self, key: u64) -> Option<u32> {
-        self.index.find(hash(key), |at| self.entries[*at as usize].key == key).copied()
+        self.index
+            .find(hash(key), |at| self.entries[*at as usize].key == key)
+            .copied()
     }
 
     fn forget(&mut self, at: u32) {

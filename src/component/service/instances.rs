@@ -37,7 +37,11 @@ pub(super) struct Instance {
 
 impl Instance {
     pub(super) fn new(plan: &Plan) -> Self {
-        let runnable = if plan.shares_cpu() { plan.workers.min(4096) as usize } else { 0 };
+        let runnable = if plan.shares_cpu() {
+            plan.workers.min(4096) as usize
+        } else {
+            0
+        };
         Self {
             life: Life::Stopped,
             busy: 0,
@@ -121,15 +125,24 @@ impl State {
         self.instances[at as usize].life = Life::InService;
         cx.recorder.level(self.levels.starting).down(now, 1);
         cx.recorder.level(self.levels.in_service).up(now, 1);
-        cx.recorder.level(self.levels.workers).up(now, u64::from(self.plan.workers));
-        cx.recorder.level(self.levels.cpu).up(now, (self.plan.vcpu * 1000.0) as u64);
-        cx.notices.push_back(Notice::Joined { service: self.own, instance: at });
+        cx.recorder
+            .level(self.levels.workers)
+            .up(now, u64::from(self.plan.workers));
+        cx.recorder
+            .level(self.levels.cpu)
+            .up(now, (self.plan.vcpu * 1000.0) as u64);
+        cx.notices.push_back(Notice::Joined {
+            service: self.own,
+            instance: at,
+        });
     }
 
     /// Takes out the instance with the highest number, as Heroku does with dynos.
     fn take_out_last(&mut self, cx: &mut Context) {
         let there = |i: &Instance| matches!(i.life, Life::InService | Life::Starting);
-        let Some(at) = self.instances.iter().rposition(there) else { return };
+        let Some(at) = self.instances.iter().rposition(there) else {
+            return;
+        };
         let now = cx.now();
         let instance = &mut self.instances[at];
         if instance.life == Life::Starting {
@@ -144,7 +157,10 @@ impl State {
         instance.life = Life::Draining;
         cx.recorder.level(self.levels.in_service).down(now, 1);
         cx.recorder.level(self.levels.draining).up(now, 1);
-        cx.notices.push_back(Notice::Left { service: self.own, instance: at as u32 });
+        cx.notices.push_back(Notice::Left {
+            service: self.own,
+            instance: at as u32,
+        });
         if instance.connections == 0 {
             self.stop(at as u32, cx);
         } else {
@@ -165,9 +181,16 @@ impl State {
         instance.next_worker = 0;
         cx.recorder.level(self.levels.draining).down(now, 1);
         cx.recorder.level(self.levels.paid).down(now, 1);
-        cx.recorder.level(self.levels.workers).down(now, u64::from(self.plan.workers));
-        cx.recorder.level(self.levels.cpu).down(now, (self.plan.vcpu * 1000.0) as u64);
-        cx.notices.push_back(Notice::Stopped { service: self.own, instance: at });
+        cx.recorder
+            .level(self.levels.workers)
+            .down(now, u64::from(self.plan.workers));
+        cx.recorder
+            .level(self.levels.cpu)
+            .down(now, (self.plan.vcpu * 1000.0) as u64);
+        cx.notices.push_back(Notice::Stopped {
+            service: self.own,
+            instance: at,
+        });
         self.start_missing(cx);
     }
 
@@ -175,7 +198,10 @@ impl State {
     /// it, and then comes back to [`State::killed`].
     pub(super) fn kill(&mut self, at: u32, cx: &mut Context) {
         self.instances[at as usize].pending = None;
-        cx.notices.push_back(Notice::Killed { service: self.own, instance: at });
+        cx.notices.push_back(Notice::Killed {
+            service: self.own,
+            instance: at,
+        });
     }
 
     /// The requests of a killed instance are gone, `bursts` of them in the middle of a burst on a CPU of
@@ -184,18 +210,28 @@ impl State {
         let now = cx.now();
         let instance = &mut self.instances[at as usize];
         let recorder = &mut cx.recorder;
-        recorder.level(self.levels.busy).down(now, u64::from(instance.busy));
+        recorder
+            .level(self.levels.busy)
+            .down(now, u64::from(instance.busy));
         let mut waiting = instance.line.len();
         if self.plan.runtime == Runtime::EventLoop {
             let own = at * self.plan.workers..(at + 1) * self.plan.workers;
             for worker in &mut self.loops[own.start as usize..own.end as usize] {
                 waiting += worker.line.len();
-                recorder.level(self.levels.busy).down(now, u64::from(worker.running));
+                recorder
+                    .level(self.levels.busy)
+                    .down(now, u64::from(worker.running));
                 *worker = Loop::default();
             }
         }
-        recorder.level(self.levels.waiting).down(now, u64::from(waiting));
-        let on_cpu = if self.shares_cpu { instance.cpu.used_milli() } else { bursts * 1000 };
+        recorder
+            .level(self.levels.waiting)
+            .down(now, u64::from(waiting));
+        let on_cpu = if self.shares_cpu {
+            instance.cpu.used_milli()
+        } else {
+            bursts * 1000
+        };
         recorder.level(self.levels.cpu_used).down(now, on_cpu);
         instance.cpu.clear(&mut cx.scheduler);
         instance.connections = 0;

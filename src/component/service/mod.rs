@@ -19,8 +19,8 @@ mod workers;
 pub(super) use pool::Asked;
 pub use pool::{Plan as PoolPlan, PoolSpec};
 pub use scaling::{Change, Scaling};
-pub use state::State;
 pub(super) use state::Accepted;
+pub use state::State;
 pub use steps::{Call, CpuStep, OperationSpec, StepSpec, WaitStep};
 pub use workers::{Backlog, Runtime, WorkersSpec};
 

@@ -7,9 +7,9 @@
 
 use std::collections::VecDeque;
 
+use super::state::POOL_IDLE;
 use crate::component::cache::Scope;
 use crate::component::program::Demand;
-use super::state::POOL_IDLE;
 use crate::component::request::{Flags, Line, RequestId};
 use crate::component::{Context, Event, NodeId, Notice, Resource, Wake};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
@@ -125,7 +125,11 @@ pub struct Pool {
 impl Pool {
     pub(super) fn new(service: &super::Plan, own: (NodeId, u16), cx: &mut Context) -> Self {
         let plan = &service.pools[own.1 as usize];
-        let per_instance = if plan.per == Scope::Worker { service.workers } else { 1 };
+        let per_instance = if plan.per == Scope::Worker {
+            service.workers
+        } else {
+            1
+        };
         let n_units = service.n_places * per_instance;
         Self {
             plan: plan.clone(),
@@ -157,7 +161,11 @@ impl Pool {
 
     fn unit_of(&self, id: RequestId, cx: &Context) -> usize {
         let frame = &cx.requests.get(id).frame;
-        let within = if self.plan.per == Scope::Worker { u32::from(frame.worker) } else { 0 };
+        let within = if self.plan.per == Scope::Worker {
+            u32::from(frame.worker)
+        } else {
+            0
+        };
         (frame.instance * self.per_instance + within) as usize
     }
 
@@ -227,15 +235,24 @@ impl Pool {
         cx.recorder.wait(self.wait, since, now);
         if let Some(lane) = self.lane {
             let requests = &cx.requests;
-            cx.scheduler.unset_timer(lane, |timer| is_waiting(requests, timer));
+            cx.scheduler
+                .unset_timer(lane, |timer| is_waiting(requests, timer));
         }
     }
 
     /// A timer ran out: true if its request still waits here, as `waits_here` says, and for as long as
     /// the timer was set; then it waits no longer.
-    pub(in crate::component) fn times_out(&mut self, timer: Timer, waits_here: bool, cx: &mut Context) -> bool {
+    pub(in crate::component) fn times_out(
+        &mut self,
+        timer: Timer,
+        waits_here: bool,
+        cx: &mut Context,
+    ) -> bool {
         let (id, now) = (RequestId::from_index(timer.subject), cx.now());
-        let due = self.plan.timeout.map(|timeout| cx.requests.get(id).since + timeout);
+        let due = self
+            .plan
+            .timeout
+            .map(|timeout| cx.requests.get(id).since + timeout);
         if !waits_here || due != Some(now) {
             return false;
         }
@@ -298,12 +315,16 @@ impl Pool {
 
     /// Schedules the end of the longest idle time, if somebody beyond `min` is idle and nobody watches.
     fn watch(&mut self, at: usize, cx: &mut Context) {
-        let Some(timeout) = self.plan.idle_timeout else { return };
+        let Some(timeout) = self.plan.idle_timeout else {
+            return;
+        };
         let unit = &mut self.units[at];
         if unit.watched || unit.open <= self.plan.min {
             return;
         }
-        let Some(since) = unit.idle.front() else { return };
+        let Some(since) = unit.idle.front() else {
+            return;
+        };
         unit.watched = true;
         let part = u32::from(self.own.1) << UNIT_BITS | at as u32;
         let signal = Event::Signal(self.own.0, POOL_IDLE, part);
@@ -313,12 +334,19 @@ impl Pool {
 
     /// Somebody's idle time may be over; gives back how many connections are closed.
     fn idle_time_ends(&mut self, at: usize, cx: &mut Context) -> u32 {
-        let Some(timeout) = self.plan.idle_timeout else { return 0 };
+        let Some(timeout) = self.plan.idle_timeout else {
+            return 0;
+        };
         let now = cx.now();
         let unit = &mut self.units[at];
         unit.watched = false;
         let mut closed = 0;
-        while unit.open > self.plan.min && unit.idle.front().is_some_and(|since| *since + timeout <= now) {
+        while unit.open > self.plan.min
+            && unit
+                .idle
+                .front()
+                .is_some_and(|since| *since + timeout <= now)
+        {
             unit.idle.pop_front();
             unit.open -= 1;
             closed += 1;
@@ -333,7 +361,10 @@ impl Pool {
         let pool = &mut pools[pool as usize];
         let n = pool.idle_time_ends(unit as usize, cx);
         if n > 0 {
-            cx.notices.push_back(Notice::Closed { database: pool.plan.to, n });
+            cx.notices.push_back(Notice::Closed {
+                database: pool.plan.to,
+                n,
+            });
         }
     }
 
@@ -360,16 +391,32 @@ impl Pool {
     pub(super) fn audit(&self, cx: &Context) -> (u64, u64) {
         let idle: usize = self.units.iter().map(|unit| unit.idle.len()).sum();
         let in_line: u32 = self.units.iter().map(|unit| unit.line.len()).sum();
-        let (in_use, waiting) = (cx.recorder.level_now(self.in_use), cx.recorder.level_now(self.waiting));
-        assert_eq!(self.n_open(), in_use + idle as u64, "connections of pool {}", self.plan.name);
-        assert_eq!(u64::from(in_line), waiting, "line of pool {}", self.plan.name);
+        let (in_use, waiting) = (
+            cx.recorder.level_now(self.in_use),
+            cx.recorder.level_now(self.waiting),
+        );
+        assert_eq!(
+            self.n_open(),
+            in_use + idle as u64,
+            "connections of pool {}",
+            self.plan.name
+        );
+        assert_eq!(
+            u64::from(in_line),
+            waiting,
+            "line of pool {}",
+            self.plan.name
+        );
         (in_use, waiting)
     }
 }
 
 /// The timer of a request that begins to wait now. Its number is the start of the wait, cut to 32 bits.
 fn wait_timer(id: RequestId, now: SimTime) -> Timer {
-    Timer { subject: id.index(), generation: now.as_nanos() as u32 }
+    Timer {
+        subject: id.index(),
+        generation: now.as_nanos() as u32,
+    }
 }
 
 /// True if the wait that the timer was set for goes on. Now and then true of a stale timer (the number

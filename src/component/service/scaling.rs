@@ -38,7 +38,11 @@ pub struct Scaling {
 
 impl Scaling {
     pub(super) fn new(spec: &AutoscalerSpec) -> Self {
-        Self { autoscaler: spec.start(), responses: Histogram::default(), looks: Vec::new() }
+        Self {
+            autoscaler: spec.start(),
+            responses: Histogram::default(),
+            looks: Vec::new(),
+        }
     }
 
     pub(super) fn range(&self) -> (u32, u32) {
@@ -61,10 +65,14 @@ impl State {
     /// Sets the clock for the first look.
     pub(super) fn set_clock(&mut self, cx: &mut Context) {
         let horizon = self.plan.horizon;
-        let Some(scaling) = &mut self.scaling else { return };
+        let Some(scaling) = &mut self.scaling else {
+            return;
+        };
         let period = scaling.autoscaler.period();
         // All room for looks is made now: the run allocates nothing.
-        scaling.looks.reserve((horizon.as_nanos() / period.as_nanos()) as usize + 1);
+        scaling
+            .looks
+            .reserve((horizon.as_nanos() / period.as_nanos()) as usize + 1);
         let signal = Event::Signal(self.own, LOOK, 0);
         cx.signal_after(period, Class::Control, signal);
     }
@@ -72,7 +80,9 @@ impl State {
     /// The autoscaler looks.
     pub(super) fn look(&mut self, cx: &mut Context) {
         let (now, from) = (cx.now(), self.desired);
-        let Some(scaling) = &mut self.scaling else { return };
+        let Some(scaling) = &mut self.scaling else {
+            return;
+        };
         let period = scaling.autoscaler.period();
         let per_second = scaling.responses.n() as f64 / period.as_secs_f64();
         let seen = Observation {

@@ -6,7 +6,9 @@ use super::scaling::Scaling;
 use super::{Abandoned, Plan, Runtime};
 use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, Line, RequestId};
-use crate::component::{Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake};
+use crate::component::{
+    Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake,
+};
 use crate::metrics::{LevelId, Outcome, WaitId};
 use crate::policy::balance::Balance;
 use crate::rng::{Salt, Stream, Streams};
@@ -83,7 +85,12 @@ pub struct State {
 }
 
 impl State {
-    pub(in crate::component) fn new(plan: &Plan, own: NodeId, streams: Streams, cx: &mut Context) -> Self {
+    pub(in crate::component) fn new(
+        plan: &Plan,
+        own: NodeId,
+        streams: Streams,
+        cx: &mut Context,
+    ) -> Self {
         let recorder = &mut cx.recorder;
         let levels = Levels {
             busy: recorder.add_level(),
@@ -97,7 +104,11 @@ impl State {
             paid: recorder.add_level(),
             wait: recorder.add_wait(),
         };
-        let n_loops = if plan.runtime == Runtime::EventLoop { plan.n_places * plan.workers } else { 0 };
+        let n_loops = if plan.runtime == Runtime::EventLoop {
+            plan.n_places * plan.workers
+        } else {
+            0
+        };
         let pools = (0..plan.pools.len()).map(|number| Pool::new(plan, (own, number as u16), cx));
         Self {
             own,
@@ -148,7 +159,7 @@ impl State {
         if instance.busy < self.plan.workers {
             instance.busy += 1;
             instance.connections += 1;
-                cx.recorder.level(self.levels.busy).up(now, 1);
+            cx.recorder.level(self.levels.busy).up(now, 1);
             cx.recorder.no_wait(self.levels.wait);
             return Accepted::Begins;
         }
@@ -228,7 +239,11 @@ impl State {
         let Op::Cpu(demand) = *cx.program.op(request.frame.pc) else {
             unreachable!("only instructions that need the CPU run on it")
         };
-        let (work, instance, now) = (cx.program.draw(demand, request.seed()), request.frame.instance, cx.now());
+        let (work, instance, now) = (
+            cx.program.draw(demand, request.seed()),
+            request.frame.instance,
+            cx.now(),
+        );
         if !self.shares_cpu {
             cx.recorder.level(self.levels.cpu_used).up(now, 1000);
             cx.resume_after(work, id);
@@ -239,7 +254,9 @@ impl State {
         cpu.add(now, work, id);
         let after = cpu.used_milli();
         cpu.plan(&mut cx.scheduler, Event::Signal(self.own, CPU, instance));
-        cx.recorder.level(self.levels.cpu_used).up(now, after - before);
+        cx.recorder
+            .level(self.levels.cpu_used)
+            .up(now, after - before);
     }
 
     /// A request's burst on a CPU of its own is over.
@@ -278,19 +295,27 @@ impl State {
             cx.wake(id, Wake::GoOn);
         }
         let after = self.instances[instance as usize].cpu.used_milli();
-        cx.recorder.level(self.levels.cpu_used).down(now, before - after);
+        cx.recorder
+            .level(self.levels.cpu_used)
+            .down(now, before - after);
         for at in n_woken..cx.woken.len() {
             let (id, _) = cx.woken[at];
             self.free_loop(id, cx);
         }
         let signal = Event::Signal(self.own, CPU, instance);
-        self.instances[instance as usize].cpu.plan(&mut cx.scheduler, signal);
+        self.instances[instance as usize]
+            .cpu
+            .plan(&mut cx.scheduler, signal);
     }
 
     /// A request's operation is over, or has failed: it leaves the instance of `frame`. Gives back the
     /// request that its worker takes up next, if one is waiting.
     #[inline(always)]
-    pub(in crate::component) fn leave(&mut self, frame: &Frame, cx: &mut Context) -> Option<RequestId> {
+    pub(in crate::component) fn leave(
+        &mut self,
+        frame: &Frame,
+        cx: &mut Context,
+    ) -> Option<RequestId> {
         let now = cx.now();
         if let Some(scaling) = &mut self.scaling {
             scaling.answered(now.since(frame.entered));
@@ -355,13 +380,24 @@ impl Component for State {
             Some(levels.waiting),
             Some(levels.wait),
         )];
-        all.push(resource("CPU", "vCPU", levels.cpu_used, levels.cpu, 1000.0, None, None));
+        all.push(resource(
+            "CPU",
+            "vCPU",
+            levels.cpu_used,
+            levels.cpu,
+            1000.0,
+            None,
+            None,
+        ));
         all.extend(self.pools.iter().map(|pool| pool.resource(&self.plan.name)));
         all
     }
 
     fn holds_connections(&self) -> Vec<(NodeId, u64)> {
-        self.pools.iter().map(|pool| (pool.database(), pool.n_open())).collect()
+        self.pools
+            .iter()
+            .map(|pool| (pool.database(), pool.n_open()))
+            .collect()
     }
 
     fn gauges(&self) -> Vec<Gauge> {
@@ -382,16 +418,31 @@ impl Component for State {
         let name = &self.plan.name;
         for (at, instance) in self.instances.iter().enumerate() {
             let inside = seen.inside(own, at as u32);
-            assert_eq!(u64::from(instance.connections), inside, "requests in instance {at} of {name}");
+            assert_eq!(
+                u64::from(instance.connections),
+                inside,
+                "requests in instance {at} of {name}"
+            );
             if self.plan.runtime == Runtime::Threads {
                 let waiting = instance.line.len();
-                assert_eq!(instance.busy + waiting, instance.connections, "workers of instance {at} of {name}");
-                assert!(waiting == 0 || instance.busy == self.plan.workers, "idle workers in {name}");
+                assert_eq!(
+                    instance.busy + waiting,
+                    instance.connections,
+                    "workers of instance {at} of {name}"
+                );
+                assert!(
+                    waiting == 0 || instance.busy == self.plan.workers,
+                    "idle workers in {name}"
+                );
             }
         }
         for (number, pool) in self.pools.iter().enumerate() {
             let books = pool.audit(cx);
-            assert_eq!(books, seen.pool(own, number as u16), "in use and in line, pool {number} of {name}");
+            assert_eq!(
+                books,
+                seen.pool(own, number as u16),
+                "in use and in line, pool {number} of {name}"
+            );
         }
     }
 }

@@ -76,7 +76,9 @@ impl Spec for Backlog {
             Value::Whole(_) => u32::read(node, out).map(Self::Bounded),
             _ => {
                 let problem = format!("expected a whole number, found {}", node.describe());
-                out.push(Diagnostic::error(node.origin, problem).label("a number or \"unbounded\""));
+                out.push(
+                    Diagnostic::error(node.origin, problem).label("a number or \"unbounded\""),
+                );
                 None
             }
         }

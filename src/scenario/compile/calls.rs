@@ -11,7 +11,9 @@ impl Compiler<'_> {
     pub(super) fn check_calls(&mut self) {
         let mut reported = Vec::new();
         for (caller, called, origin) in self.calls.clone() {
-            let Some(mut ring) = self.way(called, caller, &mut vec![caller]) else { continue };
+            let Some(mut ring) = self.way(called, caller, &mut vec![caller]) else {
+                continue;
+            };
             ring.insert(0, caller);
             let mut members = ring.clone();
             members.sort_unstable();
@@ -22,7 +24,8 @@ impl Compiler<'_> {
             reported.push(members);
             let names: Vec<_> = ring.iter().map(|at| self.name(*at)).collect();
             let problem = "these services call one another in a ring";
-            self.out.push(Diagnostic::error(origin, problem).label(names.join(" → ")));
+            self.out
+                .push(Diagnostic::error(origin, problem).label(names.join(" → ")));
         }
     }
 
@@ -52,13 +55,20 @@ impl Compiler<'_> {
     pub(super) fn check_caches(&mut self) {
         let users = std::mem::take(&mut self.cache_users);
         for (at, (_, spec)) in self.spec.components.items.iter().enumerate() {
-            let ComponentSpec::Cache(cache) = spec else { continue };
+            let ComponentSpec::Cache(cache) = spec else {
+                continue;
+            };
             if cache.scope.value == Scope::Shared {
                 continue;
             }
-            let own: Vec<(usize, Origin)> =
-                users.iter().filter(|(cache, ..)| *cache == at).map(|u| (u.1, u.2)).collect();
-            let Some((first, first_at)) = own.first() else { continue };
+            let own: Vec<(usize, Origin)> = users
+                .iter()
+                .filter(|(cache, ..)| *cache == at)
+                .map(|u| (u.1, u.2))
+                .collect();
+            let Some((first, first_at)) = own.first() else {
+                continue;
+            };
             if let Some((_, other_at)) = own.iter().find(|(service, _)| service != first) {
                 let problem = format!("a cache per {} is inside one service", cache.scope.word());
                 self.out.push(
@@ -78,7 +88,9 @@ impl Compiler<'_> {
     /// Reports something per worker in a service whose workers are threads of one process.
     pub(super) fn check_worker_scope(&mut self, service: usize, origin: Origin) {
         let spec = self.spec;
-        let (name, ComponentSpec::Service(spec)) = &spec.components.items[service] else { return };
+        let (name, ComponentSpec::Service(spec)) = &spec.components.items[service] else {
+            return;
+        };
         if spec.workers.runtime.value != Runtime::EventLoop {
             let problem = format!("the workers of `{}` are threads of one process", name.value);
             self.out.push(

@@ -22,9 +22,10 @@ impl Compiler<'_> {
         let components = spec.components.items.iter().enumerate();
         components
             .map(|(at, (name, component))| match component {
-                ComponentSpec::Service(own) => {
-                    self.plan_service(at, name, own).map(Box::new).map(|plan| Plan::Service(*plan))
-                }
+                ComponentSpec::Service(own) => self
+                    .plan_service(at, name, own)
+                    .map(Box::new)
+                    .map(|plan| Plan::Service(*plan)),
                 ComponentSpec::Balancer(own) => self.plan_balancer(name, own).map(Plan::Balancer),
                 ComponentSpec::Database(own) => {
                     check_vcpu(&own.cores, self.out);
@@ -46,14 +47,21 @@ impl Compiler<'_> {
             .collect()
     }
 
-    fn plan_balancer(&mut self, name: &At<String>, own: &balancer::Balancer) -> Option<balancer::Plan> {
+    fn plan_balancer(
+        &mut self,
+        name: &At<String>,
+        own: &balancer::Balancer,
+    ) -> Option<balancer::Plan> {
         let (to, behind) = self.component(&own.to)?;
         let ComponentSpec::Service(service) = behind else {
             self.wrong_kind(&own.to, to, "a service");
             return None;
         };
         let n_instances = n_places(service);
-        let delay = own.delay.as_ref().map(|law| self.demand(law, &format!("{}/delay", name.value)));
+        let delay = own
+            .delay
+            .as_ref()
+            .map(|law| self.demand(law, &format!("{}/delay", name.value)));
         let delay = match delay {
             Some(found) => Some(found?),
             None => None,
@@ -68,13 +76,24 @@ impl Compiler<'_> {
     }
 
     fn plan_cache(&mut self, at: usize, name: &At<String>, own: &Cache) -> Option<cache::Plan> {
-        let user = self.cache_users.iter().find(|(cache, ..)| *cache == at).map(|user| user.1);
-        let inside = user.filter(|_| own.scope.value != Scope::Shared).and_then(|service| {
-            let ComponentSpec::Service(spec) = &self.spec.components.items[service].1 else { return None };
-            let (_, workers) = self.size(spec)?;
-            Some((NodeId::new(service), n_places(spec), workers))
-        });
-        let time = own.time.as_ref().map(|law| self.demand(law, &format!("{}/time", name.value)));
+        let user = self
+            .cache_users
+            .iter()
+            .find(|(cache, ..)| *cache == at)
+            .map(|user| user.1);
+        let inside = user
+            .filter(|_| own.scope.value != Scope::Shared)
+            .and_then(|service| {
+                let ComponentSpec::Service(spec) = &self.spec.components.items[service].1 else {
+                    return None;
+                };
+                let (_, workers) = self.size(spec)?;
+                Some((NodeId::new(service), n_places(spec), workers))
+            });
+        let time = own
+            .time
+            .as_ref()
+            .map(|law| self.demand(law, &format!("{}/time", name.value)));
         let time = match time {
             Some(found) => Some(found?),
             None => None,
@@ -89,20 +108,36 @@ impl Compiler<'_> {
         })
     }
 
-    fn plan_service(&mut self, at: usize, name: &At<String>, own: &Service) -> Option<service::Plan> {
+    fn plan_service(
+        &mut self,
+        at: usize,
+        name: &At<String>,
+        own: &Service,
+    ) -> Option<service::Plan> {
         let (vcpu, workers) = self.size(own)?;
         let cost = self.price(own);
         let n_places = n_places(own);
         let n_workers = u64::from(n_places) * u64::from(workers);
-        if u64::from(n_places) > MOST_INSTANCES || n_workers > MOST_WORKERS || workers > u32::from(u16::MAX) {
-            let problem = format!("{n_places} instances of {workers} workers are too many to simulate");
-            let label = format!("at most {MOST_INSTANCES} instances, 65535 workers each, {MOST_WORKERS} in all");
-            self.out.push(Diagnostic::error(own.count.origin, problem).label(label));
+        if u64::from(n_places) > MOST_INSTANCES
+            || n_workers > MOST_WORKERS
+            || workers > u32::from(u16::MAX)
+        {
+            let problem =
+                format!("{n_places} instances of {workers} workers are too many to simulate");
+            let label = format!(
+                "at most {MOST_INSTANCES} instances, 65535 workers each, {MOST_WORKERS} in all"
+            );
+            self.out
+                .push(Diagnostic::error(own.count.origin, problem).label(label));
             return None;
         }
         let boot = own.boot.sampler(self.data, self.out);
-        let pools: Vec<_> =
-            own.pools.items.iter().map(|(pool, spec)| self.plan_pool(at, name, pool, spec)).collect();
+        let pools: Vec<_> = own
+            .pools
+            .items
+            .iter()
+            .map(|(pool, spec)| self.plan_pool(at, name, pool, spec))
+            .collect();
         Some(service::Plan {
             name: name.value.clone(),
             vcpu,
@@ -130,7 +165,10 @@ impl Compiler<'_> {
         name: &At<String>,
         own: &service::PoolSpec,
     ) -> Option<PoolPlan> {
-        let (to, behind) = self.spec.components.resolve(&own.to, "component", self.out)?;
+        let (to, behind) = self
+            .spec
+            .components
+            .resolve(&own.to, "component", self.out)?;
         if !matches!(behind, ComponentSpec::Database(_)) {
             self.wrong_kind(&own.to, to, "a database");
             return None;
@@ -165,7 +203,10 @@ impl Compiler<'_> {
                 Some(vcpu.value)
             }
             (None, Some(instance)) => {
-                let (_, found) = self.spec.instances.resolve(instance, "instance type", self.out)?;
+                let (_, found) =
+                    self.spec
+                        .instances
+                        .resolve(instance, "instance type", self.out)?;
                 Some(found.vcpu.value)
             }
             (None, None) => None,
@@ -179,7 +220,8 @@ impl Compiler<'_> {
             (None, Some(per_vcpu), None) => {
                 let problem = "the number of vCPUs is not known";
                 let help = "set `instance` or `vcpu` of this service, or give `count`";
-                self.out.push(Diagnostic::error(per_vcpu.origin, problem).help(help));
+                self.out
+                    .push(Diagnostic::error(per_vcpu.origin, problem).help(help));
                 None
             }
             (None, None, _) => None,
@@ -189,9 +231,15 @@ impl Compiler<'_> {
     }
 
     fn price(&self, own: &Service) -> CostPerHour {
-        let of_type = own.instance.as_ref().and_then(|name| self.spec.instances.find(name));
+        let of_type = own
+            .instance
+            .as_ref()
+            .and_then(|name| self.spec.instances.find(name));
         let of_type = of_type.map(|(_, found)| found.cost.value);
-        own.cost.map(|cost| cost.value).or(of_type).unwrap_or(CostPerHour::ZERO)
+        own.cost
+            .map(|cost| cost.value)
+            .or(of_type)
+            .unwrap_or(CostPerHour::ZERO)
     }
 }
 

@@ -68,11 +68,14 @@ pub(super) fn compile(
     compiler.check_calls();
     compiler.check_caches();
     let nodes = compiler.plan_components();
-    let windows = compiler.cut_windows();
     let (sources, flows, classes) = compiler.plan_sources();
+    let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
     compiler.check_objectives(&classes);
-    compiler.warn_of_unused();
+    if compiler.out.n_errors() == before {
+        // What is unused because of an error is no news.
+        compiler.warn_of_unused();
+    }
     let program = compiler.program;
     if out.n_errors() > before {
         return None;
@@ -94,7 +97,10 @@ impl Compiler<'_> {
     fn demand(&mut self, law: &Law, place: &str) -> Option<Demand> {
         let sampler = law.sampler(self.data, self.out)?;
         let law = self.program.add_law(sampler);
-        Some(Demand { law, salt: Salt::new(place, "demand") })
+        Some(Demand {
+            law,
+            salt: Salt::new(place, "demand"),
+        })
     }
 
     /// The position and the spec of the component `name`; reports a name that none has.
@@ -118,19 +124,33 @@ impl Compiler<'_> {
     fn add_keys(&mut self) {
         for (name, keys) in &self.spec.keys.items {
             let exponent = keys.popularity.exponent();
-            self.program.keys.push(Keys::zipf(keys.count.value, exponent, Salt::new(name, "keys")));
+            self.program.keys.push(Keys::zipf(
+                keys.count.value,
+                exponent,
+                Salt::new(name, "keys"),
+            ));
         }
     }
 
     fn keys(&mut self, name: &At<String>) -> Option<KeysId> {
-        let (at, _) = self.spec.keys.resolve(name, "catalogue of keys", self.out)?;
+        let (at, _) = self
+            .spec
+            .keys
+            .resolve(name, "catalogue of keys", self.out)?;
         Some(KeysId(at as u16))
     }
 
-    fn cut_windows(&mut self) -> Windows {
+    fn cut_windows(&self, sources: &[Option<source::Plan>]) -> Windows {
         let run = &self.spec.run;
         let horizon = run.horizon.value;
-        let length = run.window.map_or_else(|| window_for(horizon), |window| window.value);
+        let expected = sources
+            .iter()
+            .flatten()
+            .map(|plan| plan.gaps.expected(&plan.curve))
+            .sum();
+        let length = run
+            .window
+            .map_or_else(|| window_for(horizon, expected), |window| window.value);
         Windows::new(horizon, length.min(horizon), run.warm_up.value)
     }
 
@@ -153,7 +173,10 @@ impl Compiler<'_> {
                 upto += share.get();
                 let start = entered.and_then(|(_, service)| self.start_of(service, &class, origin));
                 let flow = flows.len() as u16;
-                flows.push(Flow { source: at as u16, class: position as u16 });
+                flows.push(Flow {
+                    source: at as u16,
+                    class: position as u16,
+                });
                 let below = threshold(Fraction::new(upto.min(1.0)).unwrap_or(Fraction::ONE));
                 choices.extend(start.map(|pc| Choice { below, flow, pc }));
             }
@@ -170,10 +193,13 @@ impl Compiler<'_> {
         choices: Vec<Choice>,
     ) -> Option<source::Plan> {
         let horizon = self.spec.run.horizon.value;
-        let rate = source.rate.map_or(crate::units::Rate::ZERO, |rate| rate.value);
+        let rate = source
+            .rate
+            .map_or(crate::units::Rate::ZERO, |rate| rate.value);
         if let (true, Some(_)) = (source.arrivals.brings_its_times(), source.curve.first()) {
             let problem = "recorded arrivals have no curve";
-            self.out.push(Diagnostic::error(name.origin, problem).label("this source has both"));
+            self.out
+                .push(Diagnostic::error(name.origin, problem).label("this source has both"));
         }
         let curve = curve::build(rate, &source.curve, horizon, self.data, self.out);
         let gaps = source.arrivals.start(self.data, self.out);
@@ -195,8 +221,10 @@ impl Compiler<'_> {
             ComponentSpec::Balancer(balancer) => {
                 let to = balancer.to.clone();
                 let (behind, _) = self.spec.components.find(&to)?;
-                let is_service =
-                    matches!(self.spec.components.items[behind].1, ComponentSpec::Service(_));
+                let is_service = matches!(
+                    self.spec.components.items[behind].1,
+                    ComponentSpec::Service(_)
+                );
                 is_service.then_some((at, behind))
             }
             _ => {
@@ -213,10 +241,21 @@ impl Compiler<'_> {
             return Some(*start);
         }
         let (name, spec) = &self.spec.components.items[service];
-        let ComponentSpec::Service(spec) = spec else { return None };
-        let there_are = spec.operations.names().collect::<Vec<_>>().join(", ");
-        let label = if there_are.is_empty() { "it has none".to_owned() } else { format!("it has: {there_are}") };
-        let problem = format!("`{}` has no operation for requests of class `{class}`", name.value);
+        let ComponentSpec::Service(spec) = spec else {
+            return None;
+        };
+        if spec.operations.items.is_empty() {
+            // Which has been reported.
+            return None;
+        }
+        let label = format!(
+            "it has: {}",
+            spec.operations.names().collect::<Vec<_>>().join(", ")
+        );
+        let problem = format!(
+            "`{}` has no operation for requests of class `{class}`",
+            name.value
+        );
         self.out.push(
             Diagnostic::error(asked_at, problem)
                 .related(name.origin, label)
@@ -243,22 +282,30 @@ impl Compiler<'_> {
             }
         }
         if windows.count * n_classes > MOST_CELLS {
-            let at = self.spec.run.window.map_or(self.spec.run.horizon.origin, |w| w.origin);
+            let at = self
+                .spec
+                .run
+                .window
+                .map_or(self.spec.run.horizon.origin, |w| w.origin);
             let problem = format!(
                 "{} windows of {n_classes} classes are more than can be recorded",
                 windows.count
             );
-            self.out.push(Diagnostic::error(at, problem).label("choose longer windows"));
+            self.out
+                .push(Diagnostic::error(at, problem).label("choose longer windows"));
         }
     }
 
     fn check_objectives(&mut self, classes: &[String]) {
         for objective in &self.spec.objectives.items {
-            let Some(class) = &objective.class else { continue };
+            let Some(class) = &objective.class else {
+                continue;
+            };
             if !classes.contains(class) {
                 let problem = format!("no class of requests is named `{class}`");
                 let label = format!("there are: {}", classes.join(", "));
-                self.out.push(Diagnostic::error(objective.origin, problem).label(label));
+                self.out
+                    .push(Diagnostic::error(objective.origin, problem).label(label));
             }
         }
     }
@@ -279,14 +326,15 @@ fn mix_of(source: &Source) -> Vec<(String, Fraction, Origin)> {
     if source.mix.items.is_empty() {
         return vec![(DEFAULT.to_owned(), Fraction::ONE, source.enters.origin)];
     }
-    let part = |(name, share): &(At<String>, At<Fraction>)| {
-        (name.value.clone(), share.value, name.origin)
-    };
+    let part =
+        |(name, share): &(At<String>, At<Fraction>)| (name.value.clone(), share.value, name.origin);
     source.mix.items.iter().map(part).collect()
 }
 
-/// A round length of which there are at most 300 in the horizon.
-fn window_for(horizon: SimDuration) -> SimDuration {
+/// A round length of which there are at most 300 in the horizon, fewer where there are few requests: a
+/// window is to have about 200 of them, so that what is read off it is no accident.
+fn window_for(horizon: SimDuration, expected: f64) -> SimDuration {
+    let most = (expected / 200.0).clamp(10.0, 300.0) as u64;
     const MS: u64 = 1_000_000;
     const S: u64 = 1000 * MS;
     const LENGTHS: [u64; 22] = [
@@ -313,7 +361,7 @@ fn window_for(horizon: SimDuration) -> SimDuration {
         21_600 * S,
         86_400 * S,
     ];
-    let fits = |length: &&u64| horizon.as_nanos().div_ceil(**length) <= 300;
+    let fits = |length: &&u64| horizon.as_nanos().div_ceil(**length) <= most;
     SimDuration::from_nanos(LENGTHS.iter().find(fits).copied().unwrap_or(604_800 * S))
 }
 

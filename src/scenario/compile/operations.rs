@@ -24,7 +24,10 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn inner(&self, part: &str) -> Self {
-        Place { path: format!("{}/{part}", self.path), ..*self }
+        Place {
+            path: format!("{}/{part}", self.path),
+            ..*self
+        }
     }
 }
 
@@ -33,23 +36,39 @@ impl Compiler<'_> {
     pub(super) fn add_operations(&mut self) {
         let spec = self.spec;
         for (service, (name, component)) in spec.components.items.iter().enumerate() {
-            let ComponentSpec::Service(spec) = component else { continue };
+            let ComponentSpec::Service(spec) = component else {
+                continue;
+            };
             for (operation, steps) in &spec.operations.items {
                 let path = format!("{}/{}", name.value, operation.value);
-                let place = Place { service, spec, operation, path };
-                self.starts.insert((service, operation.value.clone()), self.here() as u16);
+                let place = Place {
+                    service,
+                    spec,
+                    operation,
+                    path,
+                };
+                self.starts
+                    .insert((service, operation.value.clone()), self.here() as u16);
                 self.add_steps(&place, &steps.steps);
                 self.emit(Op::End);
             }
             if spec.operations.items.is_empty() {
                 let problem = "a service needs an operation";
-                let help = format!("add [components.{}.operations.default] with its steps", name.value);
-                self.out.push(Diagnostic::error(name.origin, problem).help(help));
+                let help = format!(
+                    "add [components.{}.operations.default] with its steps",
+                    name.value
+                );
+                self.out
+                    .push(Diagnostic::error(name.origin, problem).help(help));
             }
         }
         if self.here() > MOST_OPS {
-            let problem = format!("the operations have {} instructions; at most {MOST_OPS} fit", self.here());
-            self.out.push(Diagnostic::error(self.spec.run.horizon.origin, problem));
+            let problem = format!(
+                "the operations have {} instructions; at most {MOST_OPS} fit",
+                self.here()
+            );
+            self.out
+                .push(Diagnostic::error(self.spec.run.horizon.origin, problem));
             return;
         }
         for (at, service, operation) in std::mem::take(&mut self.open_calls) {
@@ -77,7 +96,9 @@ impl Compiler<'_> {
                     });
                 }
                 StepSpec::LookUp(step) => {
-                    self.with_chance(&place, step.probability, |own| own.add_look_up(&place, step));
+                    self.with_chance(&place, step.probability, |own| {
+                        own.add_look_up(&place, step)
+                    });
                 }
                 StepSpec::Query(step) => {
                     self.with_chance(&place, step.probability, |own| own.add_query(&place, step));
@@ -90,13 +111,22 @@ impl Compiler<'_> {
     }
 
     /// Puts a chance in front of what `add` adds, unless it is always done.
-    fn with_chance(&mut self, place: &Place<'_>, chance: At<Fraction>, add: impl FnOnce(&mut Self)) {
+    fn with_chance(
+        &mut self,
+        place: &Place<'_>,
+        chance: At<Fraction>,
+        add: impl FnOnce(&mut Self),
+    ) {
         if chance.value == Fraction::ONE {
             return add(self);
         }
         let at = self.here();
         let salt = Salt::new(&place.path, "chance");
-        self.emit(Op::Chance { below: threshold(chance.value), salt, otherwise: 0 });
+        self.emit(Op::Chance {
+            below: threshold(chance.value),
+            salt,
+            otherwise: 0,
+        });
         add(self);
         let after = self.here() as u16;
         if let Op::Chance { otherwise, .. } = &mut self.program.ops[at] {
@@ -105,13 +135,16 @@ impl Compiler<'_> {
     }
 
     fn add_look_up(&mut self, place: &Place<'_>, step: &LookUp) {
-        let cache = self.component(&step.cache).map(|(at, spec)| (at, matches!(spec, ComponentSpec::Cache(_))));
+        let cache = self
+            .component(&step.cache)
+            .map(|(at, spec)| (at, matches!(spec, ComponentSpec::Cache(_))));
         let keys = self.keys(&step.keys);
         if let Some((at, false)) = cache {
             self.wrong_kind(&step.cache, at, "a cache");
         }
         if let Some((at, true)) = cache {
-            self.cache_users.push((at, place.service, step.cache.origin));
+            self.cache_users
+                .push((at, place.service, step.cache.origin));
         }
         let (Some((cache, _)), Some(keys)) = (cache, keys) else {
             // Its own steps may have problems, too.
@@ -129,9 +162,15 @@ impl Compiler<'_> {
 
     fn add_query(&mut self, place: &Place<'_>, step: &Query) {
         let time = self.demand(&step.time, &place.path);
-        let database = self.component(&step.query).map(|(at, spec)| (at, matches!(spec, ComponentSpec::Database(_))));
+        let database = self
+            .component(&step.query)
+            .map(|(at, spec)| (at, matches!(spec, ComponentSpec::Database(_))));
         let pool = step.pool.as_ref().map(|name| {
-            let (number, pool) = place.spec.pools.resolve(name, "pool of this service", self.out)?;
+            let (number, pool) =
+                place
+                    .spec
+                    .pools
+                    .resolve(name, "pool of this service", self.out)?;
             if pool.to.value != step.query.value {
                 let problem = format!("pool `{}` leads to `{}`", name.value, pool.to.value);
                 self.out.push(
@@ -154,7 +193,13 @@ impl Compiler<'_> {
                         self.emit(Op::Release(pool));
                     }
                     Some(None) => {}
-                    None => self.emit(Op::Visit(node, Visit::Use { time, pooled: false })),
+                    None => self.emit(Op::Visit(
+                        node,
+                        Visit::Use {
+                            time,
+                            pooled: false,
+                        },
+                    )),
                 }
             }
             None => {}
@@ -162,7 +207,9 @@ impl Compiler<'_> {
     }
 
     fn add_call(&mut self, place: &Place<'_>, step: &Call) {
-        let Some((at, spec)) = self.component(&step.call) else { return };
+        let Some((at, spec)) = self.component(&step.call) else {
+            return;
+        };
         if let ComponentSpec::Dependency(dependency) = spec {
             let latency = dependency.latency.clone();
             if let Some(operation) = &step.operation {
@@ -170,38 +217,67 @@ impl Compiler<'_> {
                 self.out.push(Diagnostic::error(operation.origin, problem));
             }
             let time = self.demand(&latency, &place.path);
-            let call = |time| Op::Visit(NodeId::new(at), Visit::Use { time, pooled: false });
+            let call = |time| {
+                Op::Visit(
+                    NodeId::new(at),
+                    Visit::Use {
+                        time,
+                        pooled: false,
+                    },
+                )
+            };
             self.program.ops.extend(time.map(call));
             return;
         }
         if !matches!(spec, ComponentSpec::Service(_) | ComponentSpec::Balancer(_)) {
             return self.wrong_kind(&step.call, at, "a service, a balancer or a dependency");
         }
-        let Some((to, service)) = self.entered(&step.call) else { return };
+        let Some((to, service)) = self.entered(&step.call) else {
+            return;
+        };
         self.calls.push((place.service, service, step.call.origin));
-        let Some(operation) = self.called_operation(place, step, service) else { return };
+        let Some(operation) = self.called_operation(place, step, service) else {
+            return;
+        };
         self.open_calls.push((self.here(), service, operation));
         let site = Salt::new(&place.path, "call").uniform(0) as u32;
-        self.emit(Op::Call { to: NodeId::new(to), pc: 0, site });
+        self.emit(Op::Call {
+            to: NodeId::new(to),
+            pc: 0,
+            site,
+        });
     }
 
     /// The operation that a call means: the named one, or that of the calling one's name, or the default.
-    fn called_operation(&mut self, place: &Place<'_>, step: &Call, service: usize) -> Option<String> {
+    fn called_operation(
+        &mut self,
+        place: &Place<'_>,
+        step: &Call,
+        service: usize,
+    ) -> Option<String> {
         let spec = self.spec;
-        let ComponentSpec::Service(called) = &spec.components.items[service].1 else { return None };
+        let ComponentSpec::Service(called) = &spec.components.items[service].1 else {
+            return None;
+        };
         if let Some(name) = &step.operation {
             let what = "operation of the called service";
-            return called.operations.resolve(name, what, self.out).map(|_| name.value.clone());
+            return called
+                .operations
+                .resolve(name, what, self.out)
+                .map(|_| name.value.clone());
         }
         let names = [place.operation, DEFAULT];
-        let found = names.into_iter().find(|name| called.operations.find(name).is_some());
+        let found = names
+            .into_iter()
+            .find(|name| called.operations.find(name).is_some());
         if found.is_none() {
             let problem = format!(
                 "`{}` has neither an operation `{}` nor a default one",
                 step.call.value, place.operation
             );
             let help = "name the operation that is called: operation = \"...\"";
-            self.out.push(Diagnostic::error(step.call.origin, problem).help(help));
+            self.out
+                .push(Diagnostic::error(step.call.origin, problem).help(help));
         }
         found.map(str::to_owned)
     }

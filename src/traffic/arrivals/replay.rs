@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Process, Shape};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::rng::Stream;
-use crate::spec::{At, Column, Data, finite};
+use crate::spec::{At, Column, Data, finite, number_text};
 use crate::traffic::curve::{Cursor, Curve};
 use crate::units::{SimDuration, SimTime};
 use crate::{spec, words};
@@ -43,7 +43,10 @@ spec! {
 impl Replay {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.speed.value <= 0.0 {
-            let problem = format!("the speed must be above 0, found {}", self.speed.value);
+            let problem = format!(
+                "the speed must be above 0, found {}",
+                number_text(self.speed.value)
+            );
             out.push(Diagnostic::error(self.speed.origin, problem));
         }
     }

@@ -4,7 +4,7 @@ use super::segment::Form;
 use super::{Draft, Piece};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
-use crate::spec::{At, Column, Data, finite};
+use crate::spec::{At, Column, Data, finite, number_text};
 use crate::units::SimDuration;
 
 spec! {
@@ -37,7 +37,10 @@ impl Counts {
             ));
         }
         if let Some(peak) = self.peak.filter(|peak| peak.value <= 0.0) {
-            let problem = format!("the peak must be above 0, found {}", peak.value);
+            let problem = format!(
+                "the peak must be above 0, found {}",
+                number_text(peak.value)
+            );
             out.push(Diagnostic::error(peak.origin, problem));
         }
     }

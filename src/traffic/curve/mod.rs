@@ -16,7 +16,7 @@ use segment::Form;
 pub use segment::{Cursor, Curve, Segment};
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::spec::{At, Data};
+use crate::spec::{At, Data, number_text};
 use crate::units::{Rate, SimDuration, SimTime};
 
 /// What every kind of piece can do.
@@ -133,7 +133,10 @@ pub fn build(
 /// Reports a level that is negative.
 fn require_level(level: &At<f64>, out: &mut Diagnostics) {
     if level.value < 0.0 {
-        let problem = format!("a level cannot be negative, found {}", level.value);
+        let problem = format!(
+            "a level cannot be negative, found {}",
+            number_text(level.value)
+        );
         out.push(Diagnostic::error(level.origin, problem).help("levels are multiples of `rate`"));
     }
 }

@@ -27,7 +27,10 @@ pub(super) enum Form {
 impl Form {
     /// A rate that stays the same.
     pub(super) fn constant(rate: f64) -> Self {
-        Self::Constant { rate, gap: 1.0 / rate }
+        Self::Constant {
+            rate,
+            gap: 1.0 / rate,
+        }
     }
 
     fn rate(self, x: f64) -> f64 {

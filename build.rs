@@ -1,0 +1,32 @@
+//! Tells the program what it was built from: the commit, and the versions of the crates that its random
+//! numbers depend on. Both are part of every result's manifest.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=Cargo.lock");
+    println!("cargo::rerun-if-changed=.git/HEAD");
+    println!("cargo::rerun-if-changed=.git/refs/heads");
+    let commit = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .output();
+    let commit = commit.ok().filter(|output| output.status.success());
+    let commit = commit.and_then(|output| String::from_utf8(output.stdout).ok());
+    let commit = commit.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned());
+    println!("cargo::rustc-env=CAPSIM_COMMIT={commit}");
+
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
+    for name in ["rand", "rand_distr", "rand_xoshiro"] {
+        let version = version_of(&lock, name).unwrap_or("unknown");
+        println!("cargo::rustc-env=CAPSIM_{}={version}", name.to_uppercase());
+    }
+}
+
+/// The version of a package in a lock file.
+fn version_of<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
+    let entry = lock
+        .split("[[package]]")
+        .find(|entry| entry.contains(&format!("name = \"{name}\"\n")))?;
+    let (_, rest) = entry.split_once("version = \"")?;
+    rest.split_once('"').map(|(version, _)| version)
+}

@@ -1,0 +1,180 @@
+//! Tables for programs: CSV with a header row, full precision, one unit per column.
+
+use std::io;
+
+use crate::experiment::{Findings, ResourceFindings};
+use crate::metrics::{Metric, Unit};
+use crate::scenario::{Point, show};
+use crate::stats::Estimate;
+
+/// Figures over time: one row per window and figure.
+pub fn timeseries(findings: &Findings) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "from_s",
+        "to_s",
+        "component",
+        "figure",
+        "mean",
+        "low",
+        "high",
+    ])?;
+    let bounds = &findings.series.bounds_s;
+    for column in &findings.series.columns {
+        for (window, value) in column.values.iter().enumerate() {
+            let (Some(from), Some(to)) = (bounds.get(window), bounds.get(window + 1)) else {
+                continue;
+            };
+            let [mean, low, high] = cells(value.as_ref());
+            let place = [from.to_string(), to.to_string()];
+            let names = [column.component.clone(), column.figure.clone()];
+            writer.write_record(place.into_iter().chain(names).chain([mean, low, high]))?;
+        }
+    }
+    finish(writer)
+}
+
+/// Every look of every autoscaler in the first replication.
+pub fn decisions(findings: &Findings) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "at_s",
+        "service",
+        "throughput_per_s",
+        "response_p95_s",
+        "instances_before",
+        "instances_wanted",
+        "instances_after",
+        "reason",
+    ])?;
+    for look in &findings.looks {
+        writer.write_record([
+            look.at_s.to_string(),
+            look.service.clone(),
+            look.throughput.to_string(),
+            look.response_p95_s
+                .map_or(String::new(), |p95| p95.to_string()),
+            look.from.to_string(),
+            look.wanted.to_string(),
+            look.to.to_string(),
+            look.reason.clone(),
+        ])?;
+    }
+    finish(writer)
+}
+
+/// One row per point of a sweep: those that are complete, in order.
+pub fn points(
+    paths: &[String],
+    points: &[Point],
+    findings: &[Option<Findings>],
+) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut header = vec!["point".to_owned()];
+    header.extend(paths.iter().cloned());
+    header.extend(["verdict", "replications", "requests"].map(str::to_owned));
+    for metric in Metric::ALL {
+        let name = with_unit(*metric);
+        header.extend([name.clone(), format!("{name}_low"), format!("{name}_high")]);
+    }
+    header.extend(["breaks_first", "full_from_s"].map(str::to_owned));
+    writer.write_record(&header)?;
+    for (number, (point, findings)) in points.iter().zip(findings).enumerate() {
+        let Some(findings) = findings else { continue };
+        let mut row = vec![number.to_string()];
+        row.extend(point.settings.iter().map(|setting| show(&setting.value)));
+        let verdict = serde_json::to_value(findings.verdict)?;
+        row.push(verdict.as_str().unwrap_or_default().to_owned());
+        row.extend([
+            findings.replications.to_string(),
+            findings.requests.to_string(),
+        ]);
+        for metric in Metric::ALL {
+            row.extend(cells(findings.figure(*metric)));
+        }
+        let full = findings
+            .bottleneck
+            .as_ref()
+            .and_then(|found| Some((found, found.full?)));
+        row.push(full.map_or(String::new(), |(found, _)| {
+            format!("{} {}", found.component, found.what)
+        }));
+        row.push(full.map_or(String::new(), |(_, full)| full.from_s.to_string()));
+        writer.write_record(&row)?;
+    }
+    finish(writer)
+}
+
+/// One row per resource.
+pub fn resources(resources: &[ResourceFindings]) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let figures = [
+        "used",
+        "utilization",
+        "waiting",
+        "wait_mean_s",
+        "wait_p50_s",
+        "wait_p95_s",
+        "wait_p99_s",
+    ];
+    let mut header = vec!["component".to_owned(), "resource".to_owned()];
+    for figure in figures {
+        header.extend([
+            figure.to_owned(),
+            format!("{figure}_low"),
+            format!("{figure}_high"),
+        ]);
+    }
+    header.push("utilization_busiest_window".to_owned());
+    writer.write_record(&header)?;
+    for own in resources {
+        let mut row = vec![own.component.clone(), own.what.clone()];
+        let waits = [
+            &own.wait_mean_s,
+            &own.wait_p50_s,
+            &own.wait_p95_s,
+            &own.wait_p99_s,
+        ];
+        for figure in [&own.used, &own.utilization, &own.waiting]
+            .into_iter()
+            .chain(waits)
+        {
+            row.extend(cells(figure.as_ref()));
+        }
+        row.push(
+            own.utilization_peak
+                .map_or(String::new(), |peak| peak.to_string()),
+        );
+        writer.write_record(&row)?;
+    }
+    finish(writer)
+}
+
+/// A metric's column: its name with its unit last.
+fn with_unit(metric: Metric) -> String {
+    match metric.unit() {
+        Unit::Seconds => format!("{}_s", metric.name()),
+        Unit::PerSecond => format!("{}_per_s", metric.name()),
+        Unit::Dollars => format!("{}_usd", metric.name()),
+        Unit::Fraction | Unit::Number => metric.name().to_owned(),
+    }
+}
+
+/// Figure and interval; empty where there is none.
+fn cells(estimate: Option<&Estimate>) -> [String; 3] {
+    let Some(estimate) = estimate else {
+        return Default::default();
+    };
+    let (low, high) = estimate
+        .interval
+        .map_or_else(Default::default, |(low, high)| {
+            (low.to_string(), high.to_string())
+        });
+    [estimate.value.to_string(), low, high]
+}
+
+fn finish(writer: csv::Writer<Vec<u8>>) -> io::Result<Vec<u8>> {
+    writer
+        .into_inner()
+        .map_err(|error| io::Error::other(error.to_string()))
+}

@@ -1,0 +1,12 @@
+//! Reports: text for people, files for programs, charts.
+//!
+//! Everything here is made from [`Findings`](crate::experiment::Findings) alone, so that a stored result
+//! can be shown again without running anything. Files are written in one place, [`output_dir`].
+
+pub mod csv;
+pub mod manifest;
+pub mod output_dir;
+pub mod reference;
+pub mod summary;
+pub mod text;
+pub mod words;

@@ -1,0 +1,181 @@
+//! The reference of the scenario language, made from its own declarations.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::diag::nearest;
+use crate::scenario::schema;
+
+/// The whole reference, as Markdown.
+pub fn page() -> String {
+    let schema = schema();
+    let mut text = "# The scenario language\n\n".to_owned();
+    text.push_str(
+        "A scenario is a TOML file. This page is made from the program's own declarations; \
+         `capsim kinds NAME` shows one section of it, `capsim schema` the same as JSON Schema for \
+         editors.\n\n\
+         Quantities are strings with their units: durations `\"250ms\"`, `\"2m30s\"`, `\"1d 12h\"`; rates \
+         `\"200/s\"`, `\"1.2k/s\"`, `\"12000/min\"`; shares `\"70%\"`; prices `\"$0.69/h\"`, \
+         `\"$500/month\"`. A bare number is a count, or has no dimension.\n\n",
+    );
+    let Some(definitions) = schema["$defs"].as_object() else {
+        return text;
+    };
+    let root = schema["$ref"].as_str().map_or("", name_of);
+    for name in reading_order(definitions, root) {
+        text.push_str(&describe(&name, &definitions[&name]));
+    }
+    text
+}
+
+/// One section of the reference; the nearest name if there is no such section.
+pub fn section(name: &str) -> Result<String, Option<String>> {
+    let schema = schema();
+    let Some(definitions) = schema["$defs"].as_object() else {
+        return Err(None);
+    };
+    let wanted = name.replace(['_', '-'], "").to_lowercase();
+    let is_it = |own: &&String| {
+        let own = own.to_lowercase();
+        own == wanted || own == format!("{wanted}spec")
+    };
+    match definitions.keys().find(is_it) {
+        Some(found) => Ok(describe(found, &definitions[found])),
+        None => Err(nearest(name, definitions.keys().map(String::as_str)).map(str::to_owned)),
+    }
+}
+
+/// Definitions as they are met from the top: what a reader needs first comes first.
+fn reading_order(definitions: &serde_json::Map<String, Value>, root: &str) -> Vec<String> {
+    let mut order = vec![root.to_owned()];
+    let mut at = 0;
+    while at < order.len() {
+        let mut found = Vec::new();
+        references(&definitions[&order[at]], &mut found);
+        for name in found {
+            if !order.contains(&name) {
+                order.push(name);
+            }
+        }
+        at += 1;
+    }
+    order
+}
+
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(path) = object.get("$ref").and_then(Value::as_str) {
+                found.push(name_of(path).to_owned());
+            }
+            object.values().for_each(|inner| references(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+        _ => {}
+    }
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn describe(name: &str, definition: &Value) -> String {
+    let mut text = format!("## {name}\n\n");
+    if let Some(about) = definition["description"].as_str() {
+        let _ = write!(text, "{}\n\n", about.trim());
+    }
+    if let Some(properties) = definition["properties"].as_object() {
+        let required: Vec<&str> = definition["required"].as_array().map_or(Vec::new(), |all| {
+            all.iter().filter_map(Value::as_str).collect()
+        });
+        for (key, schema) in properties {
+            let must = if required.contains(&key.as_str()) {
+                ", required"
+            } else {
+                ""
+            };
+            let _ = write!(text, "- **`{key}`** ({}{must})", type_of(schema));
+            if let Some(about) = schema["description"].as_str() {
+                let _ = write!(text, ": {}", about.replace("\n\n", " ").trim());
+            }
+            if let Some(default) = schema.get("default").filter(|_| must.is_empty()) {
+                let _ = write!(text, " Default: `{}`.", plain(default));
+            }
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    if let Some(options) = definition["anyOf"].as_array() {
+        for option in options {
+            text.push_str(&describe_option(option));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn describe_option(option: &Value) -> String {
+    let about = option["description"].as_str().unwrap_or("").trim();
+    if let Some(words) = option["enum"].as_array() {
+        let words: Vec<_> = words
+            .iter()
+            .map(|word| format!("`{}`", plain(word)))
+            .collect();
+        return format!(
+            "- or the bare name, where nothing more is needed: {}\n",
+            words.join(", ")
+        );
+    }
+    let inner = option["properties"]
+        .as_object()
+        .and_then(|properties| properties.iter().next());
+    match inner {
+        Some((word, schema)) => format!("- **`{word}`** ({}): {about}\n", type_of(schema)),
+        None => format!("- {}: {about}\n", type_of(option)),
+    }
+}
+
+/// What kind of value a schema describes, in a few words.
+fn type_of(schema: &Value) -> String {
+    if let Some(path) = schema["$ref"].as_str() {
+        let name = name_of(path);
+        return format!("[{name}](#{})", name.to_lowercase());
+    }
+    if let Some(constant) = schema.get("const") {
+        return format!("`{}`", plain(constant));
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return words
+            .iter()
+            .map(|word| format!("`{}`", plain(word)))
+            .collect::<Vec<_>>()
+            .join(" | ");
+    }
+    if let Some(options) = schema["anyOf"].as_array() {
+        return options.iter().map(type_of).collect::<Vec<_>>().join(" | ");
+    }
+    match schema["type"].as_str() {
+        Some("string") => match schema["pattern"].as_str() {
+            Some(pattern) if pattern.contains('%') => "share".to_owned(),
+            Some(pattern) if pattern.contains('$') && pattern.contains("\\$") => "price".to_owned(),
+            Some(pattern) if pattern.contains('/') => "rate".to_owned(),
+            Some(_) => "duration".to_owned(),
+            None => "string".to_owned(),
+        },
+        Some("integer") => "whole number".to_owned(),
+        Some("array") => format!("list of {}", type_of(&schema["items"])),
+        Some("object") => match schema.get("additionalProperties") {
+            Some(inner) if inner.is_object() => format!("by name, {}", type_of(inner)),
+            _ => "table".to_owned(),
+        },
+        Some(other) => other.to_owned(),
+        None => "value".to_owned(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

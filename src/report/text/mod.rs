@@ -1,0 +1,132 @@
+//! Text for people.
+
+mod run;
+mod sweep;
+
+pub use run::run;
+pub use sweep::{SweepView, choices, sweep};
+
+use crate::objective::Verdict;
+
+/// How text is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns.
+    pub width: usize,
+    /// Whether signs beyond ASCII can be shown.
+    pub unicode: bool,
+    /// Whether colours can be shown. They only repeat what a word or sign says.
+    pub colour: bool,
+}
+
+impl Style {
+    /// What is written into files.
+    pub const FILE: Self = Self {
+        width: 100,
+        unicode: true,
+        colour: false,
+    };
+
+    /// The sign of a verdict.
+    fn sign(self, verdict: Verdict) -> String {
+        let sign = super::words::sign(verdict, self.unicode);
+        let colour = match verdict {
+            Verdict::Met => anstyle::AnsiColor::Green,
+            Verdict::NotMet => anstyle::AnsiColor::Red,
+            Verdict::Undecided => anstyle::AnsiColor::Yellow,
+        };
+        self.paint(
+            sign,
+            anstyle::Style::new().fg_color(Some(colour.into())).bold(),
+        )
+    }
+
+    /// A heading.
+    fn heading(self, text: &str) -> String {
+        self.paint(text, anstyle::Style::new().bold())
+    }
+
+    fn paint(self, text: &str, style: anstyle::Style) -> String {
+        if self.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Text for a terminal that knows ASCII only.
+    fn plain(self, text: String) -> String {
+        if self.unicode {
+            return text;
+        }
+        [
+            ("±", "+-"),
+            ("→", "->"),
+            ("µs", "us"),
+            ("·", "|"),
+            ("…", "..."),
+            ("×", "x"),
+        ]
+        .iter()
+        .fold(text, |text, (sign, ascii)| text.replace(sign, ascii))
+    }
+}
+
+/// Breaks text into lines of at most `width` columns, each after `indent` spaces; words longer than that
+/// stay whole.
+fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{}{word}", " ".repeat(indent))),
+        }
+    }
+    lines.join("\n")
+}
+
+/// Columns that text takes: characters, without the codes of colours.
+fn columns(text: &str) -> usize {
+    let mut count = 0;
+    let mut in_code = false;
+    for c in text.chars() {
+        match c {
+            '\u{1b}' => in_code = true,
+            'm' if in_code => in_code = false,
+            _ if !in_code => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Pads text on the right to `width` columns.
+fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
+/// Lines of cells, each column as wide as its widest cell, two spaces between.
+fn align(rows: &[Vec<String>], indent: usize) -> String {
+    let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(at))
+            .map(|c| columns(c))
+            .max()
+    };
+    let widths: Vec<usize> = (0..n_columns).map(|at| width(at).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| pad(cell, *width))
+            .collect();
+        format!("{}{}", " ".repeat(indent), cells.join("  "))
+            .trim_end()
+            .to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

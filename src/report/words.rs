@@ -1,0 +1,254 @@
+//! How findings are put into words: figures with their intervals, stretches of time, what breaks first.
+
+use crate::experiment::{Advisory, Bottleneck, Findings, ObjectiveFindings, Stop, Violation};
+use crate::metrics::{Metric, Unit};
+use crate::objective::{Verdict, show};
+use crate::stats::Estimate;
+use crate::units::{SimDuration, SimTime, three_digits};
+
+/// A figure with its interval, in the unit that suits it: `1.84 s ± 0.11`, `99.31 % ± 0.08`. Without an
+/// interval, the figure alone.
+pub fn estimate(unit: Unit, estimate: &Estimate) -> String {
+    let value = show(unit, estimate.value);
+    let Some(half) = estimate.half_width() else {
+        return value;
+    };
+    let scale = match unit {
+        Unit::Seconds => scale_of_seconds(estimate.value),
+        Unit::Fraction => 100.0,
+        Unit::PerSecond => scale_of_rate(estimate.value),
+        Unit::Dollars | Unit::Number => 1.0,
+    };
+    format!("{value} ± {}", two_digits(half * scale))
+}
+
+/// An estimate that may be missing.
+pub fn maybe(unit: Unit, value: Option<&Estimate>) -> String {
+    value.map_or_else(|| "no data".to_owned(), |value| estimate(unit, value))
+}
+
+/// The factor from seconds to the unit in which a span of that length is shown.
+fn scale_of_seconds(seconds: f64) -> f64 {
+    match seconds.abs() {
+        s if s < 999.5e-9 => 1e9,
+        s if s < 999.5e-6 => 1e6,
+        s if s < 999.5e-3 => 1e3,
+        s if s < 599.5 => 1.0,
+        s if s < 7200.0 => 1.0 / 60.0,
+        _ => 1.0 / 3600.0,
+    }
+}
+
+fn scale_of_rate(per_second: f64) -> f64 {
+    match per_second.abs() {
+        r if r >= 999.5e6 => 1e-9,
+        r if r >= 999.5e3 => 1e-6,
+        r if r >= 999.5 => 1e-3,
+        _ => 1.0,
+    }
+}
+
+/// Two significant digits, never as an exponent: `0.11`, `12`, `0.0031`.
+fn two_digits(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = crate::math::log10(value.abs()).floor() as i32;
+    let decimals = (1 - magnitude).clamp(0, 9) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// A position on the clock of the run.
+pub fn clock(seconds: f64) -> SimTime {
+    SimTime::ZERO + SimDuration::from_secs_f64(seconds)
+}
+
+/// A span of seconds for people.
+pub fn span(seconds: f64) -> SimDuration {
+    SimDuration::from_secs_f64(seconds)
+}
+
+/// The unit of a metric by its name; a plain number for a name that is none.
+pub fn unit_of(metric: &str) -> Unit {
+    Metric::by_name(metric).map_or(Unit::Number, Metric::unit)
+}
+
+/// The sign of a verdict, and what stands for it where there are only ASCII characters.
+pub const fn sign(verdict: Verdict, unicode: bool) -> &'static str {
+    match (verdict, unicode) {
+        (Verdict::Met, true) => "✓",
+        (Verdict::NotMet, true) => "✗",
+        (Verdict::Undecided, true) => "?",
+        (Verdict::Met, false) => "ok",
+        (Verdict::NotMet, false) => "FAIL",
+        (Verdict::Undecided, false) => "??",
+    }
+}
+
+/// The answer to "will it hold?", in a sentence.
+pub fn answer(findings: &Findings) -> String {
+    if let Some(at) = findings.overflow_s {
+        return format!(
+            "no: hopelessly overloaded, stopped at {} with too many requests in flight",
+            clock(at)
+        );
+    }
+    if findings.objectives.is_empty() {
+        return "nothing to hold it against: the scenario has no objectives".to_owned();
+    }
+    let names = |verdict: Verdict| {
+        let of = findings.objectives.iter().filter(|o| o.verdict == verdict);
+        of.map(|o| o.name.as_str()).collect::<Vec<_>>()
+    };
+    match findings.verdict {
+        Verdict::Met => "yes: every objective is met".to_owned(),
+        Verdict::Undecided => {
+            let open = names(Verdict::Undecided);
+            format!("not certain: {} {} undecided", list(&open), be(&open))
+        }
+        Verdict::NotMet => {
+            let missed = names(Verdict::NotMet);
+            format!("no: {} {} missed", list(&missed), be(&missed))
+        }
+    }
+}
+
+fn be(names: &[&str]) -> &'static str {
+    if names.len() == 1 { "is" } else { "are" }
+}
+
+/// `a, b and c`.
+pub fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// When a figure was on the wrong side of its bound, in words: at most three stretches.
+pub fn when(violated: &[Violation]) -> String {
+    const SHOWN: usize = 3;
+    let stretch = |v: &Violation| format!("{} to {}", clock(v.from_s), clock(v.to_s));
+    let mut text = violated
+        .iter()
+        .take(SHOWN)
+        .map(stretch)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if violated.len() > SHOWN {
+        let rest: f64 = violated.iter().map(|v| v.to_s - v.from_s).sum();
+        text = format!(
+            "{text} and {} more, {} in all",
+            violated.len() - SHOWN,
+            span(rest)
+        );
+    }
+    text
+}
+
+/// More replications than this nobody would wait for.
+const WORTH_IT: u32 = 1000;
+
+/// What is to be said of an objective beside its figure.
+pub fn remark(objective: &ObjectiveFindings, replications: u32) -> String {
+    match objective.verdict {
+        Verdict::Undecided => match (objective.estimate, objective.would_need) {
+            (None, _) => "no data".to_owned(),
+            (Some(_), Some(needs)) if needs > replications && needs <= WORTH_IT => {
+                format!("undecided: needs about {needs} replications (has {replications})")
+            }
+            (Some(_), Some(needs)) if needs > WORTH_IT => {
+                "undecided: too close to the bound to be told apart from it".to_owned()
+            }
+            _ => "undecided".to_owned(),
+        },
+        _ if objective.violated.is_empty() => String::new(),
+        _ => format!("on the wrong side {}", when(&objective.violated)),
+    }
+}
+
+/// What breaks first, in a sentence with numbers.
+pub fn bottleneck(found: &Bottleneck) -> String {
+    let Bottleneck {
+        component,
+        what,
+        unit,
+        ..
+    } = found;
+    let of = if what == "CPU" {
+        format!("the CPU of {component}")
+    } else {
+        format!("{what} on {component}")
+    };
+    let Some(full) = found.full else {
+        let share = three_digits(found.utilization_peak * 100.0);
+        return format!("nothing is full; busiest is {of}, {share} % in the busiest window");
+    };
+    let there = three_digits(full.capacity);
+    let mut text = format!(
+        "{of} is full from {} to {}: all {there} {unit}s in use",
+        clock(full.from_s),
+        clock(full.to_s)
+    );
+    if full.waiting >= 0.5 {
+        text.push_str(&format!(
+            ", {} waiting at the worst",
+            crate::units::with_suffix(full.waiting)
+        ));
+    }
+    if let Some(wait) = found.wait_p99_s.filter(|wait| *wait > 0.0) {
+        text.push_str(&format!(", p99 wait {}", span(wait)));
+    }
+    if let Some((database, busy)) = &found.behind {
+        let busy = three_digits(busy * 100.0);
+        text.push_str(&format!("; {database} itself is {busy} % busy at the most"));
+    }
+    text
+}
+
+/// What weakens a result, in a sentence that says what to do.
+pub fn advisory(advisory: &Advisory) -> String {
+    match advisory {
+        Advisory::FewSamples { metric, have, want } => format!(
+            "{metric} rests on {have} requests per replication (of {want} that it should): an order of magnitude; a longer run would tell more"
+        ),
+        Advisory::Imprecise { metric, have, want } => format!(
+            "{metric} is known to ± {} %, {} % was asked: allow more replications",
+            three_digits(have * 100.0),
+            three_digits(want * 100.0)
+        ),
+        Advisory::StillInFlight { share } => format!(
+            "{} of all requests were still in flight at the end and are in no figure: lengthen run.drain",
+            show(Unit::Fraction, *share)
+        ),
+        Advisory::Overflow {
+            replications,
+            first_s,
+            cap,
+        } => format!(
+            "{replications} replication{} stopped with {} requests in flight (run.max_in_flight), the first at {}: all figures are of the time before",
+            if *replications == 1 { "" } else { "s" },
+            crate::units::with_suffix(*cap as f64),
+            clock(*first_s)
+        ),
+        Advisory::SingleReplication => {
+            "one replication has no interval: set run.replications to 5 or more".to_owned()
+        }
+    }
+}
+
+/// Why there were no more replications, in words.
+pub const fn stop(stop: Stop) -> &'static str {
+    match stop {
+        Stop::AsAsked => "as many as were asked for",
+        Stop::Decided => "every objective is decided",
+        Stop::Precise => "as precise as was asked",
+        Stop::AtMost => "no more were allowed",
+    }
+}

@@ -1,0 +1,163 @@
+//! What holds for every system, over random valid scenarios.
+//!
+//! Conservation needs no line here: every replication ends with an audit of all requests and all held
+//! resources against each other, in release builds, too, and panics if anything was lost or held twice.
+
+use capsim::experiment::Findings;
+use capsim::metrics::Metric;
+
+use crate::random_scenario::Generator;
+use crate::support::{load, on_threads, run};
+
+/// Scenarios per test; `CAPSIM_TEST_SCENARIOS` asks for more (or fewer).
+fn n_scenarios(usual: u64) -> u64 {
+    std::env::var("CAPSIM_TEST_SCENARIOS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(usual)
+}
+
+fn check_bounds(findings: &Findings, seed: u64) {
+    for resource in &findings.resources {
+        let name = format!("seed {seed}: {} {}", resource.component, resource.what);
+        for share in [
+            resource.utilization.map(|u| u.value),
+            resource.utilization_peak,
+        ] {
+            assert!(
+                share.is_none_or(|share| (0.0..=1.0 + 1e-9).contains(&share)),
+                "{name}: {share:?}"
+            );
+        }
+        assert!(
+            resource.waiting.is_none_or(|waiting| waiting.value >= 0.0),
+            "{name}"
+        );
+    }
+    let shares: f64 = findings
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.share.value)
+        .sum();
+    assert!(
+        findings.outcomes.is_empty() || (shares - 1.0).abs() < 1e-9,
+        "seed {seed}: {shares}"
+    );
+    let quantiles = [
+        Metric::LatencyP50,
+        Metric::LatencyP90,
+        Metric::LatencyP95,
+        Metric::LatencyP99,
+    ];
+    let values: Vec<f64> = quantiles
+        .iter()
+        .filter_map(|m| findings.figure(*m))
+        .map(|e| e.value)
+        .collect();
+    assert!(values.is_sorted(), "seed {seed}: quantiles {values:?}");
+    let figure = |metric| findings.figure(metric).map_or(0.0, |e| e.value);
+    // Whoever is answered has arrived; in the first windows of a measurement those from before count.
+    let slack = 1.0 + 0.02 * figure(Metric::Offered);
+    assert!(
+        figure(Metric::Throughput) <= figure(Metric::Offered) + slack,
+        "seed {seed}"
+    );
+}
+
+#[test]
+fn every_scenario_conserves_and_stays_in_bounds() {
+    for seed in 0..n_scenarios(250) {
+        let text = Generator::new(seed).scenario();
+        let loaded = load(&text);
+        let findings = run(&loaded.scenario);
+        check_bounds(&findings, seed);
+    }
+}
+
+/// The same seed gives the same bytes, on one thread and on eight, and from the scenario written back.
+#[test]
+fn results_do_not_depend_on_threads_or_on_how_the_scenario_was_written() {
+    for seed in 1000..1000 + n_scenarios(25) {
+        let text = Generator::new(seed).scenario();
+        let loaded = load(&text);
+        let bytes =
+            |scenario| serde_json::to_string(&run(scenario)).expect("findings can be written");
+        let one = on_threads(1, || bytes(&loaded.scenario));
+        let eight = on_threads(8, || bytes(&loaded.scenario));
+        assert_eq!(one, eight, "seed {seed}");
+        let written = load(loaded.scenario.resolved());
+        assert_eq!(
+            written.scenario.resolved(),
+            loaded.scenario.resolved(),
+            "seed {seed}"
+        );
+        assert_eq!(bytes(&written.scenario), one, "seed {seed}");
+    }
+}
+
+/// A lone station: first come, first served, nothing behind it. With the same arrivals and the same work,
+/// more servers serve no fewer requests; for whole systems this is no law, since a larger front can
+/// drown what is behind it.
+#[test]
+fn more_servers_at_a_lone_station_never_serve_fewer() {
+    for (seed, load_percent) in (0..12).zip([30, 60, 90, 99, 110, 200].iter().cycle()) {
+        let throughput = |workers: u32| {
+            let rate = 4 * load_percent;
+            let text = format!(
+                "[run]\nhorizon = \"60s\"\nreplications = 3\nseed = {seed}\n\
+                 [sources.load]\narrivals = \"poisson\"\nrate = \"{rate}/s\"\nenters = \"station\"\n\
+                 [components.station]\nkind = \"service\"\nbacklog = 20\nworkers = {{ count = {workers} }}\n\
+                 operations.default.steps = [{{ wait = {{ lognormal = {{ mean = \"10ms\", cv = 2 }} }} }}]\n"
+            );
+            let findings = run(&load(&text).scenario);
+            findings
+                .figure(Metric::Throughput)
+                .expect("requests were served")
+                .value
+        };
+        let served: Vec<f64> = (1..=8).map(throughput).collect();
+        assert!(
+            served.is_sorted_by(|a, b| *b >= *a - 1e-9),
+            "seed {seed}, {load_percent} %: {served:?}"
+        );
+    }
+}
+
+/// Two configurations see the same requests: the same arrivals, classes, keys and work. So a parameter
+/// that does not matter changes nothing at all.
+#[test]
+fn configurations_share_their_random_numbers() {
+    let base = "[run]\nhorizon = \"60s\"\nreplications = 2\n\
+        [sources.users]\narrivals = \"poisson\"\nrate = \"50/s\"\nenters = \"web\"\nmix = { page = \"70%\", api = \"30%\" }\n\
+        [components.web]\nkind = \"service\"\ncount = 3\nworkers = { count = 100 }\n\
+        operations.default.steps = [{ wait = { exponential = \"20ms\" } }, { query = \"pg\", time = { exponential = \"5ms\" } }]\n\
+        [components.pg]\nkind = \"database\"\ncores = 64\n";
+    let figures = |text: &str| {
+        let findings = run(&load(text).scenario);
+        serde_json::to_string(&(findings.figures, findings.classes))
+            .expect("findings can be written")
+    };
+    // With plenty of everything no request waits for another, whoever executes it.
+    let same = figures(base);
+    for change in [
+        ("count = 3", "count = 5"),
+        ("count = 100", "count = 200"),
+        ("cores = 64", "cores = 128"),
+    ] {
+        let changed = figures(&base.replace(change.0, change.1));
+        let strip = |text: &str| {
+            let mut value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            value[0]
+                .as_object_mut()
+                .expect("figures")
+                .remove("instances_peak");
+            value
+        };
+        assert_eq!(strip(&same), strip(&changed), "{change:?}");
+    }
+    assert_ne!(
+        same,
+        figures(&base.replace("[run]", "[run]\nseed = 2")),
+        "another seed is another world"
+    );
+}

@@ -1,0 +1,311 @@
+//! Random valid scenarios, from a seed.
+//!
+//! Small systems with everything that the language knows, in combinations that nobody would write:
+//! starved pools, backlogs of nothing, instances killed while they drain, clients that give up at once.
+
+use std::fmt::Write as _;
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+pub(crate) struct Generator {
+    rng: Xoshiro256PlusPlus,
+}
+
+impl Generator {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+        }
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.rng.next_u64() % n
+    }
+
+    fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high - low + 1)
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn one_of<'a>(&mut self, options: &[&'a str]) -> &'a str {
+        options[self.below(options.len() as u64) as usize]
+    }
+
+    /// A law with a mean of about `ms` milliseconds.
+    fn law(&mut self, ms: u64) -> String {
+        let mean = format!("\"{}us\"", ms * 1000 / 2 + self.below(ms * 1000) + 1);
+        match self.below(8) {
+            0 => mean,
+            1 | 2 => format!("{{ exponential = {mean} }}"),
+            3 => format!("{{ lognormal = {{ mean = {mean}, cv = 1.5 }} }}"),
+            4 => format!("{{ gamma = {{ mean = {mean}, cv = 0.5 }} }}"),
+            5 => format!("{{ hyperexponential = {{ mean = {mean}, cv = 3 }} }}"),
+            6 => format!("{{ uniform = {{ from = \"0s\", to = \"{}ms\" }} }}", 2 * ms),
+            _ => format!("{{ weibull = {{ mean = {mean}, shape = 0.7 }} }}"),
+        }
+    }
+
+    fn probability(&mut self) -> String {
+        if self.chance(30) {
+            format!(", probability = \"{}%\"", self.between(1, 99))
+        } else {
+            String::new()
+        }
+    }
+
+    fn steps(&mut self, service: usize, n_services: usize, depth: u32) -> String {
+        let mut steps = Vec::new();
+        for _ in 0..self.between(u64::from(depth == 0), 3) {
+            let law = self.law(4);
+            let probability = self.probability();
+            // A service may call those behind it only: no rings.
+            let can_call = service + 1 < n_services;
+            steps.push(match self.below(7) {
+                0 | 1 => format!("{{ cpu = {law}{probability} }}"),
+                2 if self.chance(30) => {
+                    // Long enough to be caught in the middle when an instance is killed.
+                    let long = self.law(3000);
+                    format!("{{ wait = {long}{probability} }}")
+                }
+                2 => format!("{{ wait = {law}{probability} }}"),
+                3 => format!("{{ query = \"pg\", pool = \"db\", time = {law}{probability} }}"),
+                4 if depth < 2 => {
+                    let cache = self.one_of(&["shared", "own"]).to_owned();
+                    let cache = if cache == "own" {
+                        format!("own{service}")
+                    } else {
+                        cache
+                    };
+                    let inner = self.steps(service, n_services, depth + 1);
+                    format!(
+                        "{{ cache = \"{cache}\", keys = \"urls\", on_miss = {inner}{probability} }}"
+                    )
+                }
+                5 if can_call => {
+                    let to = self.between(service as u64 + 1, n_services as u64 - 1);
+                    let to = if self.chance(50) {
+                        format!("lb{to}")
+                    } else {
+                        format!("s{to}")
+                    };
+                    format!("{{ call = \"{to}\"{probability} }}")
+                }
+                5 => format!("{{ query = \"pg\", time = {law}{probability} }}"),
+                _ => format!("{{ call = \"outside\"{probability} }}"),
+            });
+        }
+        format!("[{}]", steps.join(", "))
+    }
+
+    fn service(&mut self, at: usize, n_services: usize, text: &mut String) {
+        let event_loop = self.chance(50);
+        let runtime = if event_loop { "event_loop" } else { "threads" };
+        let _ = writeln!(text, "[components.s{at}]\nkind = \"service\"");
+        let _ = writeln!(text, "count = {}", self.between(1, 4));
+        let _ = writeln!(
+            text,
+            "workers = {{ runtime = \"{runtime}\", count = {} }}",
+            self.between(1, 5)
+        );
+        if self.chance(60) {
+            let _ = writeln!(text, "vcpu = {}", self.one_of(&["0.3", "1", "2", "8"]));
+        }
+        if self.chance(50) {
+            let _ = writeln!(
+                text,
+                "backlog = {}",
+                self.one_of(&["0", "3", "50", "\"unbounded\""])
+            );
+        }
+        if self.chance(40) {
+            let _ = writeln!(text, "max_connections = {}", self.between(1, 60));
+        }
+        let _ = writeln!(
+            text,
+            "abandoned = \"{}\"",
+            self.one_of(&["serve", "skip", "stop"])
+        );
+        let _ = writeln!(text, "boot = {}", self.law(20_000));
+        let _ = writeln!(
+            text,
+            "drain = \"{}ms\"",
+            self.one_of(&["0", "1", "200", "30000"])
+        );
+        let _ = writeln!(text, "balance = \"{}\"", self.policy());
+        let per = if event_loop && self.chance(50) {
+            "worker"
+        } else {
+            "instance"
+        };
+        let max = self.between(1, 5);
+        let _ = writeln!(
+            text,
+            "[components.s{at}.pools.db]\nto = \"pg\"\nper = \"{per}\"\nmax = {max}"
+        );
+        let _ = writeln!(text, "min = {}", self.between(0, max));
+        if self.chance(60) {
+            let _ = writeln!(text, "timeout = \"{}ms\"", self.one_of(&["1", "20", "500"]));
+        }
+        if self.chance(50) {
+            let _ = writeln!(text, "connect = {}", self.law(5));
+        }
+        if self.chance(50) {
+            let _ = writeln!(
+                text,
+                "idle_timeout = \"{}ms\"",
+                self.one_of(&["1", "50", "5000"])
+            );
+        }
+        if self.chance(50) {
+            let (min, max) = (self.between(1, 2), self.between(2, 6));
+            let target = self.one_of(&["1ms", "20ms", "500ms"]);
+            let _ = writeln!(
+                text,
+                "[components.s{at}.autoscaler]\nkind = \"heroku_p95\"\nmin = {min}\nmax = {max}\ntarget = \"{target}\"\npatience = 1"
+            );
+        }
+        let scope = if event_loop {
+            self.one_of(&["worker", "instance"])
+        } else {
+            "instance"
+        };
+        let _ = writeln!(
+            text,
+            "[components.own{at}]\nkind = \"cache\"\nscope = \"{scope}\"\ncapacity = {}",
+            self.between(1, 40)
+        );
+        if self.chance(50) {
+            let _ = writeln!(text, "ttl = \"{}ms\"", self.one_of(&["5", "500"]));
+        }
+        if self.chance(30) {
+            let _ = writeln!(text, "time = {}", self.law(1));
+        }
+        for class in ["default", "page"] {
+            if class == "default" || self.chance(60) {
+                let steps = self.steps(at, n_services, 0);
+                let _ = writeln!(
+                    text,
+                    "[components.s{at}.operations.{class}]\nsteps = {steps}"
+                );
+            }
+        }
+        let _ = writeln!(
+            text,
+            "[components.lb{at}]\nkind = \"balancer\"\nto = \"s{at}\"\npolicy = \"{}\"",
+            self.policy()
+        );
+        if self.chance(30) {
+            let _ = writeln!(text, "delay = {}", self.law(1));
+        }
+    }
+
+    fn policy(&mut self) -> String {
+        self.one_of(&["round_robin", "random", "least_outstanding", "power_of_two"])
+            .to_owned()
+    }
+
+    fn source(&mut self, at: usize, text: &mut String) {
+        let arrivals = match self.below(3) {
+            0 => "\"poisson\"".to_owned(),
+            1 => "\"regular\"".to_owned(),
+            _ => format!("{{ renewal = {} }}", self.law(10)),
+        };
+        let _ = writeln!(
+            text,
+            "[sources.u{at}]\narrivals = {arrivals}\nrate = \"{}/s\"",
+            self.between(1, 60)
+        );
+        let _ = writeln!(text, "enters = \"{}\"", self.one_of(&["s0", "lb0"]));
+        if self.chance(50) {
+            let share = self.between(1, 99);
+            let _ = writeln!(
+                text,
+                "mix = {{ page = \"{share}%\", api = \"{}%\" }}",
+                100 - share
+            );
+        }
+        if self.chance(60) {
+            let _ = writeln!(
+                text,
+                "timeout = \"{}ms\"",
+                self.one_of(&["1", "30", "2000"])
+            );
+        }
+        if self.chance(60) {
+            let pieces = [
+                "{ hold = \"20s\" }",
+                "{ ramp_to = 4, over = \"30s\" }",
+                "{ step_to = 0.2 }",
+                "{ step_to = 8 }",
+                "{ decay_to = 0.5, half_life = \"10s\" }",
+                "{ spike_to = 12, rise = \"5s\", stay = \"20s\", fall = \"5s\" }",
+                "{ diurnal = \"90%\", day = \"60s\", over = \"40s\" }",
+            ];
+            let chosen: Vec<_> = (0..self.between(1, 4))
+                .map(|_| self.one_of(&pieces))
+                .collect();
+            let _ = writeln!(text, "curve = [{}]", chosen.join(", "));
+        }
+    }
+
+    /// A scenario of some thousand requests.
+    pub(crate) fn scenario(&mut self) -> String {
+        let mut text = format!(
+            "[run]\nhorizon = \"{}s\"\nreplications = 3\nseed = {}\ndrain = \"{}s\"\n",
+            self.between(30, 300),
+            self.below(1000),
+            self.one_of(&["0", "5", "60"])
+        );
+        if self.chance(40) {
+            text.push_str("warm_up = \"7s\"\n");
+        }
+        if self.chance(20) {
+            text.push_str("max_in_flight = 60\n");
+        }
+        for at in 0..self.between(1, 2) {
+            self.source(at as usize, &mut text);
+        }
+        let n_services = self.between(1, 3) as usize;
+        for at in 0..n_services {
+            self.service(at, n_services, &mut text);
+        }
+        let _ = writeln!(
+            text,
+            "[components.shared]\nkind = \"cache\"\ncapacity = {}",
+            self.between(1, 200)
+        );
+        let popularity = self.one_of(&["\"uniform\"", "{ zipf = 0.9 }"]);
+        let _ = writeln!(
+            text,
+            "[keys.urls]\ncount = {}\npopularity = {popularity}",
+            self.between(1, 500)
+        );
+        let _ = writeln!(
+            text,
+            "[components.pg]\nkind = \"database\"\ncores = {}",
+            self.one_of(&["0.5", "2", "64"])
+        );
+        if self.chance(50) {
+            let _ = writeln!(text, "max_connections = {}", self.between(1, 12));
+        }
+        let _ = writeln!(
+            text,
+            "[components.outside]\nkind = \"dependency\"\nlatency = {}",
+            self.law(20)
+        );
+        if self.chance(60) {
+            let over_limit = self.one_of(&["reject", "wait"]);
+            let _ = writeln!(
+                text,
+                "max_concurrent = {}\nover_limit = \"{over_limit}\"",
+                self.between(1, 5)
+            );
+        }
+        let _ = writeln!(text, "errors = \"{}%\"", self.below(30));
+        text
+    }
+}
