@@ -313,7 +313,9 @@ fn share(value: f64) -> String {
     let missing = 1.0 - value;
     if value > 0.9 && missing > 0.0 {
         let decimals = (1.0 - crate::math::log10(missing * 100.0).floor()).clamp(1.0, 6.0) as usize;
-        return format!("{:.decimals$} %", value * 100.0);
+        let digits = format!("{:.decimals$}", value * 100.0);
+        let digits = digits.trim_end_matches('0').trim_end_matches('.');
+        return format!("{digits} %");
     }
     format!("{} %", three_digits(value * 100.0))
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::Exit;
-use super::terminal::Terminal;
+use super::terminal::{Terminal, say};
 use crate::report::reference;
 
 /// Options of `capsim kinds`.
@@ -28,7 +28,7 @@ pub(super) fn kinds(args: &KindsArgs, terminal: &Terminal) -> anyhow::Result<Exi
             let help = similar.map_or(String::new(), |name| {
                 format!("\nhelp: a similar one exists: `{name}`")
             });
-            terminal.say(&format!("error: nothing is named `{name}`{help}"));
+            say(&format!("error: nothing is named `{name}`{help}"));
             Ok(Exit::BadInput)
         }
     }

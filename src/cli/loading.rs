@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::terminal::Terminal;
+use super::terminal::{Terminal, say};
 use super::{Exit, ScenarioArgs};
 use crate::scenario::{self, Disk, Loaded, Problems};
 
@@ -29,7 +29,7 @@ pub(super) fn show(problems: &Problems, path: &Path, terminal: &Terminal) {
     let text = problems
         .found
         .render(&problems.sources, terminal.stderr_colour);
-    terminal.say(text.trim_end());
+    say(text.trim_end());
     let n = problems.found.n_errors();
     if n > 0 {
         let errors = if n == 1 {
@@ -37,11 +37,11 @@ pub(super) fn show(problems: &Problems, path: &Path, terminal: &Terminal) {
         } else {
             format!("{n} errors")
         };
-        terminal.say(&format!(
+        say(&format!(
             "\n{errors} in {}; nothing was run",
             path.display()
         ));
     } else {
-        terminal.say("");
+        say("");
     }
 }

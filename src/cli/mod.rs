@@ -149,7 +149,7 @@ pub fn main() -> ExitCode {
         Command::Kinds(args) => kinds::kinds(&args, &terminal),
     };
     let exit = ended.unwrap_or_else(|error| {
-        terminal.say(&format!("error: {error:#}"));
+        terminal::say(&format!("error: {error:#}"));
         Exit::CouldNot
     });
     ExitCode::from(exit as u8)

@@ -1,6 +1,6 @@
 //! Progress on stderr: a line that is redrawn on a terminal, a line now and then elsewhere.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ProgressHow;
 use super::session::now;
+use super::terminal::say;
 use crate::experiment::Session;
 use crate::report::words;
 use crate::units::with_suffix;
@@ -65,7 +66,7 @@ impl Progress {
                 Some(bar) => bar.set_message(self.line(session, started.elapsed())),
                 None if last_line.is_none_or(|last| last.elapsed() >= LINE) => {
                     last_line = Some(now());
-                    self.say(&self.line(session, started.elapsed()));
+                    say(&self.line(session, started.elapsed()));
                 }
                 None => {}
             }
@@ -73,13 +74,8 @@ impl Progress {
         }
         match bar {
             Some(bar) => bar.finish_and_clear(),
-            None => self.say(&self.line(session, started.elapsed())),
+            None => say(&self.line(session, started.elapsed())),
         }
-    }
-
-    #[expect(clippy::unused_self, reason = "belongs to the progress")]
-    fn say(&self, line: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 
     /// `7/12 points   84/240 runs   38.2 M events/s   about 2m10s left`.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::loading::load;
 use super::session::{Timings, with_session};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs, ScenarioArgs};
 use crate::experiment::{self, Findings};
 use crate::objective::Verdict;
@@ -63,7 +63,7 @@ pub(super) fn run(args: &RunArgs, global: &Global, terminal: &Terminal) -> anyho
     let (findings, timings) =
         with_session(global, 1, |session| experiment::run(scenario, session))?;
     let Some(findings) = findings else {
-        terminal.say("interrupted: the run is not complete, nothing was written");
+        say("interrupted: the run is not complete, nothing was written");
         return Ok(Exit::Interrupted);
     };
     write(&output, &id, &loaded, &findings, &timings)?;
@@ -87,7 +87,7 @@ pub(super) fn run(args: &RunArgs, global: &Global, terminal: &Terminal) -> anyho
         }
     }
     if args.output.timings {
-        timings.say(terminal);
+        timings.report();
     }
     Ok(exit(args, &findings))
 }

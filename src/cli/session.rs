@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::progress::Progress;
-use super::terminal::Terminal;
+use super::terminal::say;
 use super::{Exit, Global};
 use crate::engine::Watch;
 use crate::experiment::{Counters, Session};
@@ -72,7 +72,7 @@ pub(super) fn now() -> Instant {
 
 impl Timings {
     /// Prints them to stderr.
-    pub(super) fn say(&self, terminal: &Terminal) {
+    pub(super) fn report(&self) {
         let seconds = self.wall.as_secs_f64();
         let rate = |n: u64| crate::units::with_suffix(n as f64 / seconds.max(1e-9));
         let memory = peak_memory().map_or("not known here".to_owned(), |bytes| {
@@ -81,7 +81,7 @@ impl Timings {
                 crate::units::three_digits(bytes as f64 / f64::from(1 << 20))
             )
         });
-        terminal.say(&format!(
+        say(&format!(
             "timings: {} events and {} requests in {} s on {} thread{}\n\
              \x20        {} events/s, {} requests/s; peak memory {memory}",
             crate::units::with_suffix(self.events as f64),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::loading::load;
 use super::session::with_session;
-use super::terminal::Terminal;
+use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs, ScenarioArgs};
 use crate::experiment::{self, Choice, Findings, choose, offered_by};
 use crate::report::output_dir::{OutputDir, OutputError};
@@ -42,7 +42,9 @@ pub(super) fn sweep(
     };
     let Some(sweep) = &loaded.sweep else {
         let path = args.scenario.scenario.display();
-        terminal.say(&format!("error: {path} has no [sweep]\nhelp: add axes: [sweep.axes] \"components.web.count\" = [5, 10, 20]"));
+        say(&format!(
+            "error: {path} has no [sweep]\nhelp: add axes: [sweep.axes] \"components.web.count\" = [5, 10, 20]"
+        ));
         return Ok(Exit::BadInput);
     };
     if args.dry_run {
@@ -60,7 +62,7 @@ pub(super) fn sweep(
     let open = work.open();
     let n_known = sweep.points().len() - open.len();
     if n_known > 0 {
-        terminal.say(&format!(
+        say(&format!(
             "{n_known} of {} points are complete already",
             sweep.points().len()
         ));
@@ -78,11 +80,11 @@ pub(super) fn sweep(
     let interrupted = done?;
     work.write_points()?;
     if args.output.timings {
-        timings.say(terminal);
+        timings.report();
     }
     let Some(findings) = work.into_complete() else {
         assert!(interrupted, "a sweep that was not interrupted is complete");
-        terminal.say(&format!(
+        say(&format!(
             "interrupted: what is complete is in {}; the same command goes on from there",
             output.path().display()
         ));

@@ -64,11 +64,11 @@ impl Terminal {
             anstream::ColorChoice::Never
         }
     }
+}
 
-    /// Says something on stderr; that nobody listens is no error.
-    pub(super) fn say(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
-    }
+/// Says something on stderr; that nobody listens is no error.
+pub(super) fn say(text: &str) {
+    writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
 /// A variable of the environment. Only what concerns the machine is read from there, never anything that
@@ -97,12 +97,11 @@ fn is_unicode() -> bool {
 pub(super) fn explain_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
-        let _ = writeln!(
-            std::io::stderr().lock(),
+        say(&format!(
             "\ncapsim has a defect: {panic}\n\n\
              version {VERSION} ({COMMIT})\n\
              to see it again: {command}\n\
              please report this together with the scenario"
-        );
+        ));
     }));
 }

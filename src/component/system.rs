@@ -65,6 +65,7 @@ pub struct System {
     /// By lane.
     lanes: Vec<LaneUse>,
     overflow: Option<SimTime>,
+    begun: bool,
     over: bool,
 }
 
@@ -131,6 +132,7 @@ impl System {
             drain: blueprint.drain,
             lanes: lanes.into_iter().map(|(_, used)| used).collect(),
             overflow: None,
+            begun: false,
             over: false,
         }
     }
@@ -140,13 +142,20 @@ impl System {
     /// # Panics
     /// If requests or resources were lost or held twice on the way: a defect of capsim.
     pub fn run(&mut self, watch: &Watch) -> Ended {
-        self.begins();
-        let until = self.horizon + self.drain;
-        let ended = engine::run(self, until, watch);
+        let ended = self.run_until(self.horizon + self.drain, watch);
         if ended != Ended::Interrupted {
             self.audit();
         }
         ended
+    }
+
+    /// Runs the replication up to and including `until`; it can go on from there.
+    pub fn run_until(&mut self, until: SimTime, watch: &Watch) -> Ended {
+        if !self.begun {
+            self.begun = true;
+            self.begins();
+        }
+        engine::run(self, until, watch)
     }
 
     /// Time zero: instances are there, every source knows its first arrival.

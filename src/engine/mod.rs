@@ -4,8 +4,8 @@
 //!
 //! Events happen in the order of (instant, [`Class`], insertion). The instant is a whole nanosecond;
 //! the class orders what falls on the same nanosecond: a completion frees a server before a timeout at
-//! that instant gives up on it, before a controller looks, before an arrival asks for it, before a
-//! sample is taken. Within a class, first scheduled is first served. Nothing else decides.
+//! that instant gives up on it, before a controller looks, before the recorder closes its window, before
+//! an arrival asks for the server. Within a class, first scheduled is first served. Nothing else decides.
 //!
 //! # Three kinds of future
 //!
@@ -38,10 +38,10 @@ pub enum Class {
     Timer = 1,
     /// A controller observes, decides or acts; an instance changes its state.
     Control = 2,
+    /// The recorder takes stock: its windows include their start, not their end.
+    Sample = 3,
     /// A request arrives.
-    Arrival = 3,
-    /// The recorder takes stock.
-    Sample = 4,
+    Arrival = 4,
 }
 
 /// What the engine runs: a state, a scheduler, and what to do when something happens.

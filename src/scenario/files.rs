@@ -83,7 +83,7 @@ impl<F: Files + ?Sized> Files for Remembering<'_, F> {
 }
 
 /// The path without `.` and without `..` where that can be resolved by its text alone.
-pub fn tidy(path: &Path) -> PathBuf {
+pub(super) fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
         match part {

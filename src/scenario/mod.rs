@@ -24,7 +24,10 @@ pub use document::Document;
 use files::Remembering;
 pub use files::{Disk, Files, Memory};
 pub use resolved::INPUTS;
-pub use shape::{InstanceType, KeysSpec, Replications, RunSpec, ScenarioSpec};
+pub use shape::{
+    InstanceType, KeysSpec, Popularity, Replications, ReplicationsSpec, RunSpec, ScenarioSpec,
+    Uniform,
+};
 pub use sweep::{Point, Setting, SweepSpec, show};
 
 use crate::component::Blueprint;

@@ -1,8 +1,10 @@
 //! Integration tests, in one binary so that it links once.
 
 mod cli;
+mod floors;
 mod invalid;
 mod properties;
 mod random_scenario;
+mod scenarios;
 mod support;
 mod theory;

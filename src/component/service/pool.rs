@@ -82,7 +82,7 @@ pub struct Plan {
 
 /// What came of asking for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub(in crate::component) enum Asked {
     /// Here it is.
     Got,
     /// None is free, but one may be opened.
@@ -108,7 +108,7 @@ const UNIT_BITS: u32 = 24;
 
 /// All pools of one name in a service.
 #[derive(Debug)]
-pub struct Pool {
+pub(in crate::component) struct Pool {
     plan: Plan,
     /// The service, and the pool's number in it.
     own: (NodeId, u16),

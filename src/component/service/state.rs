@@ -174,7 +174,6 @@ impl State {
     }
 
     fn accept_by_loop(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
-        let now = cx.now();
         let request = cx.requests.get_mut(id);
         let instance = &mut self.instances[request.frame.instance as usize];
         if instance.not_begun >= self.plan.backlog {

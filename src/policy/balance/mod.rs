@@ -13,7 +13,10 @@ mod round_robin;
 
 use crate::rng::Salt;
 
+pub use least_outstanding::LeastOutstanding;
+pub use power_of_two::PowerOfTwo;
 pub use random::Random;
+pub use round_robin::RoundRobin;
 
 /// The rules of a balancing policy.
 trait Rules {

@@ -1,0 +1,70 @@
+//! What weakens a result.
+
+use super::{Estimating, relative_half_width};
+use crate::experiment::findings::{Advisory, ObjectiveFindings};
+use crate::metrics::{Metric, Unit};
+use crate::objective::Verdict;
+
+/// Requests beyond a quantile, per replication, that make it trustworthy.
+const ENOUGH_IN_TAIL: u64 = 100;
+
+impl Estimating<'_> {
+    /// What weakens the result.
+    pub(super) fn advisories(&self, objectives: &[ObjectiveFindings]) -> Vec<Advisory> {
+        let mut found = Vec::new();
+        if self.records.len() == 1 {
+            found.push(Advisory::SingleReplication);
+        }
+        let stopped: Vec<_> = self
+            .records
+            .iter()
+            .filter_map(|record| record.overflow)
+            .collect();
+        if let Some(first) = stopped.iter().min() {
+            found.push(Advisory::Overflow {
+                replications: stopped.len() as u32,
+                first_s: first.as_secs_f64(),
+                cap: self.blueprint().max_in_flight as u64,
+            });
+        }
+        let in_flight: u64 = self.records.iter().map(|record| record.in_flight).sum();
+        let share = in_flight as f64 / self.pooled.arrived.max(1) as f64;
+        if share > 0.001 && stopped.is_empty() {
+            found.push(Advisory::StillInFlight { share });
+        }
+        let n = self
+            .totals
+            .iter()
+            .map(|total| total.latencies().n())
+            .min()
+            .unwrap_or(0);
+        for metric in [Metric::LatencyP99, Metric::LatencyP999] {
+            let p = metric.latency_quantile().unwrap_or(0.5);
+            let have = (n as f64 * (1.0 - p)) as u64;
+            if n > 0 && have < ENOUGH_IN_TAIL {
+                let (metric, want) = (metric.name().to_owned(), ENOUGH_IN_TAIL);
+                found.push(Advisory::FewSamples { metric, have, want });
+            }
+        }
+        let want = self.scenario.replications().precision.get();
+        for objective in objectives
+            .iter()
+            .filter(|o| o.verdict == Verdict::Undecided)
+        {
+            let Some(have) = objective.estimate.and_then(|e| {
+                let unit = Metric::by_name(&objective.metric).map_or(Unit::Number, Metric::unit);
+                relative_half_width(&e, unit)
+            }) else {
+                continue;
+            };
+            if want > 0.0 && have > want {
+                found.push(Advisory::Imprecise {
+                    metric: objective.name.clone(),
+                    have,
+                    want,
+                });
+            }
+        }
+        found
+    }
+}

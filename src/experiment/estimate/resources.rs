@@ -1,0 +1,124 @@
+//! What can run out, caches, costs.
+
+use std::collections::BTreeMap;
+
+use super::Estimating;
+use crate::component::{Gauge, Kept, Resource};
+use crate::experiment::findings::{CostPart, ResourceFindings};
+use crate::experiment::record::Record;
+use crate::stats::{Estimate, Histogram};
+
+impl Estimating<'_> {
+    /// Everything that can run out.
+    pub(super) fn resource_findings(&self) -> Vec<ResourceFindings> {
+        self.resources
+            .iter()
+            .enumerate()
+            .map(|(at, resource)| self.resource(at, resource))
+            .collect()
+    }
+
+    fn resource(&self, at: usize, resource: &Resource) -> ResourceFindings {
+        let warm_up = self.windows().warm_up;
+        // Time averages over the measured windows, weighted by their lengths.
+        let average = |record: &Record, which: usize| {
+            let own = record.resources[at]
+                .iter()
+                .zip(&record.windows)
+                .skip(warm_up);
+            let (sum, time) = own.fold((0.0, 0.0), |(sum, time), (levels, window)| {
+                (sum + levels[which] * window.seconds, time + window.seconds)
+            });
+            (time > 0.0).then_some(sum / time)
+        };
+        let over = |of: &dyn Fn(&Record) -> Option<f64>| {
+            let values: Vec<f64> = self.records.iter().filter_map(of).collect();
+            Estimate::mean(&values, self.confidence)
+        };
+        let bounded = resource.capacity.is_some();
+        let utilization = |record: &Record| {
+            let (used, there) = (average(record, 0)?, average(record, 1)?);
+            (bounded && there > 0.0).then_some(used / there)
+        };
+        let peak = |record: &Record| {
+            let own = record.resources[at]
+                .iter()
+                .skip(warm_up)
+                .filter(|levels| levels[1] > 0.0);
+            own.map(|levels| levels[0] / levels[1]).reduce(f64::max)
+        };
+        let waits: Vec<Histogram> = self
+            .records
+            .iter()
+            .filter_map(|record| record.waits[at].clone())
+            .collect();
+        let mut pooled = Histogram::default();
+        waits.iter().for_each(|own| pooled.merge(own));
+        let quantile = |p| self.quantile(p, &pooled, &waits);
+        let waited: Vec<_> = waits
+            .iter()
+            .map(|own| (own.n() - own.n_zero(), own.n()))
+            .collect();
+        ResourceFindings {
+            component: resource.component.clone(),
+            what: resource.what.clone(),
+            unit: resource.unit.to_owned(),
+            used: over(&|record| average(record, 0)),
+            utilization: over(&utilization),
+            utilization_peak: over(&|record| if bounded { peak(record) } else { None })
+                .map(|e| e.value),
+            waiting: resource
+                .waiting
+                .and_then(|_| over(&|record| average(record, 2))),
+            wait_mean_s: self.histogram_mean(&pooled, &waits),
+            wait_p50_s: quantile(0.5),
+            wait_p95_s: quantile(0.95),
+            wait_p99_s: quantile(0.99),
+            waited: Estimate::share(&waited, self.confidence),
+        }
+    }
+
+    /// Shares of look-ups that found their key, by cache.
+    pub(super) fn hit_ratios(&self) -> BTreeMap<String, Estimate> {
+        let counters: Vec<&Gauge> = self
+            .gauges
+            .iter()
+            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_)))
+            .collect();
+        let find = |component: &str, what: &str| {
+            counters
+                .iter()
+                .position(|gauge| gauge.component == component && gauge.what == what)
+        };
+        let mut ratios = BTreeMap::new();
+        for (hits, gauge) in counters
+            .iter()
+            .enumerate()
+            .filter(|(_, gauge)| gauge.what == "hits")
+        {
+            let Some(misses) = find(&gauge.component, "misses") else {
+                continue;
+            };
+            let part = |record: &Record| {
+                let (hits, misses) = (record.counters[hits], record.counters[misses]);
+                (hits, hits + misses)
+            };
+            let parts: Vec<_> = self.records.iter().map(part).collect();
+            let ratio = Estimate::share(&parts, self.confidence);
+            ratios.extend(ratio.map(|ratio| (gauge.component.clone(), ratio)));
+        }
+        ratios
+    }
+
+    /// What each component with a price cost.
+    pub(super) fn costs(&self) -> Vec<CostPart> {
+        let nodes = self.blueprint().nodes.iter().enumerate();
+        nodes
+            .filter_map(|(at, plan)| {
+                let usd = self.mean(|record| record.costs[at])?;
+                let component = plan.name().to_owned();
+                (usd.value > 0.0).then_some(CostPart { component, usd })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! Figures over time, and what autoscalers did.
+
+use super::Estimating;
+use crate::component::Kept;
+use crate::experiment::findings::{Column, Look, Series};
+use crate::experiment::record::{LookRecord, Record};
+use crate::stats::Estimate;
+
+impl Estimating<'_> {
+    /// Every look of every autoscaler in the first replication.
+    pub(super) fn looks(&self) -> Vec<Look> {
+        let Some(first) = self.records.first() else {
+            return Vec::new();
+        };
+        let look = |look: &LookRecord| Look {
+            service: look.service.clone(),
+            at_s: look.at.as_secs_f64(),
+            from: look.from,
+            wanted: look.wanted,
+            to: look.to,
+            throughput: look.throughput,
+            response_p95_s: look.response_p95,
+            reason: look.reason.words().to_owned(),
+        };
+        first.looks.iter().map(look).collect()
+    }
+
+    /// Figures by window.
+    pub(super) fn series(&self) -> Series {
+        let windows = self.windows();
+        let mut columns = Vec::new();
+        let mut add =
+            |component: &str, figure: String, of: &dyn Fn(&Record, usize) -> Option<f64>| {
+                let in_window = |number: usize| {
+                    let own = self
+                        .records
+                        .iter()
+                        .filter(|record| number < record.windows.len());
+                    let values: Vec<f64> = own.filter_map(|record| of(record, number)).collect();
+                    Estimate::mean(&values, self.confidence)
+                };
+                let values = (0..windows.count).map(in_window).collect();
+                columns.push(Column {
+                    component: component.to_owned(),
+                    figure,
+                    values,
+                });
+            };
+        let per_second =
+            |count: u64, record: &Record, w: usize| Some(count as f64 / record.windows[w].seconds);
+        add("", "offered_per_s".into(), &|r, w| {
+            per_second(r.windows[w].arrived, r, w)
+        });
+        add("", "served_per_s".into(), &|r, w| {
+            per_second(r.windows[w].answered, r, w)
+        });
+        add("", "unserved_per_s".into(), &|r, w| {
+            per_second(r.windows[w].unserved, r, w)
+        });
+        for (at, name) in ["latency_p50_s", "latency_p95_s", "latency_p99_s"]
+            .iter()
+            .enumerate()
+        {
+            add("", (*name).into(), &|r, w| r.windows[w].latencies[at]);
+        }
+        for (at, resource) in self.resources.iter().enumerate() {
+            let name = resource.what.replace(' ', "_").to_lowercase();
+            let column = |part: &str| format!("{name}_{part}");
+            add(&resource.component, column("used"), &|r, w| {
+                Some(r.resources[at][w][0])
+            });
+            if resource.capacity.is_some() {
+                add(&resource.component, column("capacity"), &|r, w| {
+                    Some(r.resources[at][w][1])
+                });
+            }
+            if resource.waiting.is_some() {
+                add(&resource.component, column("waiting"), &|r, w| {
+                    Some(r.resources[at][w][2])
+                });
+            }
+        }
+        let levels = self
+            .gauges
+            .iter()
+            .filter(|gauge| matches!(gauge.kept, Kept::Level(_)));
+        for (at, gauge) in levels.enumerate() {
+            add(&gauge.component, gauge.what.into(), &|r, w| {
+                Some(r.gauges[at][w])
+            });
+        }
+        Series {
+            bounds_s: (0..=windows.count)
+                .map(|w| windows.start(w).as_secs_f64())
+                .collect(),
+            warm_up_s: windows.start(windows.warm_up).as_secs_f64(),
+            columns,
+        }
+    }
+}
