@@ -45,7 +45,8 @@ impl<Q: Queue> Hold<Q> {
             n_held: 0,
         };
         for event in 0..population {
-            hold.queue.schedule(hold.delays[event % DELAYS], event as Event);
+            hold.queue
+                .schedule(hold.delays[event % DELAYS], event as Event);
         }
         // Into the steady state: every first event has gone.
         for _ in 0..4 * population {

@@ -52,8 +52,7 @@ fn first_numbers<R: Rng + SeedableRng>(criterion: &mut Criterion, name: &str) {
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
             request += BATCH;
-            (request..request + BATCH)
-                .fold(0, |all, n| all ^ R::seed_from_u64(n ^ salt).next_u64())
+            (request..request + BATCH).fold(0, |all, n| all ^ R::seed_from_u64(n ^ salt).next_u64())
         });
     });
     group.finish();
@@ -66,9 +65,7 @@ fn draws(criterion: &mut Criterion, name: &str, law: &Law) {
     let sampler = black_box(sampler(law));
     let mut stream = Stream::seed_from_u64(1);
     group.bench_function("stream", |bencher| {
-        bencher.iter(|| {
-            (0..BATCH).fold(0, |all, _| all ^ sampler.sample(&mut stream).as_nanos())
-        });
+        bencher.iter(|| (0..BATCH).fold(0, |all, _| all ^ sampler.sample(&mut stream).as_nanos()));
     });
     let salt = Salt::new("web/page/steps/0", "cpu");
     // The numbers of requests come from a stream themselves.
