@@ -69,7 +69,7 @@ impl Model {
 
     /// A turn of the loop written by hand: nanoseconds per request.
     fn turn_by_hand(&self) -> f64 {
-        let mut by_hand = (self.by_hand)();
+        let by_hand = (self.by_hand)();
         nanos(|| by_hand.run(self.n_requests)) / self.n_requests as f64
     }
 }
@@ -128,7 +128,7 @@ fn main() {
             bencher.iter_batched_ref(|| model.build(), run, BatchSize::PerIteration);
         });
         group.bench_function("yardstick", |bencher| {
-            bencher.iter_batched_ref(
+            bencher.iter_batched(
                 model.by_hand,
                 |by_hand| by_hand.run(model.n_requests),
                 BatchSize::PerIteration,

@@ -1,5 +1,7 @@
-//! Random numbers and what is made of them: why streams are xoshiro256++ and the draws of requests
-//! SplitMix64, and what a draw costs the engine. Nanoseconds are per number.
+//! Random numbers and what is made of them: why streams are xoshiro256++ and the draws of requests are
+//! `SplitMix64`, and what a draw costs the engine. Nanoseconds are per number.
+
+mod interleaved;
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,12 +13,15 @@ use capsim::rng::{Draw, Salt, Stream};
 use capsim::spec::{At, Column, Data};
 use capsim::units::SimDuration;
 use criterion::{Criterion, Throughput};
+use interleaved::{Turn, compare, is_measuring, nanos, print_header};
 use rand::{Rng, SeedableRng};
 use rand_distr::{Distribution as _, StandardNormal};
 use rand_pcg::{Pcg64, Pcg64Mcg};
 
 /// Numbers per iteration: the measuring itself is spread over that many.
 const BATCH: u64 = 1_000;
+/// How often a turn of the comparison goes through a batch.
+const REPEATS: usize = 1_000;
 
 /// Laws with parameters need no data files.
 struct NoData;
@@ -81,28 +86,43 @@ fn draws(criterion: &mut Criterion, name: &str, law: &Law) {
     group.finish();
 }
 
-/// The exponential function of normal numbers: most of what a log-normal draw costs.
-fn exponentials(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("exp");
-    group.throughput(Throughput::Elements(BATCH));
+/// A turn of the comparison: nanoseconds per value that `make` gives for one of `inputs`. The function is
+/// known to the compiler, as where the engine calls it.
+fn turn<T: Copy>(inputs: &[T], make: impl Fn(T) -> f64) -> f64 {
+    let all = || -> f64 { inputs.iter().map(|input| make(*input)).sum() };
+    let time = nanos(|| (0..REPEATS).map(|_| all()).sum::<f64>());
+    time / (REPEATS * inputs.len()) as f64
+}
+
+/// The exponential function, and log-normal draws of requests with it.
+fn compare_exponentials() {
     let mut stream = Stream::seed_from_u64(1);
-    let powers: Vec<f64> = (0..BATCH)
-        .map(|_| StandardNormal.sample(&mut stream))
-        .map(|normal: f64| 16.5 + 0.8 * normal)
-        .collect();
-    let mut measure = |name: &str, exp: fn(f64) -> f64| {
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| powers.iter().map(|power| exp(*power)).sum::<f64>());
-        });
+    let requests: Vec<u64> = (0..BATCH).map(|_| stream.next_u64()).collect();
+    let power = |request: u64| -> f64 {
+        let normal: f64 = StandardNormal.sample(&mut Draw::seed_from_u64(request));
+        16.5 + 0.83 * normal
     };
-    measure("capsim", math::exp);
-    measure("libm", libm::exp);
+    let powers: Vec<f64> = requests.iter().map(|request| power(*request)).collect();
     #[expect(
         clippy::disallowed_methods,
         reason = "the platform's, for comparison only"
     )]
-    measure("platform", f64::exp);
-    group.finish();
+    let platform = |power: f64| power.exp();
+    print_header("ns per value", &["capsim", "libm", "platform"]);
+    let mut alone: [Turn<'_>; 3] = [
+        Box::new(|| turn(&powers, math::exp)),
+        Box::new(|| turn(&powers, libm::exp)),
+        Box::new(|| turn(&powers, platform)),
+    ];
+    compare("exp", &mut alone);
+    let mut draws: [Turn<'_>; 3] = [
+        Box::new(|| turn(&requests, |request| math::exp(power(request)))),
+        Box::new(|| turn(&requests, |request| libm::exp(power(request)))),
+        Box::new(|| turn(&requests, |request| platform(power(request)))),
+    ];
+    compare("log-normal", &mut draws);
+    let mut normal: [Turn<'_>; 1] = [Box::new(|| turn(&requests, power))];
+    compare("normal only", &mut normal);
 }
 
 fn main() {
@@ -129,6 +149,8 @@ fn main() {
         p95: None,
     });
     draws(&mut criterion, "lognormal", &lognormal);
-    exponentials(&mut criterion);
     criterion.final_summary();
+    if is_measuring() {
+        compare_exponentials();
+    }
 }

@@ -23,7 +23,7 @@ fn main() {
         .configure_from_args();
     let mut group = criterion.benchmark_group("100x");
     // Every point of the sweep is compiled, so that none can fail half-way.
-    group.bench_function("load", |bencher| bencher.iter(|| launch()));
+    group.bench_function("load", |bencher| bencher.iter(launch));
     let scenario = launch().scenario;
     let streams = Streams::new(scenario.seed(), 0);
     group.bench_function("build", |bencher| {

@@ -20,7 +20,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 /// A loop with its memory allocated, ready to run once.
 pub(crate) trait Loop {
     /// Runs `n` arrivals; the mean response time of those that were answered, in nanoseconds.
-    fn run(&mut self, n: u64) -> f64;
+    ///
+    /// Takes itself by value, so that the state of the loop can be local to it.
+    fn run(self: Box<Self>, n: u64) -> f64;
 }
 
 /// Draws and records: what every loop shares.

@@ -27,29 +27,29 @@ impl Single {
 }
 
 impl Loop for Single {
-    fn run(&mut self, n: u64) -> f64 {
+    fn run(self: Box<Self>, n: u64) -> f64 {
         let Self {
-            own,
+            mut own,
             gap,
             service,
-            line,
-        } = self;
-        let (mut arrival, mut departure, mut arrived) = (own.exponential(*gap), u64::MAX, 0);
+            mut line,
+        } = *self;
+        let (mut arrival, mut departure, mut arrived) = (own.exponential(gap), u64::MAX, 0);
         while arrived < n {
             if arrival < departure {
                 if line.is_empty() {
-                    departure = arrival + own.exponential(*service);
+                    departure = arrival + own.exponential(service);
                 }
                 line.push_back(arrival);
                 arrived += 1;
-                arrival += own.exponential(*gap);
+                arrival += own.exponential(gap);
             } else {
                 let since = line.pop_front().unwrap_or(departure);
                 own.record(departure - since);
                 departure = if line.is_empty() {
                     u64::MAX
                 } else {
-                    departure + own.exponential(*service)
+                    departure + own.exponential(service)
                 };
             }
         }
@@ -84,31 +84,31 @@ impl Several {
 }
 
 impl Loop for Several {
-    fn run(&mut self, n: u64) -> f64 {
+    fn run(self: Box<Self>, n: u64) -> f64 {
         let Self {
-            own,
+            mut own,
             servers,
             gap,
             service,
-            line,
-            departures,
-        } = self;
-        let (mut arrival, mut arrived) = (own.exponential(*gap), 0);
+            mut line,
+            mut departures,
+        } = *self;
+        let (mut arrival, mut arrived) = (own.exponential(gap), 0);
         while arrived < n {
             let departure = departures.first();
             if arrival < departure {
-                if departures.len() < *servers {
-                    let done = arrival + own.exponential(*service);
+                if departures.len() < servers {
+                    let done = arrival + own.exponential(service);
                     departures.push(done, arrival);
                 } else {
                     line.push_back(arrival);
                 }
                 arrived += 1;
-                arrival += own.exponential(*gap);
+                arrival += own.exponential(gap);
             } else {
                 own.record(departure - departures.first_payload());
                 match line.pop_front() {
-                    Some(next) => departures.replace(departure + own.exponential(*service), next),
+                    Some(next) => departures.replace(departure + own.exponential(service), next),
                     None => {
                         departures.pop();
                     }

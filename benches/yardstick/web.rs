@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use capsim::math;
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::heap::Heap;
@@ -68,7 +69,7 @@ impl WebLoop {
             web.instances <= 64,
             "the instances of a level are bits of one word"
         );
-        let variance = 2f64.ln();
+        let variance = math::ln(2.0);
         let mut levels = vec![0; 4096];
         levels[0] = (1u128 << web.instances) as u64;
         levels[0] = levels[0].wrapping_sub(1);
@@ -81,7 +82,7 @@ impl WebLoop {
             events: Heap::new(),
             database_busy: 0,
             database_line: VecDeque::with_capacity(1024),
-            mu: 20e6f64.ln() - variance / 2.0,
+            mu: math::ln(20e6) - variance / 2.0,
             sigma: variance.sqrt(),
         }
     }
@@ -109,7 +110,7 @@ impl WebLoop {
     #[inline]
     fn work(&mut self) -> u64 {
         let normal: f64 = StandardNormal.sample(&mut self.own.rng);
-        ((self.mu + self.sigma * normal).exp() + 0.5) as u64
+        (math::exp(self.mu + self.sigma * normal) + 0.5) as u64
     }
 
     #[inline]
@@ -189,7 +190,7 @@ impl WebLoop {
 }
 
 impl Loop for WebLoop {
-    fn run(&mut self, n: u64) -> f64 {
+    fn run(mut self: Box<Self>, n: u64) -> f64 {
         let (mut arrival, mut arrived) = (self.own.exponential(self.web.gap), 0);
         while arrived < n {
             if arrival < self.events.first() {
