@@ -103,7 +103,7 @@ fn main() {
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_millis(700))
         .configure_from_args();
     let mut group = criterion.benchmark_group("hold");
     group.throughput(Throughput::Elements(1));
