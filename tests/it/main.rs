@@ -1,6 +1,7 @@
 //! Integration tests, in one binary so that it links once.
 
 mod cli;
+mod docs;
 mod floors;
 mod invalid;
 mod properties;

@@ -1,56 +1,56 @@
 //! Least recently used, with an expiry per entry.
+//!
+//! Order of use is kept as a log of uses rather than as a linked list: using an entry appends its place to
+//! the log and counts the record at the entry, and a record is out of date while its entry has more of
+//! them. The entry whose last record comes first is the one used least recently. Thousands of caches do
+//! not fit into the processor's, and a list would touch two more cold entries at every use; the log is
+//! read and written in order.
 
-use hashbrown::HashTable;
+use std::collections::VecDeque;
 
 use crate::units::SimTime;
 
 /// "No entry" in links.
 const NONE: u32 = u32::MAX;
+/// Records of uses per entry at which those out of date are thrown out.
+const RECORDS_PER_ENTRY: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     key: u64,
     good_until: SimTime,
-    /// Used more recently.
-    newer: u32,
-    /// Used less recently.
-    older: u32,
+    /// The next entry in the same bucket.
+    next: u32,
+    /// Records of its uses in the log.
+    records: u32,
 }
 
 /// A bounded map from keys to expiries. Grows with what it holds, up to its capacity, and then replaces.
 #[derive(Debug, Clone)]
 pub(super) struct Lru {
     capacity: u32,
-    /// Index of an entry by its key.
-    index: HashTable<u32>,
+    /// The first entry of each bucket; a power of two of them.
+    buckets: Vec<u32>,
     entries: Vec<Entry>,
-    newest: u32,
-    oldest: u32,
-}
-
-/// Spreads keys over the table; keys are small numbers, and any bijection with good high bits will do.
-#[inline]
-fn hash(key: u64) -> u64 {
-    let mixed = (key ^ (key >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed ^ (mixed >> 29)
+    /// Places of entries in the order of their uses.
+    log: VecDeque<u32>,
 }
 
 impl Lru {
     pub(super) fn new(capacity: u32) -> Self {
         Self {
             capacity,
-            index: HashTable::new(),
+            buckets: vec![NONE],
             entries: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
+            log: VecDeque::new(),
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.index.clear();
+        self.buckets.fill(NONE);
         self.entries.clear();
-        (self.newest, self.oldest) = (NONE, NONE);
+        self.log.clear();
     }
 
     /// True if `key` is there and good; either way it has been used now.
@@ -70,73 +70,115 @@ impl Lru {
             self.touch(at);
             return;
         }
+        let entry = Entry {
+            key,
+            good_until,
+            next: NONE,
+            records: 0,
+        };
         let at = if (self.entries.len() as u32) < self.capacity {
-            self.entries.push(Entry {
-                key,
-                good_until,
-                newer: NONE,
-                older: NONE,
-            });
+            self.entries.push(entry);
             (self.entries.len() - 1) as u32
         } else {
-            let at = self.oldest;
+            let at = self.least_recent();
             self.unlink(at);
-            self.forget(at);
-            self.entries[at as usize] = Entry {
-                key,
-                good_until,
-                newer: NONE,
-                older: NONE,
-            };
+            self.entries[at as usize] = entry;
             at
         };
-        let entries = &self.entries;
-        self.index
-            .insert_unique(hash(key), at, |other| hash(entries[*other as usize].key));
-        self.link_newest(at);
+        if self.entries.len() > self.buckets.len() {
+            self.spread();
+        } else {
+            self.link(at);
+        }
+        self.touch(at);
     }
 
+    /// The bucket of a key. Keys are small numbers: the high bits of a product with an odd constant
+    /// spread them.
+    #[inline]
+    fn bucket(&self, key: u64) -> usize {
+        let mixed = (key ^ (key >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> 32) as usize & (self.buckets.len() - 1)
+    }
+
+    #[inline]
     fn find(&self, key: u64) -> Option<u32> {
-        self.index
-            .find(hash(key), |at| self.entries[*at as usize].key == key)
-            .copied()
+        let mut at = self.buckets[self.bucket(key)];
+        while at != NONE {
+            let entry = &self.entries[at as usize];
+            if entry.key == key {
+                return Some(at);
+            }
+            at = entry.next;
+        }
+        None
     }
 
-    fn forget(&mut self, at: u32) {
-        let key = self.entries[at as usize].key;
-        if let Ok(found) = self.index.find_entry(hash(key), |other| *other == at) {
-            found.remove();
-        }
-    }
-
-    fn touch(&mut self, at: u32) {
-        if self.newest != at {
-            self.unlink(at);
-            self.link_newest(at);
-        }
+    fn link(&mut self, at: u32) {
+        let bucket = self.bucket(self.entries[at as usize].key);
+        self.entries[at as usize].next = self.buckets[bucket];
+        self.buckets[bucket] = at;
     }
 
     fn unlink(&mut self, at: u32) {
-        let Entry { newer, older, .. } = self.entries[at as usize];
-        match newer {
-            NONE => self.newest = older,
-            newer => self.entries[newer as usize].older = older,
+        let Entry { key, next, .. } = self.entries[at as usize];
+        let bucket = self.bucket(key);
+        if self.buckets[bucket] == at {
+            self.buckets[bucket] = next;
+            return;
         }
-        match older {
-            NONE => self.oldest = newer,
-            older => self.entries[older as usize].newer = newer,
+        let mut before = self.buckets[bucket];
+        while self.entries[before as usize].next != at {
+            before = self.entries[before as usize].next;
+        }
+        self.entries[before as usize].next = next;
+    }
+
+    /// Twice the buckets, and every entry in its own.
+    fn spread(&mut self) {
+        let n_buckets = self.entries.len().next_power_of_two();
+        self.buckets.clear();
+        self.buckets.resize(n_buckets, NONE);
+        for at in 0..self.entries.len() {
+            self.link(at as u32);
         }
     }
 
-    fn link_newest(&mut self, at: u32) {
-        let before = self.newest;
-        self.entries[at as usize].newer = NONE;
-        self.entries[at as usize].older = before;
-        match before {
-            NONE => self.oldest = at,
-            before => self.entries[before as usize].newer = at,
+    #[inline]
+    fn touch(&mut self, at: u32) {
+        if self.log.back() == Some(&at) {
+            return;
         }
-        self.newest = at;
+        if self.log.len() >= self.entries.len() * RECORDS_PER_ENTRY {
+            self.compact();
+        }
+        self.log.push_back(at);
+        self.entries[at as usize].records += 1;
+    }
+
+    /// Takes the entry that was used least recently out of the log.
+    fn least_recent(&mut self) -> u32 {
+        loop {
+            let at = self.log.pop_front().expect("every entry has a record");
+            let records = &mut self.entries[at as usize].records;
+            *records -= 1;
+            if *records == 0 {
+                return at;
+            }
+        }
+    }
+
+    /// Keeps the last record of every entry.
+    fn compact(&mut self) {
+        for _ in 0..self.log.len() {
+            let at = self.log.pop_front().expect("it is that long");
+            let records = &mut self.entries[at as usize].records;
+            *records -= 1;
+            if *records == 0 {
+                *records = 1;
+                self.log.push_back(at);
+            }
+        }
     }
 }
 
