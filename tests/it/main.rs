@@ -1,5 +1,10 @@
 //! Integration tests, in one binary so that it links once.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at files and are told how much to do"
+)]
+
 mod cli;
 mod docs;
 mod floors;

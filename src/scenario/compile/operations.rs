@@ -97,7 +97,7 @@ impl Compiler<'_> {
                 }
                 StepSpec::LookUp(step) => {
                     self.with_chance(&place, step.probability, |own| {
-                        own.add_look_up(&place, step)
+                        own.add_look_up(&place, step);
                     });
                 }
                 StepSpec::Query(step) => {
