@@ -122,6 +122,7 @@ struct ScenarioArgs {
 struct OutputArgs {
     /// Folder for results; each goes into a folder of its own inside it.
     #[arg(
+        short,
         long,
         value_name = "DIR",
         env = "CAPSIM_OUTPUT_DIR",

@@ -70,7 +70,7 @@ spec! {
         /// The catalogue of keys to ask for.
         pub keys: At<String>,
         /// What to do on a miss.
-        pub on_miss: Vec<super::service::StepSpec>,
+        pub on_miss: Vec<super::service::OperationStep>,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
     }

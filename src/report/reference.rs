@@ -80,9 +80,14 @@ fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// What a table is called for readers: what it describes.
+fn title(name: &str) -> &str {
+    name.strip_suffix("Spec").unwrap_or(name)
+}
+
 fn describe(name: &str, definitions: &serde_json::Map<String, Value>) -> String {
     let definition = &definitions[name];
-    let mut text = format!("## {name}\n\n");
+    let mut text = format!("## {}\n\n", title(name));
     if let Some(about) = definition["description"].as_str() {
         let _ = write!(text, "{}\n\n", about.trim());
     }
@@ -148,8 +153,8 @@ fn describe_option(option: &Value, definitions: &serde_json::Map<String, Value>)
 /// What kind of value a schema describes, in a few words.
 fn type_of(schema: &Value) -> String {
     if let Some(path) = schema["$ref"].as_str() {
-        let name = name_of(path);
-        return format!("[{name}](#{})", name.to_lowercase());
+        let title = title(name_of(path));
+        return format!("[{title}](#{})", title.to_lowercase());
     }
     if let Some(constant) = schema.get("const") {
         return format!("`{}`", plain(constant));
