@@ -18,3 +18,14 @@ fn the_reference_of_the_scenario_language_is_current() {
         "docs/scenario.md is not what the program says: CAPSIM_UPDATE_DOCS=1 cargo test"
     );
 }
+
+/// The scenario that the README shows is a valid one, without warnings.
+#[test]
+fn the_scenario_of_the_readme_is_fine() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let page = std::fs::read_to_string(path).expect("the README");
+    let (_, rest) = page.split_once("```toml\n").expect("a scenario");
+    let (scenario, _) = rest.split_once("```").expect("its end");
+    let loaded = crate::support::load(scenario);
+    assert!(loaded.sweep.is_some());
+}

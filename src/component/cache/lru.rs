@@ -19,7 +19,7 @@ const NONE: u32 = u32::MAX;
 /// The key of a vacant slot.
 const VACANT: u64 = 0;
 /// Records of uses per entry at which those out of date are thrown out.
-const RECORDS_PER_ENTRY: usize = 4;
+const RECORDS_PER_ENTRY: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
 struct Slot {
