@@ -13,7 +13,7 @@
 //! the same keys and the same work: common random numbers, without any bookkeeping.
 //!
 //! Generators: [`Stream`] is xoshiro256++ (Blackman, Vigna 2019), seeded by BLAKE3 of the names. A
-//! [`Draw`] is SplitMix64 (Steele, Lea, Flood 2014) started at the request's number mixed with the
+//! [`Draw`] is `SplitMix64` (Steele, Lea, Flood 2014) started at the request's number mixed with the
 //! place's salt: seeding costs one operation, which no generator with a larger state can offer. A first
 //! number costs a sixth of what it does from xoshiro256++ or PCG; as streams, xoshiro256++ is the fastest
 //! of them. `benches/generator.rs` keeps the measurement.

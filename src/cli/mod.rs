@@ -63,7 +63,7 @@ struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 struct Global {
-    /// When to use colour; NO_COLOR is respected.
+    /// When to use colour; `NO_COLOR` is respected.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: ColorWhen,
     /// How progress is shown on stderr: a line that is redrawn, lines now and then, nothing; auto is a
@@ -122,6 +122,7 @@ struct ScenarioArgs {
 struct OutputArgs {
     /// Folder for results; each goes into a folder of its own inside it.
     #[arg(
+        short,
         long,
         value_name = "DIR",
         env = "CAPSIM_OUTPUT_DIR",

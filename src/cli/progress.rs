@@ -20,6 +20,8 @@ const LINE: Duration = Duration::from_secs(30);
 /// Before this much time, or this share of the work, an estimate of the rest is worth nothing.
 const ESTIMATE_AFTER: Duration = Duration::from_secs(10);
 const ESTIMATE_AFTER_SHARE: f64 = 0.05;
+/// Before this many seconds a rate says nothing.
+const RATE_AFTER_S: f64 = 0.5;
 
 pub(super) struct Progress {
     how: ProgressHow,
@@ -64,7 +66,9 @@ impl Progress {
         while !done.load(Ordering::Relaxed) {
             match &bar {
                 Some(bar) => bar.set_message(self.line(session, started.elapsed())),
-                None if last_line.is_none_or(|last| last.elapsed() >= LINE) => {
+                None if has_begun(session)
+                    && last_line.is_none_or(|last| last.elapsed() >= LINE) =>
+                {
                     last_line = Some(now());
                     say(&self.line(session, started.elapsed()));
                 }
@@ -95,7 +99,7 @@ impl Progress {
             share = points as f64 / self.n_points as f64;
         }
         parts.push(format!("{runs}/{planned} runs"));
-        if seconds > 0.0 {
+        if seconds >= RATE_AFTER_S {
             parts.push(format!(
                 "{} events/s",
                 with_suffix(load(&session.watch.events) as f64 / seconds)
@@ -110,4 +114,9 @@ impl Progress {
         }
         parts.join("   ")
     }
+}
+
+/// True once it is known how much there is to do.
+fn has_begun(session: &Session<'_>) -> bool {
+    session.counters.runs_planned.load(Ordering::Relaxed) > 0
 }

@@ -73,7 +73,7 @@ pub(super) fn sweep(
             &open,
             |point| sweep.scenario(point),
             session,
-            |point, findings| work.complete(point, findings),
+            |point, findings| work.complete(point, &findings),
         );
         ended.map(|()| session.is_interrupted())
     })?;
@@ -139,8 +139,8 @@ impl<'a> Work<'a> {
     }
 
     /// A point is complete.
-    fn complete(&self, point: usize, findings: Findings) -> Result<(), OutputError> {
-        self.output.store(&self.files[point], &findings)?;
+    fn complete(&self, point: usize, findings: &Findings) -> Result<(), OutputError> {
+        self.output.store(&self.files[point], findings)?;
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, file) in self.files.iter().enumerate() {
             if *file == self.files[point] {
@@ -215,7 +215,7 @@ fn point_title(title: &str, view: SweepView<'_>, point: usize) -> String {
 /// What a sweep would run.
 fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
     /// Requests per second and thread, as a rule of thumb for a system of some components.
-    const PER_THREAD: f64 = 4e6;
+    const PER_THREAD: f64 = 2.5e6;
     let mut text = format!(
         "{}\n{} points: {}\n",
         loaded.scenario.title(),

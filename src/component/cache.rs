@@ -70,7 +70,7 @@ spec! {
         /// The catalogue of keys to ask for.
         pub keys: At<String>,
         /// What to do on a miss.
-        pub on_miss: Vec<super::service::StepSpec>,
+        pub on_miss: Vec<super::service::OperationStep>,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
     }
@@ -157,7 +157,7 @@ impl State {
 
     fn look(&mut self, id: RequestId, keys: KeysId, hit: u16, cx: &mut Context) -> Step {
         let now = cx.now();
-        let key = cx.program.keys[keys.0 as usize].key(cx.requests.get(id).number);
+        let key = key(keys, id, cx);
         if self.unit(id, cx).look(key, now) {
             cx.recorder.count(self.hits);
             return Step::Jump(hit);
@@ -165,6 +165,13 @@ impl State {
         cx.recorder.count(self.misses);
         Step::Next
     }
+}
+
+/// What a request asks for: keys of different catalogues are different keys.
+#[inline]
+fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
+    let rank = cx.program.keys[keys.0 as usize].key(cx.requests.get(id).number);
+    u64::from(keys.0) << 48 | rank
 }
 
 impl Component for State {
@@ -184,7 +191,7 @@ impl Component for State {
                 } else {
                     now + self.ttl
                 };
-                let key = cx.program.keys[keys.0 as usize].key(cx.requests.get(id).number);
+                let key = key(keys, id, cx);
                 self.unit(id, cx).fill(key, good_until);
                 Step::Next
             }

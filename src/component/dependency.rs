@@ -90,7 +90,7 @@ impl State {
         }
     }
 
-    fn begin(&mut self, id: RequestId, cx: &mut Context) {
+    fn begin(id: RequestId, cx: &mut Context) {
         let pc = cx.requests.get(id).frame.pc;
         let super::program::Op::Visit(_, Visit::Use { time, .. }) = *cx.program.op(pc) else {
             unreachable!("whoever waits for a dependency is about to call it")
@@ -106,7 +106,7 @@ impl Component for State {
         if cx.recorder.level_now(self.calls) < self.max {
             cx.recorder.level(self.calls).up(now, 1);
             cx.recorder.no_wait(self.wait);
-            self.begin(id, cx);
+            Self::begin(id, cx);
             return Step::Blocked;
         }
         if self.over_limit == OverLimit::Reject {
@@ -128,7 +128,7 @@ impl Component for State {
             let since = request.since;
             cx.recorder.wait(self.wait, since, now);
             cx.recorder.level(self.waiting).down(now, 1);
-            self.begin(next, cx);
+            Self::begin(next, cx);
         } else {
             cx.recorder.level(self.calls).down(now, 1);
         }

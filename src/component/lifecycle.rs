@@ -14,7 +14,7 @@ impl System {
         match notice {
             Notice::Joined { service, instance } => self.joins(service, instance),
             Notice::Left { service, instance } => {
-                self.tell_fronts(service, |front| front.leave(instance))
+                self.tell_fronts(service, |front| front.leave(instance));
             }
             Notice::Stopped { service, instance } => self.has_stopped(service, instance),
             Notice::Killed { service, instance } => self.is_killed(service, instance),

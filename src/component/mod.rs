@@ -157,6 +157,7 @@ macro_rules! components {
 
         /// A component at work.
         #[derive(Debug)]
+        #[expect(clippy::large_enum_variant, reason = "a box would cost a look per visit")]
         pub enum Node {
             $( $(#[doc = $doc])* $variant($module::State), )*
         }

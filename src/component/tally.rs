@@ -54,7 +54,7 @@ impl Tally {
                 match visit {
                     Visit::Use { pooled: true, .. } => self.count_holding(frame, program),
                     Visit::Use { pooled: false, .. } => {
-                        *self.connections.entry(node).or_default() += 1
+                        *self.connections.entry(node).or_default() += 1;
                     }
                     Visit::Look { .. } | Visit::Fill { .. } => {}
                 }

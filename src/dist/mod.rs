@@ -129,6 +129,10 @@ impl Sampler {
     }
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "not a constant; a constant that is wrong; one that is right"
+)]
 fn read_constant(node: &Node, out: &mut Diagnostics) -> Option<Option<Law>> {
     let Value::Text(text) = &node.value else {
         return None;

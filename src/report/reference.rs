@@ -24,7 +24,7 @@ pub fn page() -> String {
     };
     let root = schema["$ref"].as_str().map_or("", name_of);
     for name in reading_order(definitions, root) {
-        text.push_str(&describe(&name, &definitions[&name]));
+        text.push_str(&describe(&name, definitions));
     }
     text
 }
@@ -41,7 +41,7 @@ pub fn section(name: &str) -> Result<String, Option<String>> {
         own == wanted || own == format!("{wanted}spec")
     };
     match definitions.keys().find(is_it) {
-        Some(found) => Ok(describe(found, &definitions[found])),
+        Some(found) => Ok(describe(found, definitions)),
         None => Err(nearest(name, definitions.keys().map(String::as_str)).map(str::to_owned)),
     }
 }
@@ -80,8 +80,14 @@ fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn describe(name: &str, definition: &Value) -> String {
-    let mut text = format!("## {name}\n\n");
+/// What a table is called for readers: what it describes.
+fn title(name: &str) -> &str {
+    name.strip_suffix("Spec").unwrap_or(name)
+}
+
+fn describe(name: &str, definitions: &serde_json::Map<String, Value>) -> String {
+    let definition = &definitions[name];
+    let mut text = format!("## {}\n\n", title(name));
     if let Some(about) = definition["description"].as_str() {
         let _ = write!(text, "{}\n\n", about.trim());
     }
@@ -108,15 +114,23 @@ fn describe(name: &str, definition: &Value) -> String {
     }
     if let Some(options) = definition["anyOf"].as_array() {
         for option in options {
-            text.push_str(&describe_option(option));
+            text.push_str(&describe_option(option, definitions));
         }
         text.push('\n');
     }
     text
 }
 
-fn describe_option(option: &Value) -> String {
-    let about = option["description"].as_str().unwrap_or("").trim();
+fn describe_option(option: &Value, definitions: &serde_json::Map<String, Value>) -> String {
+    // An option that is a table of its own is described there; its first sentence says which it is.
+    let table = option["$ref"]
+        .as_str()
+        .map(|path| &definitions[name_of(path)]);
+    let about = option["description"]
+        .as_str()
+        .or_else(|| table?["description"].as_str()?.split("\n\n").next())
+        .unwrap_or("")
+        .trim();
     if let Some(words) = option["enum"].as_array() {
         let words: Vec<_> = words
             .iter()
@@ -139,8 +153,8 @@ fn describe_option(option: &Value) -> String {
 /// What kind of value a schema describes, in a few words.
 fn type_of(schema: &Value) -> String {
     if let Some(path) = schema["$ref"].as_str() {
-        let name = name_of(path);
-        return format!("[{name}](#{})", name.to_lowercase());
+        let title = title(name_of(path));
+        return format!("[{title}](#{})", title.to_lowercase());
     }
     if let Some(constant) = schema.get("const") {
         return format!("`{}`", plain(constant));
@@ -174,8 +188,23 @@ fn type_of(schema: &Value) -> String {
     }
 }
 
+/// A value as it would be written in a scenario, without the quotes of a string.
 fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(key, value)| match value {
+                    Value::String(text) => format!("{key} = \"{text}\""),
+                    value => format!("{key} = {}", plain(value)),
+                })
+                .collect();
+            match fields.as_slice() {
+                [] => "{}".to_owned(),
+                fields => format!("{{ {} }}", fields.join(", ")),
+            }
+        }
+        value => value.to_string(),
+    }
 }

@@ -136,7 +136,7 @@ impl Data for DataFiles<'_> {
             );
             return None;
         };
-        let values = self.cells(column, at, &text, &mut reader, out);
+        let values = self.cells(column, (at, &text), &mut reader, out);
         if out.n_errors() > before {
             return None;
         }
@@ -153,8 +153,7 @@ impl DataFiles<'_> {
     fn cells(
         &mut self,
         column: &Column<'_>,
-        at: usize,
-        text: &str,
+        (at, text): (usize, &str),
         reader: &mut csv::Reader<&[u8]>,
         out: &mut Diagnostics,
     ) -> Vec<f64> {

@@ -302,7 +302,7 @@ fn fragment_paths(uses: Option<&Entry>, out: &mut Diagnostics) -> Vec<(String, O
 fn parse(source: SourceId, text: &str, out: &mut Diagnostics) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut lines = Vec::new();
-    for error in errors.iter() {
+    for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let line = text[..span.start.min(text.len())].matches('\n').count();
         if !lines.contains(&line) && lines.len() < MAX_SYNTAX_ERRORS {

@@ -63,7 +63,7 @@ fn rename(tree: &mut toml::Value, from: &str, to: &str) {
                     toml::Value::String(text)
                         if matches!(key.as_str(), "file" | "counts") && text == from =>
                     {
-                        *text = to.to_owned();
+                        to.clone_into(text);
                     }
                     other => rename(other, from, to),
                 }

@@ -245,9 +245,9 @@ spec! {
 
 impl KeysSpec {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if self.count.value == 0 || self.count.value > 1 << 52 {
+        if self.count.value == 0 || self.count.value > 1 << 48 {
             let problem = format!(
-                "expected between 1 and 2^52 keys, found {}",
+                "expected between 1 and 2^48 keys, found {}",
                 self.count.value
             );
             out.push(Diagnostic::error(self.count.origin, problem));

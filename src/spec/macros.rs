@@ -105,6 +105,11 @@ macro_rules! choice {
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone)]
+        #[allow(
+            clippy::allow_attributes,
+            clippy::large_enum_variant,
+            reason = "a scenario has few; only some lists are affected"
+        )]
         pub enum $name {
             $( $(#[doc = $variant_doc])* $variant($type), )*
         }
@@ -218,6 +223,11 @@ macro_rules! kinds {
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone)]
+        #[allow(
+            clippy::allow_attributes,
+            clippy::large_enum_variant,
+            reason = "a scenario has few; only some lists are affected"
+        )]
         pub enum $name {
             $( $(#[doc = $variant_doc])* $variant($type), )*
         }
@@ -282,6 +292,11 @@ macro_rules! leads {
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone)]
+        #[allow(
+            clippy::allow_attributes,
+            clippy::large_enum_variant,
+            reason = "a scenario has few; only some lists are affected"
+        )]
         pub enum $name {
             $( $(#[doc = $variant_doc])* $variant($type), )*
         }
@@ -340,10 +355,8 @@ pub fn pick_lead<'a>(node: &Node, leads: &[&'a str], out: &mut Diagnostics) -> O
     match found[..] {
         [lead] => Some(lead),
         [] => {
-            let keys = table.entries.iter().map(|entry| entry.key.as_str());
-            let similar = keys
-                .filter_map(|key| nearest(key, leads.iter().copied()))
-                .next();
+            let mut keys = table.entries.iter().map(|entry| entry.key.as_str());
+            let similar = keys.find_map(|key| nearest(key, leads.iter().copied()));
             out.push(
                 Diagnostic::error(node.origin, "this does not say what it is")
                     .label(format!("expected one of: {}", leads.join(", ")))

@@ -30,7 +30,7 @@ impl Buckets {
         } else {
             (1 << 37) - 1
         };
-        let magnitude = 63 - (units | (1 << Self::SPLIT_BITS)).leading_zeros();
+        let magnitude = (units | (1 << Self::SPLIT_BITS)).ilog2();
         let shift = magnitude - Self::SPLIT_BITS;
         ((shift as usize) << Self::SPLIT_BITS) + (units >> shift) as usize
     }
@@ -227,7 +227,9 @@ mod tests {
             p in 0.0f64..=1.0,
         ) {
             let mut histogram = Histogram::default();
-            spans.iter().for_each(|s| histogram.record(SimDuration::from_nanos(*s)));
+            for span in &spans {
+                histogram.record(SimDuration::from_nanos(*span));
+            }
             spans.sort_unstable();
             let exact = spans[nearest_rank(p, spans.len() as u64) as usize - 1] as f64;
             let found = histogram.quantile(p).expect("has data").as_nanos() as f64;

@@ -50,7 +50,7 @@ impl fmt::Display for SimTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = (self.0 as f64 / NANOS_PER_SECOND).round() as u64;
         let text = match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-            (0, 0, s) if s < 20 && self.0 % 1_000_000_000 != 0 => {
+            (0, 0, s) if s < 20 && !self.0.is_multiple_of(1_000_000_000) => {
                 format!("{}s", three_digits(self.0 as f64 / NANOS_PER_SECOND))
             }
             (0, 0, s) => format!("{s}s"),

@@ -26,10 +26,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ("autoscaler", &[]),
         ("objective", &["serde", "serde_json", "toml"]),
     ],
-    &[(
-        "component",
-        &["hashbrown", "rand", "rand_distr", "serde_json", "toml"],
-    )],
+    &[("component", &["rand", "rand_distr", "serde_json", "toml"])],
     &[(
         "scenario",
         &["blake3", "csv", "flate2", "serde_json", "toml"],

@@ -1,6 +1,12 @@
 //! Integration tests, in one binary so that it links once.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at files and are told how much to do"
+)]
+
 mod cli;
+mod docs;
 mod floors;
 mod invalid;
 mod properties;

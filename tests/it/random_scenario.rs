@@ -136,6 +136,36 @@ impl Generator {
             self.one_of(&["0", "1", "200", "30000"])
         );
         let _ = writeln!(text, "balance = \"{}\"", self.policy());
+        self.pool(at, event_loop, text);
+        if self.chance(50) {
+            let (min, max) = (self.between(1, 2), self.between(2, 6));
+            let target = self.one_of(&["1ms", "20ms", "500ms"]);
+            let _ = writeln!(
+                text,
+                "[components.s{at}.autoscaler]\nkind = \"heroku_p95\"\nmin = {min}\nmax = {max}\ntarget = \"{target}\"\npatience = 1"
+            );
+        }
+        self.own_cache(at, event_loop, text);
+        for class in ["default", "page"] {
+            if class == "default" || self.chance(60) {
+                let steps = self.steps(at, n_services, 0);
+                let _ = writeln!(
+                    text,
+                    "[components.s{at}.operations.{class}]\nsteps = {steps}"
+                );
+            }
+        }
+        let _ = writeln!(
+            text,
+            "[components.lb{at}]\nkind = \"balancer\"\nto = \"s{at}\"\npolicy = \"{}\"",
+            self.policy()
+        );
+        if self.chance(30) {
+            let _ = writeln!(text, "delay = {}", self.law(1));
+        }
+    }
+
+    fn pool(&mut self, at: usize, event_loop: bool, text: &mut String) {
         let per = if event_loop && self.chance(50) {
             "worker"
         } else {
@@ -160,14 +190,9 @@ impl Generator {
                 self.one_of(&["1", "50", "5000"])
             );
         }
-        if self.chance(50) {
-            let (min, max) = (self.between(1, 2), self.between(2, 6));
-            let target = self.one_of(&["1ms", "20ms", "500ms"]);
-            let _ = writeln!(
-                text,
-                "[components.s{at}.autoscaler]\nkind = \"heroku_p95\"\nmin = {min}\nmax = {max}\ntarget = \"{target}\"\npatience = 1"
-            );
-        }
+    }
+
+    fn own_cache(&mut self, at: usize, event_loop: bool, text: &mut String) {
         let scope = if event_loop {
             self.one_of(&["worker", "instance"])
         } else {
@@ -183,23 +208,6 @@ impl Generator {
         }
         if self.chance(30) {
             let _ = writeln!(text, "time = {}", self.law(1));
-        }
-        for class in ["default", "page"] {
-            if class == "default" || self.chance(60) {
-                let steps = self.steps(at, n_services, 0);
-                let _ = writeln!(
-                    text,
-                    "[components.s{at}.operations.{class}]\nsteps = {steps}"
-                );
-            }
-        }
-        let _ = writeln!(
-            text,
-            "[components.lb{at}]\nkind = \"balancer\"\nto = \"s{at}\"\npolicy = \"{}\"",
-            self.policy()
-        );
-        if self.chance(30) {
-            let _ = writeln!(text, "delay = {}", self.law(1));
         }
     }
 

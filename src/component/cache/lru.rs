@@ -1,56 +1,80 @@
 //! Least recently used, with an expiry per entry.
+//!
+//! Hundreds of caches with thousands of entries each do not fit into the processor's own, so what counts is
+//! how many cold places a use touches. Two choices keep that low:
+//!
+//! - The table has its entries inline; only those that collide are chained behind, and no entry ever moves
+//!   while the table keeps its size.
+//! - The order of use is a log of uses rather than a linked list, which would touch two neighbours at every
+//!   use. Using an entry appends its place to the log and counts the record at the entry; a record is out
+//!   of date while its entry has more of them. So the entry whose last record comes first is the one used
+//!   least recently. The log is read and written in order.
 
-use hashbrown::HashTable;
+use std::collections::VecDeque;
 
 use crate::units::SimTime;
 
-/// "No entry" in links.
+/// "No slot" in chains.
 const NONE: u32 = u32::MAX;
+/// The key of a vacant slot.
+const VACANT: u64 = 0;
+/// Records of uses per entry at which those out of date are thrown out.
+const RECORDS_PER_ENTRY: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct Slot {
     key: u64,
     good_until: SimTime,
-    /// Used more recently.
-    newer: u32,
-    /// Used less recently.
-    older: u32,
+    /// The next slot of the same bucket, also where this one is vacant.
+    next: u32,
+    /// Records of its uses in the log.
+    records: u32,
 }
 
-/// A bounded map from keys to expiries. Grows with what it holds, up to its capacity, and then replaces.
+impl Slot {
+    const EMPTY: Self = Self {
+        key: VACANT,
+        good_until: SimTime::NEVER,
+        next: NONE,
+        records: 0,
+    };
+}
+
+/// A bounded map from keys, which are not 0, to expiries. Grows with what it holds, up to its capacity, and
+/// then replaces.
 #[derive(Debug, Clone)]
 pub(super) struct Lru {
     capacity: u32,
-    /// Index of an entry by its key.
-    index: HashTable<u32>,
-    entries: Vec<Entry>,
-    newest: u32,
-    oldest: u32,
-}
-
-/// Spreads keys over the table; keys are small numbers, and any bijection with good high bits will do.
-#[inline]
-fn hash(key: u64) -> u64 {
-    let mixed = (key ^ (key >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed ^ (mixed >> 29)
+    /// How many entries there are.
+    n_entries: u32,
+    /// The first slot of each bucket, a power of two of them; then those of entries that collided.
+    slots: Vec<Slot>,
+    n_buckets: u32,
+    /// Vacant slots that are no first ones.
+    vacant: Vec<u32>,
+    /// Slots in the order of their uses.
+    log: VecDeque<u32>,
 }
 
 impl Lru {
     pub(super) fn new(capacity: u32) -> Self {
         Self {
             capacity,
-            index: HashTable::new(),
-            entries: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
+            n_entries: 0,
+            slots: vec![Slot::EMPTY],
+            n_buckets: 1,
+            vacant: Vec::new(),
+            log: VecDeque::new(),
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.index.clear();
-        self.entries.clear();
-        (self.newest, self.oldest) = (NONE, NONE);
+        self.n_entries = 0;
+        self.slots.truncate(self.n_buckets as usize);
+        self.slots.fill(Slot::EMPTY);
+        self.vacant.clear();
+        self.log.clear();
     }
 
     /// True if `key` is there and good; either way it has been used now.
@@ -60,83 +84,141 @@ impl Lru {
             return false;
         };
         self.touch(at);
-        now < self.entries[at as usize].good_until
+        now < self.slots[at as usize].good_until
     }
 
     /// Puts `key` in, or makes it good again; pushes out the one used least recently if there is no room.
     pub(super) fn fill(&mut self, key: u64, good_until: SimTime) {
+        assert!(key != VACANT, "keys count from 1");
         if let Some(at) = self.find(key) {
-            self.entries[at as usize].good_until = good_until;
+            self.slots[at as usize].good_until = good_until;
             self.touch(at);
             return;
         }
-        let at = if (self.entries.len() as u32) < self.capacity {
-            self.entries.push(Entry {
-                key,
-                good_until,
-                newer: NONE,
-                older: NONE,
-            });
-            (self.entries.len() - 1) as u32
+        if self.n_entries == self.capacity {
+            let at = self.least_recent();
+            self.remove(at);
+        } else if self.n_entries == self.n_buckets {
+            self.grow();
+        }
+        let at = self.insert(key, good_until);
+        self.touch(at);
+    }
+
+    /// The bucket of a key. Keys are small numbers: the high bits of a product with an odd constant
+    /// spread them.
+    #[inline]
+    fn bucket(&self, key: u64) -> u32 {
+        let mixed = (key ^ (key >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> 32) as u32 & (self.n_buckets - 1)
+    }
+
+    #[inline]
+    fn find(&self, key: u64) -> Option<u32> {
+        let mut at = self.bucket(key);
+        while at != NONE {
+            let slot = &self.slots[at as usize];
+            if slot.key == key {
+                return Some(at);
+            }
+            at = slot.next;
+        }
+        None
+    }
+
+    /// Puts in a key that is not there.
+    fn insert(&mut self, key: u64, good_until: SimTime) -> u32 {
+        self.n_entries += 1;
+        let first = self.bucket(key);
+        let at = if self.slots[first as usize].key == VACANT {
+            first
         } else {
-            let at = self.oldest;
-            self.unlink(at);
-            self.forget(at);
-            self.entries[at as usize] = Entry {
-                key,
-                good_until,
-                newer: NONE,
-                older: NONE,
-            };
+            let at = self.vacant.pop().unwrap_or_else(|| {
+                self.slots.push(Slot::EMPTY);
+                (self.slots.len() - 1) as u32
+            });
+            self.slots[at as usize].next = self.slots[first as usize].next;
+            self.slots[first as usize].next = at;
             at
         };
-        let entries = &self.entries;
-        self.index
-            .insert_unique(hash(key), at, |other| hash(entries[*other as usize].key));
-        self.link_newest(at);
+        let slot = &mut self.slots[at as usize];
+        (slot.key, slot.good_until) = (key, good_until);
+        at
     }
 
-    fn find(&self, key: u64) -> Option<u32> {
-        self.index
-            .find(hash(key), |at| self.entries[*at as usize].key == key)
-            .copied()
+    /// Vacates a slot that has no records.
+    fn remove(&mut self, at: u32) {
+        self.n_entries -= 1;
+        let Slot { key, next, .. } = self.slots[at as usize];
+        self.slots[at as usize].key = VACANT;
+        if at < self.n_buckets {
+            return;
+        }
+        let mut before = self.bucket(key);
+        while self.slots[before as usize].next != at {
+            before = self.slots[before as usize].next;
+        }
+        self.slots[before as usize].next = next;
+        self.vacant.push(at);
     }
 
-    fn forget(&mut self, at: u32) {
-        let key = self.entries[at as usize].key;
-        if let Ok(found) = self.index.find_entry(hash(key), |other| *other == at) {
-            found.remove();
+    /// Twice the buckets, and every entry in its own.
+    fn grow(&mut self) {
+        self.n_buckets *= 2;
+        self.n_entries = 0;
+        self.vacant.clear();
+        let empty = vec![Slot::EMPTY; self.n_buckets as usize];
+        let old = std::mem::replace(&mut self.slots, empty);
+        let mut moved = Vec::with_capacity(old.len());
+        for slot in &old {
+            if slot.key == VACANT {
+                moved.push(NONE);
+                continue;
+            }
+            let at = self.insert(slot.key, slot.good_until);
+            self.slots[at as usize].records = slot.records;
+            moved.push(at);
+        }
+        for at in &mut self.log {
+            *at = moved[*at as usize];
         }
     }
 
+    #[inline]
     fn touch(&mut self, at: u32) {
-        if self.newest != at {
-            self.unlink(at);
-            self.link_newest(at);
+        if self.log.back() == Some(&at) {
+            return;
+        }
+        if self.log.len() >= self.n_entries as usize * RECORDS_PER_ENTRY {
+            self.compact();
+        }
+        self.log.push_back(at);
+        self.slots[at as usize].records += 1;
+    }
+
+    /// Takes the entry that was used least recently out of the log.
+    fn least_recent(&mut self) -> u32 {
+        loop {
+            let at = self.log.pop_front().expect("every entry has a record");
+            let records = &mut self.slots[at as usize].records;
+            *records -= 1;
+            if *records == 0 {
+                return at;
+            }
         }
     }
 
-    fn unlink(&mut self, at: u32) {
-        let Entry { newer, older, .. } = self.entries[at as usize];
-        match newer {
-            NONE => self.newest = older,
-            newer => self.entries[newer as usize].older = older,
+    /// Keeps the last record of every entry.
+    fn compact(&mut self) {
+        for _ in 0..self.log.len() {
+            let at = self.log.pop_front().expect("it is that long");
+            let records = &mut self.slots[at as usize].records;
+            *records -= 1;
+            if *records == 0 {
+                *records = 1;
+                self.log.push_back(at);
+            }
         }
-        match older {
-            NONE => self.oldest = newer,
-            older => self.entries[older as usize].newer = newer,
-        }
-    }
-
-    fn link_newest(&mut self, at: u32) {
-        let before = self.newest;
-        self.entries[at as usize].newer = NONE;
-        self.entries[at as usize].older = before;
-        match before {
-            NONE => self.oldest = at,
-            before => self.entries[before as usize].newer = at,
-        }
-        self.newest = at;
     }
 }
 
@@ -150,9 +232,10 @@ mod tests {
         /// Against a list in order of use.
         #[test]
         fn keeps_what_was_used_last(
-            steps in prop::collection::vec((any::<bool>(), 0u64..12, 1u64..30), 1..400),
+            steps in prop::collection::vec((any::<bool>(), 1u64..30, 1u64..30), 1..400),
+            capacity in 1u32..12,
         ) {
-            let mut lru = Lru::new(5);
+            let mut lru = Lru::new(capacity);
             let mut list: Vec<(u64, u64)> = Vec::new();
             for (now, (fill, key, ttl)) in steps.into_iter().enumerate() {
                 let now = now as u64;
@@ -160,7 +243,7 @@ mod tests {
                 if fill {
                     at.map(|at| list.remove(at));
                     list.insert(0, (key, now + ttl));
-                    list.truncate(5);
+                    list.truncate(capacity as usize);
                     lru.fill(key, SimTime::from_nanos(now + ttl));
                 } else {
                     let found = at.map(|at| list.remove(at));

@@ -21,7 +21,7 @@ pub use pool::{Plan as PoolPlan, PoolSpec};
 pub use scaling::{Change, Scaling};
 pub(super) use state::Accepted;
 pub use state::State;
-pub use steps::{Call, CpuStep, OperationSpec, StepSpec, WaitStep};
+pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
 pub use workers::{Backlog, Runtime, WorkersSpec};
 
 use crate::autoscaler::AutoscalerSpec;

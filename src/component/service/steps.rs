@@ -11,13 +11,13 @@ spec! {
     /// What a service does for a class of requests: steps, one after another.
     pub struct OperationSpec {
         /// The steps.
-        pub steps: Vec<StepSpec>,
+        pub steps: Vec<OperationStep>,
     }
 }
 
 leads! {
     /// A step of an operation.
-    pub enum StepSpec {
+    pub enum OperationStep {
         /// Works on a CPU.
         Cpu(CpuStep) = "cpu",
         /// Waits for something that is not modelled any further.

@@ -60,6 +60,7 @@ impl Estimating<'_> {
     /// on average over the replications, on and off: a good window or two in between are bridged.
     fn violations(&self, objective: &Objective) -> Vec<Violation> {
         let quantile = objective.metric.latency_quantile();
+        #[expect(clippy::float_cmp, reason = "the same constants, not figures")]
         let at = quantile.and_then(|p| WINDOW_QUANTILES.iter().position(|q| *q == p));
         let in_window = |window: &WindowRecord| match (at, objective.metric) {
             (Some(at), _) => window.latencies[at],
@@ -94,7 +95,7 @@ impl Estimating<'_> {
             );
             match found.last_mut() {
                 Some(last) if from_s - last.to_s <= 2.0 * (to_s - from_s) + 1e-9 => {
-                    last.to_s = to_s
+                    last.to_s = to_s;
                 }
                 _ => found.push(Violation { from_s, to_s }),
             }

@@ -53,7 +53,9 @@ impl Estimating<'_> {
             .filter_map(|record| record.waits[at].clone())
             .collect();
         let mut pooled = Histogram::default();
-        waits.iter().for_each(|own| pooled.merge(own));
+        for own in &waits {
+            pooled.merge(own);
+        }
         let quantile = |p| self.quantile(p, &pooled, &waits);
         let waited: Vec<_> = waits
             .iter()

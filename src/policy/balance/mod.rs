@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::diag::{Diagnostics, Origin};
-    use crate::spec::{Node, Spec, Value};
+    use crate::spec::{Node, Spec as _, Value};
 
     fn policy(word: &str) -> Policy {
         let node = Node {

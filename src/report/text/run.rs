@@ -224,7 +224,7 @@ fn instances(findings: &Findings, column: &Column) -> String {
         .copied()
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap_or(*first);
-    if fewest.1 == most.1 {
+    if fewest.1 >= most.1 {
         return format!("{}  {} throughout", column.component, three_digits(first.1));
     }
     let at = |window: usize| words::clock(findings.series.bounds_s[window]);

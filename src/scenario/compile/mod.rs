@@ -331,36 +331,38 @@ fn mix_of(source: &Source) -> Vec<(String, Fraction, Origin)> {
     source.mix.items.iter().map(part).collect()
 }
 
+const MS: u64 = 1_000_000;
+const S: u64 = 1000 * MS;
+/// Lengths of windows that people find round.
+const LENGTHS: [u64; 22] = [
+    MS / 10,
+    MS,
+    10 * MS,
+    100 * MS,
+    200 * MS,
+    500 * MS,
+    S,
+    2 * S,
+    5 * S,
+    10 * S,
+    15 * S,
+    30 * S,
+    60 * S,
+    120 * S,
+    300 * S,
+    600 * S,
+    900 * S,
+    1800 * S,
+    3600 * S,
+    7200 * S,
+    21_600 * S,
+    86_400 * S,
+];
+
 /// A round length of which there are at most 300 in the horizon, fewer where there are few requests: a
 /// window is to have about 200 of them, so that what is read off it is no accident.
 fn window_for(horizon: SimDuration, expected: f64) -> SimDuration {
     let most = (expected / 200.0).clamp(10.0, 300.0) as u64;
-    const MS: u64 = 1_000_000;
-    const S: u64 = 1000 * MS;
-    const LENGTHS: [u64; 22] = [
-        MS / 10,
-        MS,
-        10 * MS,
-        100 * MS,
-        200 * MS,
-        500 * MS,
-        S,
-        2 * S,
-        5 * S,
-        10 * S,
-        15 * S,
-        30 * S,
-        60 * S,
-        120 * S,
-        300 * S,
-        600 * S,
-        900 * S,
-        1800 * S,
-        3600 * S,
-        7200 * S,
-        21_600 * S,
-        86_400 * S,
-    ];
     let fits = |length: &&u64| horizon.as_nanos().div_ceil(**length) <= most;
     SimDuration::from_nanos(LENGTHS.iter().find(fits).copied().unwrap_or(604_800 * S))
 }

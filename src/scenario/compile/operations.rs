@@ -4,7 +4,7 @@ use super::{Compiler, DEFAULT};
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
 use crate::component::program::{Op, Visit, threshold};
-use crate::component::service::{Call, Service, StepSpec};
+use crate::component::service::{Call, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
 use crate::rng::Salt;
@@ -79,31 +79,31 @@ impl Compiler<'_> {
         }
     }
 
-    fn add_steps(&mut self, place: &Place<'_>, steps: &[StepSpec]) {
+    fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
         for (number, step) in steps.iter().enumerate() {
             let place = place.inner(&number.to_string());
             match step {
-                StepSpec::Cpu(step) => {
+                OperationStep::Cpu(step) => {
                     let demand = self.demand(&step.cpu, &place.path);
                     self.with_chance(&place, step.probability, |own| {
                         own.program.ops.extend(demand.map(Op::Cpu));
                     });
                 }
-                StepSpec::Wait(step) => {
+                OperationStep::Wait(step) => {
                     let demand = self.demand(&step.wait, &place.path);
                     self.with_chance(&place, step.probability, |own| {
                         own.program.ops.extend(demand.map(Op::Wait));
                     });
                 }
-                StepSpec::LookUp(step) => {
+                OperationStep::LookUp(step) => {
                     self.with_chance(&place, step.probability, |own| {
-                        own.add_look_up(&place, step)
+                        own.add_look_up(&place, step);
                     });
                 }
-                StepSpec::Query(step) => {
+                OperationStep::Query(step) => {
                     self.with_chance(&place, step.probability, |own| own.add_query(&place, step));
                 }
-                StepSpec::Call(step) => {
+                OperationStep::Call(step) => {
                     self.with_chance(&place, step.probability, |own| own.add_call(&place, step));
                 }
             }

@@ -86,9 +86,9 @@ impl Form {
         for _ in 0..200 {
             let error = self.integral(x) - expected;
             if error < 0.0 {
-                low = x
+                low = x;
             } else {
-                high = x
+                high = x;
             }
             let newton = x - error / self.rate(x);
             let next = if newton > low && newton < high {
