@@ -15,8 +15,8 @@
 //! Generators: [`Stream`] is xoshiro256++ (Blackman, Vigna 2019), seeded by BLAKE3 of the names. A
 //! [`Draw`] is `SplitMix64` (Steele, Lea, Flood 2014) started at the request's number mixed with the
 //! place's salt: seeding costs one operation, which no generator with a larger state can offer. A first
-//! number costs a sixth of what it does from xoshiro256++ or PCG; as streams, xoshiro256++ is the fastest
-//! of them. `benches/generator.rs` keeps the measurement.
+//! number costs a sixth of what it does from xoshiro256++ or PCG; as streams, xoshiro256++ is as fast as
+//! any of them. `benches/generator.rs` keeps the measurement.
 
 use rand::{Rng as _, SeedableRng as _};
 
