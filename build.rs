@@ -9,14 +9,14 @@ use std::process::Command;
 )]
 fn main() {
     println!("cargo::rerun-if-changed=Cargo.lock");
-    println!("cargo::rerun-if-changed=.git/HEAD");
-    println!("cargo::rerun-if-changed=.git/refs/heads");
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
-    let commit = commit.ok().filter(|output| output.status.success());
-    let commit = commit.and_then(|output| String::from_utf8(output.stdout).ok());
-    let commit = commit.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned());
+    for file in ["HEAD", "refs/heads"] {
+        // A path that is not there would have everything built anew each time.
+        if let Some(path) = git(&["rev-parse", "--git-path", file]) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
+    let commit = commit.unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=CAPSIM_COMMIT={commit}");
 
     let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
@@ -24,6 +24,13 @@ fn main() {
         let version = version_of(&lock, name).unwrap_or("unknown");
         println!("cargo::rustc-env=CAPSIM_{}={version}", name.to_uppercase());
     }
+}
+
+/// What git answers; nothing where there is no git, or no repository.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }
 
 /// The version of a package in a lock file.
