@@ -4,9 +4,9 @@
 
 use super::context::Wake;
 use super::program::{Op, Visit};
-use super::request::{Flags, Frame, RequestId};
+use super::request::{Flags, Frame, Request, RequestId};
 use super::service::{Abandoned, Accepted, Asked};
-use super::system::{database, service};
+use super::system::{Flow, database, service};
 use super::{Component as _, Node, NodeId, Step, System};
 use crate::engine::Timer;
 use crate::metrics::Outcome;
@@ -112,12 +112,12 @@ impl System {
         let mut id = id;
         loop {
             let request = self.cx.requests.get(id);
-            let (frame, seed) = (request.frame, request.seed());
-            if request.flags.has(Flags::GONE) && self.stops_here(&frame) {
+            let (pc, at, seed) = (request.frame.pc, request.frame.node, request.seed());
+            if request.flags.has(Flags::GONE) && self.stops_here(pc, at) {
                 return self.fails(id, Outcome::ClientTimeout);
             }
-            let step = match *self.cx.program.op(frame.pc) {
-                Op::Cpu(_) => return service(&mut self.nodes, frame.node).run(id, &mut self.cx),
+            let step = match *self.cx.program.op(pc) {
+                Op::Cpu(_) => return service(&mut self.nodes, at).run(id, &mut self.cx),
                 Op::Wait(demand) => {
                     let span = self.cx.program.draw(demand, seed);
                     return self.cx.resume_after(span, id);
@@ -134,9 +134,9 @@ impl System {
                     }
                 }
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
-                Op::Acquire(pool) => self.acquires(id, frame.node, pool),
+                Op::Acquire(pool) => self.acquires(id, at, pool),
                 Op::Release(pool) => {
-                    let own = &mut service(&mut self.nodes, frame.node).pools[pool as usize];
+                    let own = &mut service(&mut self.nodes, at).pools[pool as usize];
                     own.give_back(id, &mut self.cx);
                     Step::Next
                 }
@@ -147,7 +147,7 @@ impl System {
                     }
                     return;
                 }
-                Op::End => match self.returns(id, &frame) {
+                Op::End => match self.returns(id) {
                     Return::ToCaller => Step::Next,
                     Return::Over => return,
                     Return::Next(next) => {
@@ -168,13 +168,13 @@ impl System {
     /// True if the service stops working for a request whose client has given up: between two steps, that
     /// is, not with a connection in hand.
     #[cold]
-    fn stops_here(&mut self, frame: &Frame) -> bool {
-        let op = self.cx.program.op(frame.pc);
+    fn stops_here(&mut self, pc: u16, at: NodeId) -> bool {
+        let op = self.cx.program.op(pc);
         let holds = matches!(
             op,
             Op::Release(_) | Op::Visit(_, Visit::Use { pooled: true, .. })
         );
-        !holds && service(&mut self.nodes, frame.node).abandoned() == Abandoned::Stop
+        !holds && service(&mut self.nodes, at).abandoned() == Abandoned::Stop
     }
 
     /// What a step leads to; true if the request is to go on at once.
@@ -218,8 +218,9 @@ impl System {
 
     /// A request's operation is over.
     #[inline(always)]
-    fn returns(&mut self, id: RequestId, frame: &Frame) -> Return {
-        let next = service(&mut self.nodes, frame.node).leave(frame, &mut self.cx);
+    fn returns(&mut self, id: RequestId) -> Return {
+        let frame = self.cx.requests.get(id).frame;
+        let next = service(&mut self.nodes, frame.node).leave(&frame, &mut self.cx);
         self.is_done(frame.via, frame.instance);
         if !self.cx.requests.pop_frame(id) {
             self.ends(id, Outcome::Served);
@@ -272,16 +273,21 @@ impl System {
     /// The end of a request: its client hears of it, if it still waits.
     #[inline(always)]
     pub(super) fn ends(&mut self, id: RequestId, outcome: Outcome) {
-        if self.cx.requests.get(id).flags.has(Flags::GONE) {
+        let Request {
+            flags,
+            flow,
+            arrived,
+            ..
+        } = *self.cx.requests.close(id);
+        if flags.has(Flags::GONE) {
             if outcome == Outcome::Served {
                 self.cx.recorder.count(self.served_in_vain);
             }
-            self.cx.requests.close(id);
         } else {
-            self.has_outcome(id, outcome);
-            let lane = self.lane_of(id);
-            self.cx.requests.close(id);
-            if let Some(lane) = lane {
+            let now = self.cx.now();
+            let Flow { class, source } = self.flows[flow as usize];
+            self.cx.recorder.outcome(class, arrived, now, outcome);
+            if let Some(lane) = self.sources[source as usize].lane {
                 let requests = &self.cx.requests;
                 let is_live = |timer: Timer| requests.is_current(timer.subject, timer.generation);
                 self.cx.scheduler.unset_timer(lane, is_live);
@@ -305,21 +311,22 @@ impl System {
     #[inline]
     pub(super) fn resumes(&mut self, id: RequestId) {
         let request = self.cx.requests.get_mut(id);
-        let frame = request.frame;
+        let (pc, at) = (request.frame.pc, request.frame.node);
         if request.flags.has(Flags::IN_TRANSIT) {
             request.flags.clear(Flags::IN_TRANSIT);
-            if self.is_dispatched(id, frame.via) {
+            let via = request.frame.via;
+            if self.is_dispatched(id, via) {
                 self.executes(id);
             }
             return;
         }
-        let step = match *self.cx.program.op(frame.pc) {
+        let step = match *self.cx.program.op(pc) {
             Op::Cpu(_) => {
-                service(&mut self.nodes, frame.node).burst_over(id, &mut self.cx);
+                service(&mut self.nodes, at).burst_over(id, &mut self.cx);
                 Step::Next
             }
             Op::Acquire(pool) => {
-                let own = &mut service(&mut self.nodes, frame.node).pools[pool as usize];
+                let own = &mut service(&mut self.nodes, at).pools[pool as usize];
                 own.opened(id, &mut self.cx);
                 Step::Next
             }

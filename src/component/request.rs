@@ -194,9 +194,10 @@ impl Requests {
         id
     }
 
-    /// Lets go of a request; its generation moves on, so that its timers become stale.
+    /// Lets go of a request; its generation moves on, so that its timers become stale. What it was can
+    /// be read until the next one opens.
     #[inline]
-    pub fn close(&mut self, id: RequestId) {
+    pub fn close(&mut self, id: RequestId) -> &Request {
         debug_assert!(
             self.arena[id.0 as usize].below == NONE,
             "frames are popped before the end"
@@ -208,6 +209,7 @@ impl Requests {
         request.link = self.free;
         self.free = id.0;
         self.n_live -= 1;
+        request
     }
 
     /// A request in flight.

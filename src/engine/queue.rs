@@ -22,7 +22,7 @@ const SLOT_BITS: u32 = 24;
 /// Bits that hold the insertion number; after 2^37 events the pending ones are numbered anew.
 const SEQUENCE_BITS: u32 = 37;
 const MAX_SLOTS: usize = 1 << SLOT_BITS;
-const SMALLEST: usize = 8;
+const SMALLEST: usize = 4;
 
 /// Where a pending event sits; good until the event happens or is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -96,6 +96,10 @@ impl<E: Copy> Scheduler<E> {
     pub fn set_arrival(&mut self, source: ArrivalId, at: SimTime) {
         assert!(at >= self.now, "an arrival must not lie in the past");
         self.arrivals[source as usize] = at;
+        if let [only] = self.arrivals[..] {
+            self.next_arrival = (only, 0);
+            return;
+        }
         let mut next = (SimTime::NEVER, 0);
         for (source, at) in self.arrivals.iter().enumerate() {
             if *at < next.0 {

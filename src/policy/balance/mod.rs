@@ -72,13 +72,13 @@ macro_rules! policies {
 
             /// Picks the instance for a request and counts the request as outstanding there; nothing if
             /// none is in service. A policy that picks at random draws for `request` with `salt`.
-            #[inline]
+            #[inline(always)]
             pub fn pick(&mut self, salt: Salt, request: u64) -> Option<u32> {
                 match self { $( Self::$variant(state) => state.pick(salt, request), )* }
             }
 
             /// A request that was sent to `instance` is over.
-            #[inline]
+            #[inline(always)]
             pub fn done(&mut self, instance: u32) {
                 match self { $( Self::$variant(state) => state.done(instance), )* }
             }
