@@ -1,0 +1,156 @@
+//! How latencies are distributed, with the tail spread out.
+
+use super::Chart;
+use super::palette::{BOUND, BOUND_TEXT, INK, MAIN};
+use super::panel::{Frame, Panel, room_beside};
+use super::scale::Scale;
+use super::sheet::{Anchor, Heading, MARGIN, SMALL, Sheet, TEXT, Text, WIDTH};
+use super::wording::{bound, bound_value, latency_bounds, short, source, worst};
+use crate::experiment::{Findings, ObjectiveFindings};
+use crate::metrics::{Metric, Unit};
+use crate::objective::{Verdict, show};
+use crate::report::words;
+
+/// The quantiles that are read off.
+const READ: [Metric; 4] = [
+    Metric::LatencyP50,
+    Metric::LatencyP95,
+    Metric::LatencyP99,
+    Metric::LatencyP999,
+];
+
+/// The chart; nothing without latencies.
+pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
+    let cdf: Vec<(f64, f64)> = findings.latency_cdf.clone();
+    let (least, most) = (cdf.first()?.0.max(1e-6), cdf.last()?.0.max(2e-6));
+    let bounds: Vec<_> = latency_bounds(findings)
+        .into_iter()
+        .filter(|own| quantile(own).is_some())
+        .collect();
+    let source = source(title, findings);
+    let heading = Heading {
+        title: finding(findings, &bounds, &cdf),
+        subtitle: "Share of requests that took no longer, all replications together; towards the top \
+                   each step is ten times rarer"
+            .to_owned(),
+        source: &source,
+    };
+    let mut sheet = Sheet::new(&heading, 1000.0);
+    let tail = cdf.iter().map(|point| point.1).filter(|share| *share < 1.0);
+    let y = Scale::nines(tail.fold(0.0, f64::max));
+    let far = bounds.iter().map(|own| own.bound).fold(most, f64::max);
+    // The left end: below it lies less than one request in a hundred.
+    let near = cdf.iter().find(|point| point.1 >= 0.01).map_or(least, |point| point.0);
+    let near = bounds.iter().map(|own| own.bound).fold(near, f64::min).max(1e-6);
+    let frame = Frame {
+        left: MARGIN + room_beside(&y),
+        top: sheet.top + 44.0,
+        right: WIDTH - MARGIN - 40.0,
+        bottom: sheet.bottom() - 70.0,
+    };
+    let panel = Panel::new(frame, Scale::log(Unit::Seconds, near, far), y);
+    panel.heading(&mut sheet, "Share of requests");
+    panel.grid(&mut sheet, true);
+    panel.foot(&mut sheet, "Latency, from when a request was due until its answer");
+    draw_bounds(&mut sheet, &panel, &bounds);
+    draw_curve(&mut sheet, &panel, &cdf);
+    read_off(&mut sheet, &panel, findings);
+    Some(Chart::new("latency-cdf", sheet))
+}
+
+fn quantile(objective: &ObjectiveFindings) -> Option<f64> {
+    Metric::by_name(&objective.metric)?.latency_quantile()
+}
+
+/// The share of requests that took no longer than `seconds`.
+fn share_within(cdf: &[(f64, f64)], seconds: f64) -> f64 {
+    let after = cdf.partition_point(|point| point.0 <= seconds);
+    let before = after.checked_sub(1).map_or((0.0, 0.0), |at| cdf[at]);
+    match cdf.get(after) {
+        Some(next) if next.0 > before.0 => {
+            before.1 + (next.1 - before.1) * (seconds - before.0) / (next.0 - before.0)
+        }
+        _ => before.1,
+    }
+}
+
+/// What the chart shows, as a sentence.
+fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], cdf: &[(f64, f64)]) -> String {
+    let until = findings.overflow_s.map_or(String::new(), |at| {
+        format!("Until the stop at {}: ", words::clock(at))
+    });
+    let Some(own) = worst(bounds) else {
+        let figure = |metric: Metric| {
+            words::maybe(metric.unit(), findings.figure(metric))
+        };
+        return format!(
+            "{until}p50 is {}, p95 {}, p99 {}",
+            figure(Metric::LatencyP50),
+            figure(Metric::LatencyP95),
+            figure(Metric::LatencyP99)
+        );
+    };
+    let share = show(Unit::Fraction, share_within(cdf, own.bound));
+    let asked = show(Unit::Fraction, quantile(own).unwrap_or(0.0));
+    let value = bound_value(own);
+    match own.verdict {
+        _ if findings.overflow_s.is_some() => {
+            format!("{until}{share} of requests end within {value}; {asked} should")
+        }
+        Verdict::NotMet => format!("Only {share} of requests end within {value}; {asked} should"),
+        Verdict::Met => format!("{share} of requests end within {value}; {asked} should"),
+        Verdict::Undecided if findings.replications == 1 => format!(
+            "{share} of requests end within {value} and {asked} should, but one replication decides nothing"
+        ),
+        Verdict::Undecided => {
+            format!("{share} of requests end within {value}: too close to {asked} to tell")
+        }
+    }
+}
+
+/// A bound is a corner: the curve must cross its share before its latency.
+fn draw_bounds(sheet: &mut Sheet, panel: &Panel, bounds: &[&ObjectiveFindings]) {
+    for own in bounds {
+        let share = quantile(own).unwrap_or(0.0);
+        let (x, y) = panel.spot(own.bound, share);
+        // Where the curve must not be: at this share, to the right of the bound.
+        sheet.line((x, y), (panel.frame.right, y), BOUND, 3);
+        sheet.line((x, y), (x, panel.frame.bottom), BOUND, 3);
+        sheet.dot((x, y), 7.0, BOUND);
+        let sign = words::sign(own.verdict, true);
+        let text = format!("{sign} {} {}", short(&own.metric), bound(own));
+        let at = (panel.frame.right - 10.0, y - 10.0);
+        let text = Text::new(text, at).anchor(Anchor::End);
+        sheet.text(text.colour(BOUND_TEXT));
+    }
+}
+
+fn draw_curve(sheet: &mut Sheet, panel: &Panel, cdf: &[(f64, f64)]) {
+    let shown = cdf.iter().filter(|point| panel.x.holds(point.0));
+    let mut points: Vec<_> = shown.map(|point| panel.spot(point.0, point.1)).collect();
+    points.dedup_by_key(|spot| (spot.0.round() as i64, spot.1.round() as i64));
+    sheet.path(points, MAIN, 5);
+}
+
+/// The quantiles of the run on the curve.
+fn read_off(sheet: &mut Sheet, panel: &Panel, findings: &Findings) {
+    for metric in READ {
+        let Some((share, figure)) = metric.latency_quantile().zip(findings.figure(metric)) else {
+            continue;
+        };
+        if !panel.y.holds(share) || !panel.x.holds(figure.value) {
+            continue;
+        }
+        let (x, y) = panel.spot(figure.value, share);
+        if let Some((low, high)) = figure.interval {
+            sheet.line((panel.x.at(low), y), (panel.x.at(high), y), MAIN, 9);
+        }
+        sheet.dot((x, y), 9.0, INK);
+        let text = format!("{} {}", short(metric.name()), show(Unit::Seconds, figure.value));
+        // Left of the curve, where no bound is drawn; right of it if there is no room.
+        let fits = x - super::font::width(&text, TEXT) - 24.0 > panel.frame.left;
+        let (dx, anchor) = if fits { (-20.0, Anchor::End) } else { (20.0, Anchor::Start) };
+        let text = Text::new(text, (x + dx, y - SMALL * 0.35));
+        sheet.text(text.anchor(anchor).colour(INK));
+    }
+}

@@ -1,0 +1,51 @@
+//! Charts, as SVG text that needs nothing else.
+//!
+//! The title of a chart is what it shows, in a sentence; its subtitle says what is drawn. Curves are
+//! labelled where they end, so that no legend has to be looked up. A chart without data is left out.
+//!
+//! Text is measured with the widths of the embedded font, so nothing is cut off or overlaps. The same
+//! findings give the same bytes.
+
+mod cdf;
+mod font;
+mod latency;
+mod over_time;
+mod palette;
+mod panel;
+#[cfg(feature = "png")]
+mod png;
+mod scale;
+mod sheet;
+mod traffic;
+mod wording;
+
+#[cfg(feature = "png")]
+pub use png::{PngError, png};
+
+use crate::experiment::Findings;
+
+/// A chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// The name of its file, without the ending.
+    pub name: &'static str,
+    /// The picture.
+    pub svg: String,
+}
+
+impl Chart {
+    fn new(name: &'static str, sheet: sheet::Sheet) -> Self {
+        let svg = sheet.finish();
+        Self { name, svg }
+    }
+}
+
+/// The charts of a run that have data.
+pub fn of_run(title: &str, findings: &Findings) -> Vec<Chart> {
+    let charts = [
+        traffic::chart(title, findings),
+        latency::chart(title, findings),
+        cdf::chart(title, findings),
+    ];
+    charts.into_iter().flatten().collect()
+}
