@@ -10,8 +10,8 @@ use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs, ScenarioArgs};
 use crate::experiment::{self, Choice, Findings, choose, offered_by};
 use crate::report::output_dir::{OutputDir, OutputError};
-use crate::report::text::{Style, SweepView};
-use crate::report::{csv, manifest, text};
+use crate::report::text::Style;
+use crate::report::{SweepView, csv, manifest, text};
 use crate::scenario::{Loaded, Sweep, show};
 use crate::units::{three_digits, with_suffix};
 

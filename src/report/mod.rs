@@ -10,5 +10,8 @@ pub mod manifest;
 pub mod output_dir;
 pub mod reference;
 pub mod summary;
+mod sweep_view;
 pub mod text;
 pub mod words;
+
+pub use sweep_view::{SweepView, is_traffic};

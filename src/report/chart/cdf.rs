@@ -1,10 +1,10 @@
 //! How latencies are distributed, with the tail spread out.
 
 use super::Chart;
-use super::palette::{BOUND, BOUND_TEXT, INK, MAIN};
+use super::palette::{BOUND, BOUND_TEXT, Colour, INK, MAIN};
 use super::panel::{Frame, Panel, room_beside};
 use super::scale::Scale;
-use super::sheet::{Anchor, Heading, MARGIN, SMALL, Sheet, TEXT, Text, WIDTH};
+use super::sheet::{Anchor, Heading, MARGIN, Sheet, Spot, TEXT, Text, WIDTH};
 use super::wording::{bound, bound_value, latency_bounds, short, source, worst};
 use crate::experiment::{Findings, ObjectiveFindings};
 use crate::metrics::{Metric, Unit};
@@ -54,7 +54,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     panel.foot(&mut sheet, "Latency, from when a request was due until its answer");
     draw_bounds(&mut sheet, &panel, &bounds);
     draw_curve(&mut sheet, &panel, &cdf);
-    read_off(&mut sheet, &panel, findings);
+    read_off(&mut sheet, &panel, findings, &bounds);
     Some(Chart::new("latency-cdf", sheet))
 }
 
@@ -119,9 +119,38 @@ fn draw_bounds(sheet: &mut Sheet, panel: &Panel, bounds: &[&ObjectiveFindings]) 
         sheet.dot((x, y), 7.0, BOUND);
         let sign = words::sign(own.verdict, true);
         let text = format!("{sign} {} {}", short(&own.metric), bound(own));
-        let at = (panel.frame.right - 10.0, y - 10.0);
-        let text = Text::new(text, at).anchor(Anchor::End);
-        sheet.text(text.colour(BOUND_TEXT));
+        let label = Label { at: (x, y), text, colour: BOUND_TEXT };
+        label.write(sheet, panel.frame, is_passed(own));
+    }
+}
+
+/// True if the curve is to the right of the corner.
+fn is_passed(objective: &ObjectiveFindings) -> bool {
+    objective.estimate.is_some_and(|estimate| estimate.value > objective.bound)
+}
+
+/// A label beside a point.
+struct Label {
+    at: Spot,
+    text: String,
+    colour: Colour,
+}
+
+impl Label {
+    /// The curve goes up to the right, so there is room above to the left of a point on it, and below to
+    /// the right. If the side that is asked for has none, the other one is taken.
+    fn write(self, sheet: &mut Sheet, frame: Frame, is_left: bool) {
+        let wide = super::font::width(&self.text, TEXT) + 20.0;
+        let (fits_left, fits_right) =
+            (self.at.0 - wide > frame.left, self.at.0 + wide < frame.right);
+        let above = (self.at.0 - 18.0, self.at.1 - 10.0);
+        let below = (self.at.0 + 18.0, self.at.1 + TEXT);
+        let text = if (is_left && fits_left) || !fits_right {
+            Text::new(self.text, above).anchor(Anchor::End)
+        } else {
+            Text::new(self.text, below)
+        };
+        sheet.text(text.colour(self.colour));
     }
 }
 
@@ -133,7 +162,12 @@ fn draw_curve(sheet: &mut Sheet, panel: &Panel, cdf: &[(f64, f64)]) {
 }
 
 /// The quantiles of the run on the curve.
-fn read_off(sheet: &mut Sheet, panel: &Panel, findings: &Findings) {
+fn read_off(
+    sheet: &mut Sheet,
+    panel: &Panel,
+    findings: &Findings,
+    bounds: &[&ObjectiveFindings],
+) {
     for metric in READ {
         let Some((share, figure)) = metric.latency_quantile().zip(findings.figure(metric)) else {
             continue;
@@ -147,10 +181,9 @@ fn read_off(sheet: &mut Sheet, panel: &Panel, findings: &Findings) {
         }
         sheet.dot((x, y), 9.0, INK);
         let text = format!("{} {}", short(metric.name()), show(Unit::Seconds, figure.value));
-        // Left of the curve, where no bound is drawn; right of it if there is no room.
-        let fits = x - super::font::width(&text, TEXT) - 24.0 > panel.frame.left;
-        let (dx, anchor) = if fits { (-20.0, Anchor::End) } else { (20.0, Anchor::Start) };
-        let text = Text::new(text, (x + dx, y - SMALL * 0.35));
-        sheet.text(text.anchor(anchor).colour(INK));
+        // On the side where the corner of its bound is not.
+        let own = bounds.iter().find(|own| own.metric == metric.name());
+        let is_left = !own.is_some_and(|own| is_passed(own));
+        Label { at: (x, y), text, colour: INK }.write(sheet, panel.frame, is_left);
     }
 }

@@ -6,7 +6,7 @@ use super::palette::{BOUND, Colour, DEEP, MAIN, MUTED};
 use super::panel::{EndLabel, Frame, Look, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
-use super::wording::{bound, bound_value, figure, latency_bounds, sentence, short, source, worst};
+use super::wording::{bound, bound_value, figure, latency_bounds, short, source, worst};
 use crate::experiment::{Column, Findings, ObjectiveFindings};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
@@ -70,13 +70,28 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
 /// Shades, grid and bounds: what lies below the curves.
 fn draw(sheet: &mut Sheet, panel: &Panel, findings: &Findings, bounds: &[&ObjectiveFindings]) {
     shade_unmeasured(sheet, panel, findings);
-    for violation in bounds.iter().flat_map(|own| &own.violated) {
-        panel.shade(sheet, violation.from_s, violation.to_s, BOUND.faint(0.1));
+    for (from, to) in passed(bounds) {
+        panel.shade(sheet, from, to, BOUND.faint(0.1));
     }
     panel.grid(sheet, true);
     for own in bounds {
         panel.bound(sheet, own.bound);
     }
+}
+
+/// The stretches in which any bound is passed, those that touch put together.
+fn passed(bounds: &[&ObjectiveFindings]) -> Vec<(f64, f64)> {
+    let all = bounds.iter().flat_map(|own| &own.violated);
+    let mut open: Vec<_> = all.map(|own| (own.from_s, own.to_s)).collect();
+    open.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut united: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in open {
+        match united.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => united.push((from, to)),
+        }
+    }
+    united
 }
 
 fn bound_label(objective: &ObjectiveFindings) -> String {
@@ -88,10 +103,10 @@ fn subtitle(names: &[&str], bounds: &[&ObjectiveFindings]) -> String {
     let shaded = bounds.iter().any(|own| !own.violated.is_empty());
     let bounds = match (bounds.is_empty(), shaded) {
         (true, _) => "",
-        (false, false) => ", and the bounds of the objectives",
-        (false, true) => ", and the bounds of the objectives; shaded where one is passed",
+        (false, false) => "; lines across are bounds",
+        (false, true) => "; lines across are bounds, shaded where one is passed",
     };
-    format!("{} of the latency in each window{bounds}", sentence(&words::list(names)))
+    format!("Latency in each window: {}{bounds}", words::list(names))
 }
 
 /// What the chart shows, as a sentence.
@@ -116,11 +131,11 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings]) -> String {
         Verdict::NotMet => missed(own),
         Verdict::Undecided if findings.replications == 1 => format!(
             "{} is {}; its bound is {value}, and one replication decides nothing",
-            sentence(&name),
+            name,
             figure(own)
         ),
         Verdict::Undecided => {
-            format!("{} is {}, too close to {value} to tell", sentence(&name), figure(own))
+            format!("{} is {}, too close to {value} to tell", name, figure(own))
         }
         Verdict::Met => met(bounds),
     }
@@ -154,7 +169,7 @@ fn missed(own: &ObjectiveFindings) -> String {
     match own.violated.as_slice() {
         [] => format!("{name} is {}, above its bound of {value}", figure(own)),
         [only] => format!(
-            "{name} is above {value} from {} to {}, and {} over the run",
+            "{name} is above {value} from {} to {}: {} over the run",
             words::clock(only.from_s),
             words::clock(only.to_s),
             figure(own)
@@ -162,7 +177,7 @@ fn missed(own: &ObjectiveFindings) -> String {
         [first, ..] => {
             let long: f64 = own.violated.iter().map(|own| own.to_s - own.from_s).sum();
             format!(
-                "{name} is above {value} for {} in all, first at {}, and {} over the run",
+                "{name} is above {value} for {} in all, first at {}: {} over the run",
                 words::span(long),
                 words::clock(first.from_s),
                 figure(own)

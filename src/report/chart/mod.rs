@@ -6,9 +6,13 @@
 //! Text is measured with the widths of the embedded font, so nothing is cut off or overlaps. The same
 //! findings give the same bytes.
 
+mod capacity;
 mod cdf;
+mod cost;
 mod font;
+mod heatmap;
 mod latency;
+mod load_curves;
 mod over_time;
 mod palette;
 mod panel;
@@ -16,6 +20,7 @@ mod panel;
 mod png;
 mod scale;
 mod sheet;
+mod sweep_words;
 mod traffic;
 mod wording;
 
@@ -23,6 +28,7 @@ mod wording;
 pub use png::{PngError, png};
 
 use crate::experiment::Findings;
+use crate::report::SweepView;
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +52,17 @@ pub fn of_run(title: &str, findings: &Findings) -> Vec<Chart> {
         traffic::chart(title, findings),
         latency::chart(title, findings),
         cdf::chart(title, findings),
+        capacity::chart(title, findings),
+    ];
+    charts.into_iter().flatten().collect()
+}
+
+/// The charts of a sweep that have data. Those of the point that is chosen are charts of a run.
+pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
+    let charts = [
+        load_curves::chart(title, sweep),
+        heatmap::chart(title, sweep),
+        cost::chart(title, sweep),
     ];
     charts.into_iter().flatten().collect()
 }

@@ -1,7 +1,7 @@
 //! What charts over time share: the clock, the windows, the end of the warm-up.
 
 use super::palette::{Colour, GRID, MUTED};
-use super::panel::Panel;
+use super::panel::{Panel, Step};
 use super::scale::Scale;
 use super::sheet::{SMALL, Sheet, Text};
 use crate::experiment::{Column, Findings};
@@ -14,11 +14,12 @@ pub(super) fn points(findings: &Findings, column: &Column) -> Vec<(f64, Option<E
     times.zip(column.values.iter().copied()).collect()
 }
 
-/// A column as steps: (from, to, value) of every window that has data.
-pub(super) fn steps(findings: &Findings, column: &Column) -> Vec<(f64, f64, f64)> {
+/// A column as steps: every window that has data.
+pub(super) fn steps(findings: &Findings, column: &Column) -> Vec<Step> {
     let windows = findings.series.bounds_s.windows(2).zip(&column.values);
     let step = |(pair, value): (&[f64], &Option<Estimate>)| {
-        Some((pair[0], pair[1], value.as_ref()?.value))
+        let (from, to) = (pair[0], pair[1]);
+        value.map(|value| Step { from, to, value })
     };
     windows.filter_map(step).collect()
 }

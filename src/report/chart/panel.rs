@@ -6,6 +6,8 @@ use super::scale::Scale;
 use super::sheet::{Anchor, LARGE, SMALL, Sheet, Spot, TEXT, Text};
 use crate::stats::Estimate;
 
+/// How opaque bands are.
+const BAND: f64 = 0.16;
 /// Space between a panel and the labels beside it.
 const GAP: f64 = 18.0;
 
@@ -112,20 +114,28 @@ impl Panel {
             let mut outline = band(|interval| interval.1);
             let lower = band(|interval| interval.0);
             outline.extend(lower.into_iter().rev());
-            sheet.area(thin(outline), look.colour.faint(0.18));
+            sheet.area(thin(outline), look.colour.faint(BAND));
             let line = run.iter().map(|(x, estimate)| self.spot(*x, estimate.value));
             sheet.path(thin(line.collect()), look.colour, look.thick);
         }
     }
 
-    /// A line of steps through (from, to, value).
-    pub(super) fn steps(&self, sheet: &mut Sheet, steps: &[(f64, f64, f64)], look: Look) {
-        let mut line: Vec<Spot> = Vec::new();
-        for (from, to, value) in steps {
-            line.push(self.spot(*from, *value));
-            line.push(self.spot(*to, *value));
+    /// A line of steps, with the intervals as a band.
+    pub(super) fn steps(&self, sheet: &mut Sheet, steps: &[Step], look: Look) {
+        let line = |of: &dyn Fn(&Estimate) -> f64| {
+            let ends = |step: &Step| [step.from, step.to].map(|x| self.spot(x, of(&step.value)));
+            steps.iter().flat_map(ends).collect::<Vec<_>>()
+        };
+        let interval = |estimate: &Estimate| {
+            let value = estimate.value;
+            estimate.interval.unwrap_or((value, value))
+        };
+        let mut outline = line(&|estimate| interval(estimate).1);
+        outline.extend(line(&|estimate| interval(estimate).0).into_iter().rev());
+        if steps.iter().any(|step| step.value.interval.is_some()) {
+            sheet.area(thin(outline), look.colour.faint(BAND));
         }
-        sheet.path(thin(line), look.colour, look.thick);
+        sheet.path(thin(line(&|estimate| estimate.value)), look.colour, look.thick);
     }
 
     /// A bound on the vertical axis.
@@ -156,6 +166,14 @@ impl Panel {
             sheet.text(Text::new(&label.text, at).colour(label.colour));
         }
     }
+}
+
+/// A value that holds for a stretch of the horizontal axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Step {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) value: Estimate,
 }
 
 /// How a curve looks.

@@ -55,6 +55,23 @@ impl Scale {
         Self::new(Law::Linear, 0.0, f64::from(n) * step, (0..=n).map(tick).collect())
     }
 
+    /// Around values that need not start at zero: where their differences matter.
+    pub(super) fn around(unit: Unit, low: f64, high: f64) -> Self {
+        let span = high - low;
+        if span > low * 2.0 || span <= high * 1e-3 || !low.is_finite() {
+            return Self::from_zero(unit, high);
+        }
+        // Steps below a hundredth could not be told apart in three digits.
+        let step = round_step((span / 5.0).max(high * 0.01));
+        let (first, last) = ((low / step - 0.3).floor().max(0.0), (high / step + 0.3).ceil());
+        let tick = |at: u64| {
+            let value = at as f64 * step;
+            (value, Some(plain_zero(unit, value)))
+        };
+        let ticks = (first as u64..=last as u64).map(tick).collect();
+        Self::new(Law::Linear, first * step, last * step, ticks)
+    }
+
     /// From zero, or on a log scale if the values span decades. Zero and less have no place on a log scale
     /// and stay at its lower end.
     pub(super) fn fitting(unit: Unit, values: impl IntoIterator<Item = f64>) -> Self {
@@ -84,7 +101,7 @@ impl Scale {
                 }
                 let is_shown = match digit {
                     1 => decades <= 8.0 || exponent % 2 == 0,
-                    2 | 5 => decades <= 2.4,
+                    2 | 5 => decades <= 3.2,
                     _ => false,
                 };
                 let is_drawn = digit == 1 || decades <= 4.0 && matches!(digit, 2 | 5);
@@ -120,11 +137,11 @@ impl Scale {
         Self::new(Law::Linear, from, from + span, (first..=last).map(tick).collect())
     }
 
-    /// Shares from 0 to at least `most`, with the tail spread out.
+    /// Shares from 0 to `most`, but not beyond four nines, with the tail spread out.
     pub(super) fn nines(most: f64) -> Self {
-        const SHARES: [f64; 9] = [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999, 0.999_999];
+        const SHARES: [f64; 7] = [0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999];
         let top = SHARES.iter().copied().find(|share| *share >= most);
-        let top = top.unwrap_or(0.999_999).max(0.999);
+        let top = top.unwrap_or(0.9999).max(0.999);
         let shown = SHARES.iter().filter(|share| **share <= top);
         let tick = |share: &f64| (*share, Some(show(Unit::Fraction, *share)));
         Self::new(Law::Nines, 0.0, top, shown.map(tick).collect())

@@ -10,7 +10,7 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea as _, SVGBackend};
 use plotters::style::{RGBAColor, ShapeStyle};
 
 use super::font::{FAMILY, fit, width, wrap};
-use super::palette::{AXIS, Colour, INK, PAPER, QUIET};
+use super::palette::{Colour, INK, PAPER, QUIET};
 
 /// How wide every sheet is, in units of which two are shown as one pixel.
 pub(super) const WIDTH: f64 = 1920.0;
@@ -45,6 +45,8 @@ pub(super) struct Text {
     pub(super) size: f64,
     pub(super) anchor: Anchor,
     pub(super) colour: Colour,
+    /// A rim of paper keeps text apart from the lines that it crosses.
+    pub(super) has_rim: bool,
 }
 
 impl Text {
@@ -56,6 +58,15 @@ impl Text {
             size: TEXT,
             anchor: Anchor::Start,
             colour: QUIET,
+            has_rim: true,
+        }
+    }
+
+    /// Without a rim: on a filled block.
+    pub(super) fn bare(self) -> Self {
+        Self {
+            has_rim: false,
+            ..self
         }
     }
 
@@ -200,6 +211,11 @@ impl Sheet {
         self.marks.push(Mark::Ring(at, radius, colour, 4));
     }
 
+    /// A circle around something.
+    pub(super) fn outline(&mut self, at: Spot, radius: f64, colour: Colour) {
+        self.marks.push(Mark::Ring(at, radius, colour, 4));
+    }
+
     /// A diagonal cross.
     pub(super) fn cross(&mut self, at: Spot, arm: f64, colour: Colour) {
         let corner = |dx: f64, dy: f64| (at.0 + dx * arm, at.1 + dy * arm);
@@ -219,7 +235,11 @@ impl Sheet {
             PAPER.hex(),
         );
         svg.push_str(&drawn(&self.marks, (wide, high)));
-        let _ = writeln!(svg, "</g>\n<g font-family=\"{FAMILY}\" paint-order=\"stroke\">");
+        let _ = writeln!(
+            svg,
+            "</g>\n<g font-family=\"{FAMILY}\" stroke=\"{}\" stroke-width=\"6\" stroke-linejoin=\"round\" paint-order=\"stroke\">",
+            PAPER.hex(),
+        );
         for text in &self.texts {
             svg.push_str(&written(text));
         }
@@ -286,20 +306,24 @@ fn draw(paper: &Paper<'_>, mark: &Mark) {
     done.expect("a picture in memory is written");
 }
 
-/// A line of text as SVG, with a rim of paper around it where it crosses lines.
+/// A line of text as SVG.
 fn written(text: &Text) -> String {
     let anchor = match text.anchor {
         Anchor::Start => "",
         Anchor::Middle => " text-anchor=\"middle\"",
         Anchor::End => " text-anchor=\"end\"",
     };
+    let rim = if text.has_rim {
+        ""
+    } else {
+        " stroke=\"none\""
+    };
     format!(
-        "<text x=\"{:.0}\" y=\"{:.0}\" font-size=\"{}\" fill=\"{}\"{anchor} stroke=\"{}\" stroke-width=\"6\" stroke-linejoin=\"round\">{}</text>\n",
+        "<text x=\"{:.0}\" y=\"{:.0}\" font-size=\"{}\" fill=\"{}\"{anchor}{rim}>{}</text>\n",
         text.at.0,
         text.at.1,
         text.size,
         text.colour.hex(),
-        PAPER.hex(),
         escape(&text.text),
     )
 }
@@ -319,9 +343,4 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// The base line of an axis, below a panel.
-pub(super) fn base_line(sheet: &mut Sheet, from: Spot, to: Spot) {
-    sheet.line(from, to, AXIS, 3);
 }

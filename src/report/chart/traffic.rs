@@ -3,7 +3,7 @@
 use super::Chart;
 use super::over_time::{clock, most, points, shade_unmeasured, steps, with_data};
 use super::palette::{BOUND, BOUND_TEXT, Colour, INK, MAIN, MUTED, UNSURE_TEXT, series};
-use super::panel::{EndLabel, Frame, Look, Panel, room_beside, room_for};
+use super::panel::{EndLabel, Frame, Look, Panel, Step, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
 use super::wording::source;
@@ -11,6 +11,7 @@ use crate::experiment::{Column, Findings};
 use crate::metrics::{Metric, Unit};
 use crate::objective::show;
 use crate::report::words;
+use crate::stats::Estimate;
 
 /// A rate over time.
 struct Rate<'a> {
@@ -23,7 +24,7 @@ struct Rate<'a> {
 /// A number of instances over time.
 struct Count {
     name: String,
-    steps: Vec<(f64, f64, f64)>,
+    steps: Vec<Step>,
     look: Look,
 }
 
@@ -44,7 +45,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let has_counts = !counts.is_empty();
     let mut sheet = Sheet::new(&heading, if has_counts { 1160.0 } else { 860.0 });
     let y = Scale::from_zero(Unit::PerSecond, most(rates.iter().map(|rate| rate.column)));
-    let n_most = counts.iter().flat_map(|count| count.steps.iter().map(|step| step.2));
+    let n_most = counts.iter().flat_map(|count| count.steps.iter().map(|step| step.value.value));
     let y_counts = Scale::from_zero(Unit::Number, n_most.fold(0.0, f64::max));
     let names = rates.iter().map(|rate| rate.name);
     let names = names.chain(counts.iter().map(|count| count.name.as_str()));
@@ -88,7 +89,7 @@ fn finding(findings: &Findings, offered: &Column) -> String {
             format!("All but 0.001 % of requests are served, up to {peak_text}")
         }
         Some(share) if answered < 0.95 * peak => format!(
-            "{} of requests are not served: {peak_text} are offered, {} is the most that is answered",
+            "{} of requests are not served: at most {} of {peak_text} are answered",
             show(Unit::Fraction, share),
             show(Unit::PerSecond, answered),
         ),
@@ -104,7 +105,8 @@ fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String
     let window = window.map_or(String::new(), |(b, a)| {
         format!(" in windows of {}", words::span(b - a))
     });
-    let names: Vec<&str> = rates.iter().map(|rate| rate.name).collect();
+    let mut names: Vec<&str> = rates.iter().map(|rate| rate.name).collect();
+    names[1..].reverse();
     let instances = if counts.is_empty() { "" } else { ", and the instances there were" };
     format!("Requests per second {}{window}{instances}", words::list(&names))
 }
@@ -166,6 +168,9 @@ fn instances(findings: &Findings) -> (String, Vec<Count>) {
     }
 }
 
+/// States in which there are never more instances than this, on average over a window, are left out.
+const SELDOM: f64 = 0.1;
+
 /// The instances of one service by their state; states that do not occur are left out.
 fn states(findings: &Findings, service: &str) -> Vec<Count> {
     const STATES: [(&str, &str, Colour, u32); 3] = [
@@ -186,7 +191,7 @@ fn states(findings: &Findings, service: &str) -> Vec<Count> {
         let Some(column) = findings.column(service, figure) else {
             continue;
         };
-        if most([column]) > 0.0 || figure == "instances_in_service" {
+        if most([column]) > SELDOM || figure == "instances_in_service" {
             counts.push(Count {
                 name: name.to_owned(),
                 steps: steps(findings, column),
@@ -198,28 +203,24 @@ fn states(findings: &Findings, service: &str) -> Vec<Count> {
 }
 
 /// What the autoscaler wanted in the first replication, look by look.
-fn wanted(findings: &Findings, service: &str) -> Vec<(f64, f64, f64)> {
+fn wanted(findings: &Findings, service: &str) -> Vec<Step> {
     let looks: Vec<_> = findings.looks.iter().filter(|look| look.service == service).collect();
     let Some(first) = looks.first() else {
         return Vec::new();
     };
     let end = findings.overflow_s.unwrap_or(findings.horizon_s);
-    let mut steps = vec![(0.0, first.at_s, f64::from(first.from))];
+    let mut levels = vec![(0.0, first.from)];
     for look in &looks {
-        let to = f64::from(look.to);
-        match steps.last_mut() {
-            Some(step) if step.2 == to => step.1 = look.at_s,
-            _ => steps.push((look.at_s, look.at_s, to)),
+        if levels.last().is_none_or(|level| level.1 != look.to) {
+            levels.push((look.at_s, look.to));
         }
     }
-    // Each holds until the next one.
-    for at in 1..steps.len() {
-        steps[at - 1].1 = steps[at].0;
-    }
-    if let Some(last) = steps.last_mut() {
-        last.1 = end.max(last.0);
-    }
-    steps
+    let ends = levels.iter().skip(1).map(|level| level.0).chain([end]);
+    let step = |((from, level), to): (&(f64, u32), f64)| {
+        let value = Estimate { value: f64::from(*level), interval: None };
+        Step { from: *from, to, value }
+    };
+    levels.iter().zip(ends).map(step).collect()
 }
 
 fn draw_counts(sheet: &mut Sheet, panel: &Panel, counts: &[Count]) {
@@ -229,7 +230,7 @@ fn draw_counts(sheet: &mut Sheet, panel: &Panel, counts: &[Count]) {
         if let Some(last) = count.steps.last() {
             labels.push(EndLabel {
                 text: count.name.clone(),
-                y: panel.y.at(last.2),
+                y: panel.y.at(last.value.value),
                 colour: count.look.colour,
             });
         }
