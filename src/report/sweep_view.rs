@@ -32,7 +32,13 @@ impl SweepView<'_> {
         let settings = self.points[at].settings.iter();
         let own = settings.filter(|setting| !is_traffic(&setting.path));
         let text: Vec<_> = own
-            .map(|setting| format!("{} = {}", self.short_path(&setting.path), show(&setting.value)))
+            .map(|setting| {
+                format!(
+                    "{} = {}",
+                    self.short_path(&setting.path),
+                    show(&setting.value)
+                )
+            })
             .collect();
         if text.is_empty() {
             "this configuration".to_owned()

@@ -2,10 +2,10 @@
 
 use super::Chart;
 use super::over_time::with_data;
-use super::palette::{BOUND, BOUND_TEXT, Colour, DEEP, MAIN, QUIET};
+use super::palette::{BOUND, Colour, DEEP, MAIN};
 use super::panel::{EndLabel, Frame, Panel, room_beside, room_for};
 use super::scale::Scale;
-use super::sheet::{Anchor, Heading, MARGIN, SMALL, Sheet, Text, WIDTH};
+use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
 use super::wording::{bound, bound_value, latency_bounds, short};
 use crate::experiment::{Findings, ObjectiveFindings};
 use crate::metrics::Unit;
@@ -35,24 +35,26 @@ struct Cloud {
     name: &'static str,
     dots: Vec<Dot>,
     colour: Colour,
-    text: Colour,
 }
 
 /// The chart; nothing without latencies, or if the load hardly changes.
 pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
-    let loads: Vec<f64> = measured(findings, "offered_per_s").into_iter().flatten().collect();
+    let loads: Vec<f64> = measured(findings, "offered_per_s")
+        .into_iter()
+        .flatten()
+        .collect();
     let most = loads.iter().copied().fold(0.0, f64::max);
     let least = loads.iter().copied().fold(f64::INFINITY, f64::min);
     if most <= 0.0 || least * SPREAD > most {
         return None;
     }
-    let cloud = |name, figure, colour, text| {
+    let cloud = |name, figure, colour| {
         let dots = dots(findings, most, |at| measured(findings, figure)[at]);
-        Cloud { name, dots, colour, text }
+        Cloud { name, dots, colour }
     };
     let latencies = [
-        cloud("p99", "latency_p99_s", DEEP, DEEP),
-        cloud("p95", "latency_p95_s", MAIN, MAIN),
+        cloud("p99", "latency_p99_s", DEEP),
+        cloud("p95", "latency_p95_s", MAIN),
     ];
     if latencies.iter().all(|cloud| cloud.dots.is_empty()) {
         return None;
@@ -65,9 +67,10 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     );
     let heading = Heading {
         title: finding(findings, &bounds, most),
-        subtitle: "Latency and errors of each window against the requests offered in it; hollow after \
-                   the busiest time"
-            .to_owned(),
+        subtitle:
+            "Latency and errors of each window against the requests offered in it, joined in the \
+                   order of time; hollow after the busiest time"
+                .to_owned(),
         source: &source,
     };
     let mut sheet = Sheet::new(&heading, if errors.is_some() { 1240.0 } else { 1000.0 });
@@ -90,7 +93,9 @@ fn measured(findings: &Findings, figure: &str) -> Vec<Option<f64>> {
 /// The windows as dots; many are put together with their neighbours.
 fn dots(findings: &Findings, most: f64, value: impl Fn(usize) -> Option<f64>) -> Vec<Dot> {
     let loads = measured(findings, "offered_per_s");
-    let busiest = loads.iter().rposition(|load| load.is_some_and(|load| load >= BUSY * most));
+    let busiest = loads
+        .iter()
+        .rposition(|load| load.is_some_and(|load| load >= BUSY * most));
     let pairs: Vec<(usize, f64, f64)> = loads
         .iter()
         .enumerate()
@@ -104,20 +109,29 @@ fn dots(findings: &Findings, most: f64, value: impl Fn(usize) -> Option<f64>) ->
         value: mean(group, |own| own.2),
         is_after: busiest.is_some_and(|busiest| group[0].0 > busiest),
     };
-    pairs.chunks(pairs.len().div_ceil(MOST_DOTS).max(1)).map(dot).collect()
+    pairs
+        .chunks(pairs.len().div_ceil(MOST_DOTS).max(1))
+        .map(dot)
+        .collect()
 }
 
 /// Shares of requests that were not served, if there are any.
 fn errors(findings: &Findings, most: f64) -> Option<Cloud> {
-    let (unserved, offered) =
-        (measured(findings, "unserved_per_s"), measured(findings, "offered_per_s"));
+    let (unserved, offered) = (
+        measured(findings, "unserved_per_s"),
+        measured(findings, "offered_per_s"),
+    );
     let share = |at: usize| {
         let offered: f64 = offered[at].filter(|offered| *offered > 0.0)?;
         Some((unserved[at]? / offered).min(1.0))
     };
     let dots = dots(findings, most, share);
     let any = dots.iter().any(|dot| dot.value > 0.0);
-    any.then_some(Cloud { name: "not served", dots, colour: BOUND, text: BOUND_TEXT })
+    any.then_some(Cloud {
+        name: "not served",
+        dots,
+        colour: BOUND,
+    })
 }
 
 /// Latencies above, errors below, on the same load.
@@ -129,9 +143,18 @@ fn draw(
 ) {
     let all = || latencies.iter().chain(errors).flat_map(|cloud| &cloud.dots);
     let most = all().map(|dot| dot.load).fold(0.0, f64::max);
-    let values = latencies.iter().flat_map(|cloud| &cloud.dots).map(|dot| dot.value);
-    let y = Scale::fitting(Unit::Seconds, values.chain(bounds.iter().map(|own| own.bound)));
-    let worst = errors.iter().flat_map(|cloud| &cloud.dots).map(|dot| dot.value);
+    let values = latencies
+        .iter()
+        .flat_map(|cloud| &cloud.dots)
+        .map(|dot| dot.value);
+    let y = Scale::fitting(
+        Unit::Seconds,
+        values.chain(bounds.iter().map(|own| own.bound)),
+    );
+    let worst = errors
+        .iter()
+        .flat_map(|cloud| &cloud.dots)
+        .map(|dot| dot.value);
     let y_errors = Scale::from_zero(Unit::Fraction, worst.fold(0.0, f64::max));
     let labels: Vec<String> = bounds
         .iter()
@@ -146,7 +169,7 @@ fn draw(
         right: WIDTH - MARGIN - room_for(names),
         bottom: split,
     };
-    let x = || Scale::from_zero(Unit::PerSecond, most);
+    let x = || Scale::up_to(Unit::PerSecond, most);
     let panel = Panel::new(frame, x(), y);
     panel.heading(sheet, "Latency");
     panel.grid(sheet, errors.is_none());
@@ -155,13 +178,28 @@ fn draw(
         panel.bound(sheet, own.bound);
         ends.push(EndLabel::bound(text, panel.y.at(own.bound)));
     }
-    panel.end_labels(sheet, &ends);
     for cloud in latencies {
-        scatter(sheet, &panel, cloud);
+        let text = cloud.name.to_owned();
+        if let Some(y) = scatter(sheet, &panel, cloud) {
+            ends.push(EndLabel {
+                text,
+                y,
+                colour: cloud.colour,
+            });
+        }
     }
+    panel.end_labels(sheet, &ends);
     let mut last = panel;
     if let Some(errors) = errors {
-        last = Panel::new(Frame { top: split + 70.0, bottom, ..frame }, x(), y_errors);
+        last = Panel::new(
+            Frame {
+                top: split + 70.0,
+                bottom,
+                ..frame
+            },
+            x(),
+            y_errors,
+        );
         last.heading(sheet, "Share of requests that were not served");
         last.grid(sheet, true);
         scatter(sheet, &last, errors);
@@ -169,44 +207,47 @@ fn draw(
     last.foot(sheet, "Requests offered per second");
 }
 
-fn scatter(sheet: &mut Sheet, panel: &Panel, cloud: &Cloud) {
+/// Dots in the order of time, joined; gives the height at the busiest time.
+fn scatter(sheet: &mut Sheet, panel: &Panel, cloud: &Cloud) -> Option<f64> {
+    let at = |dot: &Dot| panel.spot(dot.load, dot.value);
+    sheet.path(
+        cloud.dots.iter().map(at).collect(),
+        cloud.colour.faint(0.3),
+        2,
+    );
     for dot in &cloud.dots {
-        let at = panel.spot(dot.load, dot.value);
         if dot.is_after {
-            sheet.ring(at, 6.0, cloud.colour);
+            sheet.ring(at(dot), 6.0, cloud.colour);
         } else {
-            sheet.dot(at, 6.0, cloud.colour);
+            sheet.dot(at(dot), 6.0, cloud.colour);
         }
     }
-    // The name goes above the first dots: there the load is low and the clouds are apart.
-    let Some(first) = cloud.dots.iter().min_by(|a, b| a.load.total_cmp(&b.load)) else {
-        return;
-    };
-    if cloud.name.starts_with('p') {
-        let at = panel.spot(first.load, first.value);
-        let text = Text::new(cloud.name, (at.0 - 14.0, at.1 + SMALL * 0.35));
-        let fits = at.0 - 70.0 > panel.frame.left;
-        let text = if fits {
-            text.anchor(Anchor::End)
-        } else {
-            Text { at: (at.0 + 10.0, at.1 - 22.0), ..text }
-        };
-        sheet.text(text.colour(if cloud.text == QUIET { MAIN } else { cloud.text }));
-    }
+    let most = cloud.dots.iter().map(|dot| dot.load).fold(0.0, f64::max);
+    let busy = cloud.dots.iter().filter(|dot| dot.load >= BUSY * most);
+    let mut heights: Vec<f64> = busy.map(|dot| at(dot).1).collect();
+    heights.sort_by(f64::total_cmp);
+    heights.get(heights.len() / 2).copied()
 }
 
 /// What the chart shows, as a sentence.
 fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], most: f64) -> String {
     let top = show(Unit::PerSecond, most);
     // The bound that is passed at the lowest load.
-    let passed = bounds.iter().filter_map(|own| Some((*own, passes_at(findings, own)?)));
+    let passed = bounds
+        .iter()
+        .filter_map(|own| Some((*own, passes_at(findings, own)?)));
     if let Some((own, load)) = passed.min_by(|a, b| a.1.total_cmp(&b.1)) {
-        return format!(
-            "{} passes {} at {}; the run goes up to {top}",
-            short(&own.metric),
-            bound_value(own),
-            show(Unit::PerSecond, load)
-        );
+        let (name, value) = (short(&own.metric), bound_value(own));
+        let load = show(Unit::PerSecond, load);
+        return match back_at(findings, own) {
+            Some(back) => {
+                let back = show(Unit::PerSecond, back);
+                format!(
+                    "{name} passes {value} at {load} and is back below it at {back}, of {top} at the peak"
+                )
+            }
+            None => format!("{name} passes {value} at {load}, of {top} at the peak"),
+        };
     }
     if let Some(at) = findings.overflow_s {
         return format!("Overloaded at {top}: stopped at {}", words::clock(at));
@@ -222,16 +263,19 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], most: f64) -> Str
     }
     let p95 = dots(findings, most, |at| measured(findings, "latency_p95_s")[at]);
     let at_load = |pick: fn(f64, f64) -> bool, of: f64| {
-        let near: Vec<f64> =
-            p95.iter().filter(|dot| pick(dot.load, of)).map(|dot| dot.value).collect();
+        let near: Vec<f64> = p95
+            .iter()
+            .filter(|dot| pick(dot.load, of))
+            .map(|dot| dot.value)
+            .collect();
         let mean = near.iter().sum::<f64>() / near.len().max(1) as f64;
         show(Unit::Seconds, mean)
     };
     let least = p95.iter().map(|dot| dot.load).fold(f64::INFINITY, f64::min);
     format!(
         "p95 is {} at the lightest load and {} at the heaviest, {top}",
-        at_load(|load, least| load <= least * 1.1, least),
-        at_load(|load, most| load >= most * 0.9, most)
+        at_load(|load, of| load <= of, least + (most - least) * 0.1),
+        at_load(|load, of| load >= of, most * 0.9)
     )
 }
 
@@ -247,6 +291,26 @@ fn passes_at(findings: &Findings, own: &ObjectiveFindings) -> Option<f64> {
     }
     let values = measured(findings, &format!("{}_s", own.metric));
     let is_above = |value: &Option<f64>| value.is_some_and(|value| value > own.bound);
-    let first = values.windows(IN_A_ROW).position(|row| row.iter().all(is_above))?;
+    let first = values
+        .windows(IN_A_ROW)
+        .position(|row| row.iter().all(is_above))?;
     measured(findings, "offered_per_s")[first]
+}
+
+/// The load from which on a bound is kept until the end, if it is and had been passed before.
+fn back_at(findings: &Findings, own: &ObjectiveFindings) -> Option<f64> {
+    let values = measured(findings, &format!("{}_s", own.metric));
+    let is_above = |value: &Option<f64>| value.is_some_and(|value| value > own.bound);
+    let last = values
+        .windows(IN_A_ROW)
+        .rposition(|row| row.iter().all(is_above))?
+        + IN_A_ROW;
+    let loads = measured(findings, "offered_per_s");
+    let most = loads.iter().flatten().copied().fold(0.0, f64::max);
+    // At the busiest time a figure may come and go by chance, or because instances were added.
+    loads
+        .get(last)
+        .copied()
+        .flatten()
+        .filter(|load| *load < BUSY * most)
 }

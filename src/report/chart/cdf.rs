@@ -27,12 +27,13 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         .into_iter()
         .filter(|own| quantile(own).is_some())
         .collect();
-    let source = source(title, findings);
+    let source = source(title, findings, "bars");
     let heading = Heading {
         title: finding(findings, &bounds, &cdf),
-        subtitle: "Share of requests that took no longer, all replications together; towards the top \
+        subtitle:
+            "Share of requests that took no longer, all replications together; towards the top \
                    each step is ten times rarer"
-            .to_owned(),
+                .to_owned(),
         source: &source,
     };
     let mut sheet = Sheet::new(&heading, 1000.0);
@@ -40,8 +41,15 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let y = Scale::nines(tail.fold(0.0, f64::max));
     let far = bounds.iter().map(|own| own.bound).fold(most, f64::max);
     // The left end: below it lies less than one request in a hundred.
-    let near = cdf.iter().find(|point| point.1 >= 0.01).map_or(least, |point| point.0);
-    let near = bounds.iter().map(|own| own.bound).fold(near, f64::min).max(1e-6);
+    let near = cdf
+        .iter()
+        .find(|point| point.1 >= 0.01)
+        .map_or(least, |point| point.0);
+    let near = bounds
+        .iter()
+        .map(|own| own.bound)
+        .fold(near, f64::min)
+        .max(1e-6);
     let frame = Frame {
         left: MARGIN + room_beside(&y),
         top: sheet.top + 44.0,
@@ -51,7 +59,10 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let panel = Panel::new(frame, Scale::log(Unit::Seconds, near, far), y);
     panel.heading(&mut sheet, "Share of requests");
     panel.grid(&mut sheet, true);
-    panel.foot(&mut sheet, "Latency, from when a request was due until its answer");
+    panel.foot(
+        &mut sheet,
+        "Latency, from when a request was due until its answer",
+    );
     draw_bounds(&mut sheet, &panel, &bounds);
     draw_curve(&mut sheet, &panel, &cdf);
     read_off(&mut sheet, &panel, findings, &bounds);
@@ -80,9 +91,7 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], cdf: &[(f64, f64)
         format!("Until the stop at {}: ", words::clock(at))
     });
     let Some(own) = worst(bounds) else {
-        let figure = |metric: Metric| {
-            words::maybe(metric.unit(), findings.figure(metric))
-        };
+        let figure = |metric: Metric| words::maybe(metric.unit(), findings.figure(metric));
         return format!(
             "{until}p50 is {}, p95 {}, p99 {}",
             figure(Metric::LatencyP50),
@@ -119,14 +128,20 @@ fn draw_bounds(sheet: &mut Sheet, panel: &Panel, bounds: &[&ObjectiveFindings]) 
         sheet.dot((x, y), 7.0, BOUND);
         let sign = words::sign(own.verdict, true);
         let text = format!("{sign} {} {}", short(&own.metric), bound(own));
-        let label = Label { at: (x, y), text, colour: BOUND_TEXT };
+        let label = Label {
+            at: (x, y),
+            text,
+            colour: BOUND_TEXT,
+        };
         label.write(sheet, panel.frame, is_passed(own));
     }
 }
 
 /// True if the curve is to the right of the corner.
 fn is_passed(objective: &ObjectiveFindings) -> bool {
-    objective.estimate.is_some_and(|estimate| estimate.value > objective.bound)
+    objective
+        .estimate
+        .is_some_and(|estimate| estimate.value > objective.bound)
 }
 
 /// A label beside a point.
@@ -141,8 +156,10 @@ impl Label {
     /// the right. If the side that is asked for has none, the other one is taken.
     fn write(self, sheet: &mut Sheet, frame: Frame, is_left: bool) {
         let wide = super::font::width(&self.text, TEXT) + 20.0;
-        let (fits_left, fits_right) =
-            (self.at.0 - wide > frame.left, self.at.0 + wide < frame.right);
+        let (fits_left, fits_right) = (
+            self.at.0 - wide > frame.left,
+            self.at.0 + wide < frame.right,
+        );
         let above = (self.at.0 - 18.0, self.at.1 - 10.0);
         let below = (self.at.0 + 18.0, self.at.1 + TEXT);
         let text = if (is_left && fits_left) || !fits_right {
@@ -162,12 +179,7 @@ fn draw_curve(sheet: &mut Sheet, panel: &Panel, cdf: &[(f64, f64)]) {
 }
 
 /// The quantiles of the run on the curve.
-fn read_off(
-    sheet: &mut Sheet,
-    panel: &Panel,
-    findings: &Findings,
-    bounds: &[&ObjectiveFindings],
-) {
+fn read_off(sheet: &mut Sheet, panel: &Panel, findings: &Findings, bounds: &[&ObjectiveFindings]) {
     for metric in READ {
         let Some((share, figure)) = metric.latency_quantile().zip(findings.figure(metric)) else {
             continue;
@@ -180,10 +192,19 @@ fn read_off(
             sheet.line((panel.x.at(low), y), (panel.x.at(high), y), MAIN, 9);
         }
         sheet.dot((x, y), 9.0, INK);
-        let text = format!("{} {}", short(metric.name()), show(Unit::Seconds, figure.value));
+        let text = format!(
+            "{} {}",
+            short(metric.name()),
+            show(Unit::Seconds, figure.value)
+        );
         // On the side where the corner of its bound is not.
         let own = bounds.iter().find(|own| own.metric == metric.name());
         let is_left = !own.is_some_and(|own| is_passed(own));
-        Label { at: (x, y), text, colour: INK }.write(sheet, panel.frame, is_left);
+        Label {
+            at: (x, y),
+            text,
+            colour: INK,
+        }
+        .write(sheet, panel.frame, is_left);
     }
 }

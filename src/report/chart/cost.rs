@@ -2,7 +2,7 @@
 
 use super::Chart;
 use super::load_curves::number;
-use super::palette::{BOUND, BOUND_TEXT, Colour, INK, MAIN, MUTED, QUIET, UNSURE_TEXT};
+use super::palette::{BOUND, Colour, INK, MAIN, MUTED, UNSURE_TEXT};
 use super::panel::{EndLabel, Frame, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Anchor, Heading, MARGIN, Sheet, Spot, TEXT, Text, WIDTH};
@@ -24,26 +24,29 @@ struct Dot<'a> {
     is_efficient: bool,
 }
 
-/// The chart; nothing if nothing has a price.
+/// The chart; nothing if nothing has a price, or there is nothing to compare.
 pub(super) fn chart(title: &str, sweep: SweepView<'_>) -> Option<Chart> {
     let loads = offered_by(sweep.points, sweep.findings);
     let load = loads.last()?;
     let metric = Metric::LatencyP95;
     let dots = dots(sweep, load, metric);
-    if dots.iter().all(|dot| dot.cost.value <= 0.0) {
+    if dots.len() < 2 || dots.iter().all(|dot| dot.cost.value <= 0.0) {
         return None;
     }
     let names = Names::new(sweep);
     let choice = choose(&load.points, sweep.findings)?;
-    let source = source(title, sweep);
+    let source = source(title, sweep, "bars");
     let heading = Heading {
         title: finding(sweep, load, choice, &names),
         subtitle: subtitle(&dots, load, &names),
         source: &source,
     };
     let mut sheet = Sheet::new(&heading, 1060.0);
-    let has_objectives = sweep.findings.iter().any(|findings| !findings.objectives.is_empty());
-    let chosen = has_objectives.then(|| number(choice));
+    let has_objectives = sweep
+        .findings
+        .iter()
+        .any(|findings| !findings.objectives.is_empty());
+    let chosen = has_objectives.then_some(choice);
     draw(&mut sheet, &dots, &names, chosen);
     Some(Chart::new("cost-latency", sheet))
 }
@@ -52,7 +55,13 @@ fn dots<'a>(sweep: SweepView<'a>, load: &Load, metric: Metric) -> Vec<Dot<'a>> {
     let dot = |at: &usize| {
         let findings = &sweep.findings[*at];
         let (cost, latency) = (*findings.figure(Metric::Cost)?, *findings.figure(metric)?);
-        Some(Dot { point: *at, findings, cost, latency, is_efficient: false })
+        Some(Dot {
+            point: *at,
+            findings,
+            cost,
+            latency,
+            is_efficient: false,
+        })
     };
     let mut dots: Vec<Dot<'_>> = load.points.iter().filter_map(dot).collect();
     dots.sort_by(|a, b| {
@@ -68,7 +77,9 @@ fn dots<'a>(sweep: SweepView<'a>, load: &Load, metric: Metric) -> Vec<Dot<'a>> {
 }
 
 fn subtitle(dots: &[Dot<'_>], load: &Load, names: &Names<'_>) -> String {
-    let labels = names.parameters().map_or(String::new(), |all| format!(", labelled by {all}"));
+    let labels = names
+        .parameters()
+        .map_or(String::new(), |all| format!(", labelled by {all}"));
     let has = |verdict: Verdict| dots.iter().any(|dot| dot.findings.verdict == verdict);
     let is_judged = dots.iter().any(|dot| !dot.findings.objectives.is_empty());
     let mut key = String::new();
@@ -85,21 +96,32 @@ fn subtitle(dots: &[Dot<'_>], load: &Load, names: &Names<'_>) -> String {
     format!(
         "Cost of the run and its p95 at {} ({}){labels}; the line joins those that nothing beats in both{key}",
         at_load(load),
-        if load.name.is_empty() { count(dots.len(), "configuration") } else { load.name.clone() },
+        if load.name.is_empty() {
+            count(dots.len(), "configuration")
+        } else {
+            load.name.clone()
+        },
     )
 }
 
-fn draw(sheet: &mut Sheet, dots: &[Dot<'_>], names: &Names<'_>, chosen: Option<usize>) {
+fn draw(sheet: &mut Sheet, dots: &[Dot<'_>], names: &Names<'_>, choice: Option<Choice>) {
     let objectives = dots.first().map_or(&[][..], |dot| &dot.findings.objectives);
-    let bounds: Vec<_> =
-        objectives.iter().filter(|own| own.name == "latency_p95" && own.op == "<").collect();
+    let bounds: Vec<_> = objectives
+        .iter()
+        .filter(|own| own.name == "latency_p95" && own.op == "<")
+        .collect();
     let values = dots.iter().map(|dot| dot.latency.value);
-    let y = Scale::fitting(Unit::Seconds, values.chain(bounds.iter().map(|own| own.bound)));
+    let y = Scale::fitting(
+        Unit::Seconds,
+        values.chain(bounds.iter().map(|own| own.bound)),
+    );
     let costs = || dots.iter().flat_map(|dot| ends(&dot.cost));
     let low = costs().fold(f64::INFINITY, f64::min);
     let x = Scale::around(Unit::Dollars, low, costs().fold(0.0, f64::max));
-    let labels: Vec<String> =
-        bounds.iter().map(|own| format!("{} < {}", short(&own.metric), bound_value(own))).collect();
+    let labels: Vec<String> = bounds
+        .iter()
+        .map(|own| format!("{} < {}", short(&own.metric), bound_value(own)))
+        .collect();
     let frame = Frame {
         left: MARGIN + room_beside(&y),
         top: sheet.top + 44.0,
@@ -120,31 +142,51 @@ fn draw(sheet: &mut Sheet, dots: &[Dot<'_>], names: &Names<'_>, chosen: Option<u
     for dot in dots {
         mark(sheet, &panel, dot);
     }
-    let mut labels = Labels { taken: taken(&panel, dots), frame };
+    label(sheet, &panel, dots, names, choice);
+}
+
+/// Names the choice first, then what is efficient, then the rest, as long as there is room.
+fn label(
+    sheet: &mut Sheet,
+    panel: &Panel,
+    dots: &[Dot<'_>],
+    names: &Names<'_>,
+    choice: Option<Choice>,
+) {
+    let mut labels = Labels {
+        taken: taken(panel, dots),
+        frame: panel.frame,
+    };
+    let spot = |dot: &Dot<'_>| panel.spot(dot.cost.value, dot.latency.value);
+    let chosen = choice.map(number);
     let is_chosen = |dot: &&Dot<'_>| Some(dot.point) == chosen;
-    if let Some(dot) = dots.iter().find(is_chosen) {
-        let at = panel.spot(dot.cost.value, dot.latency.value);
-        sheet.outline(at, 19.0, INK);
-        let text = format!("chosen: {}, {}", names.short(dot.point), show(Unit::Dollars, dot.cost.value));
-        let verb = matches!(dot.findings.verdict, Verdict::Met);
-        let text = if verb { text } else { text.replacen("chosen", "closest", 1) };
-        labels.place(sheet, at, &text, INK);
+    if let Some((dot, choice)) = dots.iter().find(is_chosen).zip(choice) {
+        sheet.outline(spot(dot), 19.0, INK);
+        let what = match choice {
+            Choice::Cheapest(_) => "chosen",
+            Choice::Perhaps(_) => "perhaps",
+            Choice::None { .. } => "closest",
+        };
+        let cost = show(Unit::Dollars, dot.cost.value);
+        let text = format!("{what}: {}, {cost}", names.short(dot.point));
+        labels.place(sheet, spot(dot), &text, INK);
     }
-    let efficient = dots.iter().filter(|dot| dot.is_efficient && Some(dot.point) != chosen);
-    for dot in efficient {
-        let at = panel.spot(dot.cost.value, dot.latency.value);
-        labels.place(sheet, at, &names.short(dot.point), MUTED);
-    }
-    let rest = dots.iter().filter(|dot| !dot.is_efficient && Some(dot.point) != chosen);
-    for dot in rest {
-        let at = panel.spot(dot.cost.value, dot.latency.value);
-        labels.place(sheet, at, &names.short(dot.point), QUIET);
+    for is_efficient in [true, false] {
+        let own = dots
+            .iter()
+            .filter(|dot| dot.is_efficient == is_efficient && !is_chosen(dot));
+        for dot in own {
+            let colour = if is_efficient { INK } else { MUTED };
+            labels.place(sheet, spot(dot), &names.short(dot.point), colour);
+        }
     }
 }
 
 /// The ends of an interval, or the value twice.
 fn ends(estimate: &Estimate) -> [f64; 2] {
-    let (low, high) = estimate.interval.unwrap_or((estimate.value, estimate.value));
+    let (low, high) = estimate
+        .interval
+        .unwrap_or((estimate.value, estimate.value));
     [low.max(0.0), high]
 }
 
@@ -171,9 +213,19 @@ fn mark(sheet: &mut Sheet, panel: &Panel, dot: &Dot<'_>) {
         Verdict::NotMet => BOUND,
     };
     let [left, right] = ends(&dot.cost);
-    sheet.line((panel.x.at(left), y), (panel.x.at(right), y), colour.faint(0.6), 3);
+    sheet.line(
+        (panel.x.at(left), y),
+        (panel.x.at(right), y),
+        colour.faint(0.6),
+        3,
+    );
     let [low, high] = ends(&dot.latency);
-    sheet.line((x, panel.y.at(low)), (x, panel.y.at(high)), colour.faint(0.6), 3);
+    sheet.line(
+        (x, panel.y.at(low)),
+        (x, panel.y.at(high)),
+        colour.faint(0.6),
+        3,
+    );
     match dot.findings.verdict {
         Verdict::NotMet if judged => sheet.cross((x, y), 8.0, colour),
         Verdict::Undecided if judged => sheet.ring((x, y), 10.0, colour),
@@ -207,7 +259,9 @@ impl Labels {
             (0.0, 44.0, Anchor::Middle),
         ];
         for (dx, dy, anchor) in sides {
-            let text = Text::new(text, (at.0 + dx, at.1 + dy)).anchor(anchor).colour(colour);
+            let text = Text::new(text, (at.0 + dx, at.1 + dy))
+                .anchor(anchor)
+                .colour(colour);
             let own = text.extent();
             let inside = own[0] > self.frame.left
                 && own[2] < WIDTH - MARGIN
@@ -232,21 +286,29 @@ fn finding(sweep: SweepView<'_>, load: &Load, choice: Choice, names: &Names<'_>)
     let at = number(choice);
     let findings = &sweep.findings[at];
     let figure = |metric: Metric| words::maybe(metric.unit(), findings.figure(metric));
-    let cost = findings.figure(Metric::Cost).map_or(String::new(), |it| show(Unit::Dollars, it.value));
+    let cost = findings
+        .figure(Metric::Cost)
+        .map_or(String::new(), |it| show(Unit::Dollars, it.value));
     let (name, p95, traffic) = (names.subject(at), figure(Metric::LatencyP95), at_load(load));
     if findings.objectives.is_empty() && findings.overflow_s.is_none() {
         let all = load.points.iter().map(|at| &sweep.findings[*at]);
         let fastest = all
-            .filter_map(|own| Some((own.figure(Metric::LatencyP95)?.value, own.figure(Metric::Cost)?.value)))
+            .filter_map(|own| {
+                Some((
+                    own.figure(Metric::LatencyP95)?.value,
+                    own.figure(Metric::Cost)?.value,
+                ))
+            })
             .min_by(|a, b| a.0.total_cmp(&b.0));
         return fastest.map_or_else(String::new, |(p95, cost)| {
-            format!("The best p95 at {traffic} is {}, for {}", show(Unit::Seconds, p95), show(Unit::Dollars, cost))
+            format!(
+                "The best p95 at {traffic} is {}, for {}",
+                show(Unit::Seconds, p95),
+                show(Unit::Dollars, cost)
+            )
         });
     }
     match choice {
-        Choice::Cheapest(_) if load.points.len() == 1 => {
-            format!("{name} holds at {traffic}: p95 {p95} for {cost}")
-        }
         Choice::Cheapest(_) => {
             format!("{name} is the cheapest that holds at {traffic}: p95 {p95} for {cost}")
         }

@@ -29,8 +29,12 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         return None;
     }
     let bounds = latency_bounds(findings);
-    let source = source(title, findings);
-    let names: Vec<&str> = columns.iter().rev().map(|(quantile, _)| quantile.1).collect();
+    let source = source(title, findings, "bands");
+    let names: Vec<&str> = columns
+        .iter()
+        .rev()
+        .map(|(quantile, _)| quantile.1)
+        .collect();
     let heading = Heading {
         title: finding(findings, &bounds),
         subtitle: subtitle(&names, &bounds),
@@ -39,7 +43,10 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let mut sheet = Sheet::new(&heading, 1000.0);
     let shown = columns.iter().flat_map(|(_, column)| values(column));
     let shown = shown.map(|estimate| estimate.value);
-    let y = Scale::fitting(Unit::Seconds, shown.chain(bounds.iter().map(|own| own.bound)));
+    let y = Scale::fitting(
+        Unit::Seconds,
+        shown.chain(bounds.iter().map(|own| own.bound)),
+    );
     let labels: Vec<String> = bounds.iter().map(|own| bound_label(own)).collect();
     let frame = Frame {
         left: MARGIN + room_beside(&y),
@@ -57,10 +64,18 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         .collect();
     for (quantile, column) in columns {
         let (_, name, colour, thick) = *quantile;
-        panel.curve(&mut sheet, &points(findings, column), Look { colour, thick });
+        panel.curve(
+            &mut sheet,
+            &points(findings, column),
+            Look::new(colour, thick),
+        );
         if let Some(last) = values(column).last() {
             let y = panel.y.at(last.value);
-            ends.push(EndLabel { text: name.to_owned(), y, colour });
+            ends.push(EndLabel {
+                text: name.to_owned(),
+                y,
+                colour,
+            });
         }
     }
     panel.end_labels(&mut sheet, &ends);
@@ -203,7 +218,13 @@ fn met(bounds: &[&ObjectiveFindings]) -> String {
     }
     let figures: Vec<String> = bounds
         .iter()
-        .map(|own| format!("{} ({})", show(Unit::Seconds, own.estimate.map_or(0.0, |it| it.value)), bound(own)))
+        .map(|own| {
+            format!(
+                "{} ({})",
+                show(Unit::Seconds, own.estimate.map_or(0.0, |it| it.value)),
+                bound(own)
+            )
+        })
         .collect();
     let figures: Vec<&str> = figures.iter().map(String::as_str).collect();
     format!("{names} {holds} all along: {}", words::list(&figures))

@@ -2,7 +2,7 @@
 
 use super::Chart;
 use super::palette::{BOUND, BOUND_TEXT, Colour, GRID, MAIN, ramp};
-use super::panel::{EndLabel, Frame, Look, Panel, room_beside, room_for};
+use super::panel::{BAND, EndLabel, Frame, Look, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
 use super::sweep_words::{Names, source};
@@ -15,6 +15,9 @@ use crate::stats::Estimate;
 
 /// Lines that are told apart; further ones are grey.
 const MOST_LINES: usize = 7;
+
+/// Bands of more lines than this are fainter, since they cover each other.
+const FEW_LINES: usize = 4;
 
 /// The points of one configuration, by load.
 struct Line {
@@ -40,7 +43,7 @@ pub(super) fn chart(title: &str, sweep: SweepView<'_>) -> Option<Chart> {
     if metrics.is_empty() {
         return None;
     }
-    let source = source(title, sweep);
+    let source = source(title, sweep, "bands");
     let grey = if lines.iter().any(|line| line.is_background) {
         "; grey: the other configurations"
     } else {
@@ -60,7 +63,10 @@ pub(super) fn chart(title: &str, sweep: SweepView<'_>) -> Option<Chart> {
 }
 
 fn values(sweep: SweepView<'_>, metric: Metric) -> impl Iterator<Item = &Estimate> {
-    sweep.findings.iter().filter_map(move |findings| findings.figure(metric))
+    sweep
+        .findings
+        .iter()
+        .filter_map(move |findings| findings.figure(metric))
 }
 
 /// The configurations in the order of the sweep, each with its points from light to heavy traffic.
@@ -73,20 +79,29 @@ fn lines(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> Vec<Line> {
             None => groups.push((own, vec![at])),
         }
     }
-    let chosen: Vec<usize> =
-        loads.iter().filter_map(|load| Some(number(choose(&load.points, sweep.findings)?))).collect();
+    let chosen: Vec<usize> = loads
+        .iter()
+        .filter_map(|load| Some(number(choose(&load.points, sweep.findings)?)))
+        .collect();
     let n = groups.len();
     let is_named = |at: usize, group: &[usize]| {
         n <= MOST_LINES || at == 0 || at + 1 == n || group.iter().any(|own| chosen.contains(own))
     };
     let line = |(at, (_, mut points)): (usize, (String, Vec<usize>))| {
         let offered = |at: &usize| {
-            sweep.findings[*at].figure(Metric::OfferedPeak).map_or(0.0, |peak| peak.value)
+            sweep.findings[*at]
+                .figure(Metric::OfferedPeak)
+                .map_or(0.0, |peak| peak.value)
         };
         points.sort_by(|a, b| offered(a).total_cmp(&offered(b)));
         let is_background = !is_named(at, &points);
         let colour = if is_background { GRID } else { ramp(at, n) };
-        Line { label: names.short(points[0]), points, colour, is_background }
+        Line {
+            label: names.short(points[0]),
+            points,
+            colour,
+            is_background,
+        }
     };
     let mut lines: Vec<Line> = groups.into_iter().enumerate().map(line).collect();
     // What is in the background is drawn first.
@@ -106,10 +121,14 @@ pub(super) fn number(choice: Choice) -> usize {
 
 /// One panel per metric, below each other on the same load.
 fn draw(sheet: &mut Sheet, sweep: SweepView<'_>, lines: &[Line], metrics: &[Metric]) {
-    let most = values(sweep, Metric::OfferedPeak).map(|peak| peak.value).fold(0.0, f64::max);
+    let most = values(sweep, Metric::OfferedPeak)
+        .map(|peak| peak.value)
+        .fold(0.0, f64::max);
     let scales: Vec<Scale> = metrics.iter().map(|metric| scale(sweep, *metric)).collect();
-    let bounds: Vec<Vec<(f64, String)>> =
-        metrics.iter().map(|metric| bounds(sweep, *metric)).collect();
+    let bounds: Vec<Vec<(f64, String)>> = metrics
+        .iter()
+        .map(|metric| bounds(sweep, *metric))
+        .collect();
     let texts = bounds.iter().flatten().map(|bound| bound.1.as_str());
     let texts = texts.chain(lines.iter().map(|line| line.label.as_str()));
     let left = scales.iter().map(room_beside).fold(0.0, f64::max);
@@ -126,7 +145,7 @@ fn draw(sheet: &mut Sheet, sweep: SweepView<'_>, lines: &[Line], metrics: &[Metr
             right: WIDTH - MARGIN - room,
             bottom: start + each - 70.0,
         };
-        let panel = Panel::new(frame, Scale::from_zero(Unit::PerSecond, most), y);
+        let panel = Panel::new(frame, Scale::up_to(Unit::PerSecond, most), y);
         let what = match metric {
             Metric::ErrorRate => "Share of requests that were not served".to_owned(),
             _ => format!("{} of the latency", short(metric.name())),
@@ -146,12 +165,18 @@ fn scale(sweep: SweepView<'_>, metric: Metric) -> Scale {
     if metric == Metric::ErrorRate {
         return Scale::from_zero(metric.unit(), own.fold(0.0, f64::max));
     }
-    Scale::fitting(metric.unit(), own.chain(bounds(sweep, metric).into_iter().map(|bound| bound.0)))
+    Scale::fitting(
+        metric.unit(),
+        own.chain(bounds(sweep, metric).into_iter().map(|bound| bound.0)),
+    )
 }
 
 /// The bounds on a metric, as objectives of the first point; one on the share of success bounds the errors.
 fn bounds(sweep: SweepView<'_>, metric: Metric) -> Vec<(f64, String)> {
-    let objectives = sweep.findings.first().map_or(&[][..], |findings| &findings.objectives);
+    let objectives = sweep
+        .findings
+        .first()
+        .map_or(&[][..], |findings| &findings.objectives);
     let own = objectives.iter().filter(|own| own.name == own.metric);
     let bound = |own: &crate::experiment::ObjectiveFindings| {
         let text = format!("{} {} {}", short(&own.metric), own.op, bound_value(own));
@@ -175,18 +200,37 @@ fn draw_panel(
     for (value, text) in bounds.iter().filter(|bound| panel.y.holds(bound.0)) {
         let y = panel.y.at(*value);
         sheet.line((panel.frame.left, y), (panel.frame.right, y), BOUND, 3);
-        ends.push(EndLabel { text: text.clone(), y, colour: BOUND_TEXT });
+        ends.push(EndLabel {
+            text: text.clone(),
+            y,
+            colour: BOUND_TEXT,
+        });
     }
     for line in lines {
         let point = |at: &usize| {
             let findings = &sweep.findings[*at];
-            Some((findings.figure(Metric::OfferedPeak)?.value, findings.figure(metric).copied()))
+            Some((
+                findings.figure(Metric::OfferedPeak)?.value,
+                findings.figure(metric).copied(),
+            ))
         };
         let points: Vec<_> = line.points.iter().filter_map(point).collect();
-        let look = Look { colour: line.colour, thick: if line.is_background { 3 } else { 4 } };
+        let thick = if line.is_background { 3 } else { 4 };
+        let band = if lines.len() > FEW_LINES { 0.06 } else { BAND };
+        let look = Look {
+            colour: line.colour,
+            thick,
+            band,
+        };
         if line.is_background {
             let bare = |(x, value): &(f64, Option<Estimate>)| {
-                (*x, value.map(|value| Estimate { interval: None, ..value }))
+                (
+                    *x,
+                    value.map(|value| Estimate {
+                        interval: None,
+                        ..value
+                    }),
+                )
             };
             panel.curve(sheet, &points.iter().map(bare).collect::<Vec<_>>(), look);
             continue;
@@ -197,10 +241,17 @@ fn draw_panel(
                 sheet.dot(panel.spot(*x, value.value), 6.0, line.colour);
             }
         }
-        let last = points.iter().rev().find_map(|(x, value)| Some((*x, value.as_ref()?.value)));
+        let last = points
+            .iter()
+            .rev()
+            .find_map(|(x, value)| Some((*x, value.as_ref()?.value)));
         if let Some((_, value)) = last.filter(|_| !line.label.is_empty()) {
             let y = panel.y.at(value);
-            ends.push(EndLabel { text: line.label.clone(), y, colour: line.colour });
+            ends.push(EndLabel {
+                text: line.label.clone(),
+                y,
+                colour: line.colour,
+            });
         }
     }
     panel.end_labels(sheet, &ends);
@@ -212,9 +263,16 @@ fn finding(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> String {
     let (Some(lightest), Some(heaviest)) = (loads.first(), loads.last()) else {
         return String::new();
     };
-    if sweep.findings.iter().all(|findings| findings.objectives.is_empty()) {
+    if sweep
+        .findings
+        .iter()
+        .all(|findings| findings.objectives.is_empty())
+    {
         let p95 = |load: &Load| {
-            let all = load.points.iter().filter_map(|at| sweep.findings[*at].figure(Metric::LatencyP95));
+            let all = load
+                .points
+                .iter()
+                .filter_map(|at| sweep.findings[*at].figure(Metric::LatencyP95));
             let best = all.map(|figure| figure.value).fold(f64::INFINITY, f64::min);
             show(Unit::Seconds, best)
         };
@@ -231,7 +289,10 @@ fn finding(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> String {
         _ => None,
     };
     let Some((load, point)) = loads.iter().rev().find_map(|load| held(&load)) else {
-        let open = sweep.findings.iter().any(|findings| findings.verdict == Verdict::Undecided);
+        let open = sweep
+            .findings
+            .iter()
+            .any(|findings| findings.verdict == Verdict::Undecided);
         let is = if open { "is known to hold" } else { "holds" };
         return format!("Nothing {is} at any of the loads, from {} up", at(lightest));
     };
@@ -239,7 +300,13 @@ fn finding(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> String {
     if load == at(heaviest) {
         return format!("{name} holds up to {load}, the heaviest load that was tried");
     }
-    let open = heaviest.points.iter().any(|at| sweep.findings[*at].verdict == Verdict::Undecided);
+    let open = heaviest
+        .points
+        .iter()
+        .any(|at| sweep.findings[*at].verdict == Verdict::Undecided);
     let is = if open { "is known to hold" } else { "holds" };
-    format!("{name} holds up to {load}; nothing {is} at {}", at(heaviest))
+    format!(
+        "{name} holds up to {load}; nothing {is} at {}",
+        at(heaviest)
+    )
 }

@@ -10,6 +10,7 @@ mod capacity;
 mod cdf;
 mod cost;
 mod font;
+mod heat_cells;
 mod heatmap;
 mod latency;
 mod load_curves;

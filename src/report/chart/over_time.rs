@@ -68,7 +68,13 @@ pub(super) fn shade_unmeasured(sheet: &mut Sheet, panel: &Panel, findings: &Find
     }
     if let Some(at) = findings.overflow_s.filter(|at| panel.x.holds(*at)) {
         panel.shade(sheet, at, panel.x.high(), SHADE);
-        note(sheet, panel, at, "stopped: too many requests in flight", false);
+        note(
+            sheet,
+            panel,
+            at,
+            "stopped: too many requests in flight",
+            false,
+        );
     }
 }
 
@@ -78,7 +84,11 @@ fn note(sheet: &mut Sheet, panel: &Panel, at: f64, words: &str, is_before: bool)
     let frame = panel.frame;
     sheet.line((x, frame.top), (x, frame.bottom), MUTED, 2);
     let wide = super::font::width(words, SMALL) + 20.0;
-    let left = if is_before || x + wide > frame.right { x - wide } else { x };
+    let left = if is_before || x + wide > frame.right {
+        x - wide
+    } else {
+        x
+    };
     let left = left.max(frame.left);
     if left + wide <= frame.right {
         sheet.text(Text::new(words, (left + 10.0, frame.top + 26.0)).size(SMALL));

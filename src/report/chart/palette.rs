@@ -69,9 +69,13 @@ pub(super) fn series(at: usize) -> Colour {
 
 /// The colour of the step number `at` of `n` steps from little to much: light to dark blue.
 pub(super) fn ramp(at: usize, n: usize) -> Colour {
-    const LIGHT: (f64, f64, f64) = (90.0, 160.0, 205.0);
+    const LIGHT: (f64, f64, f64) = (58.0, 136.0, 190.0);
     const DARK: (f64, f64, f64) = (16.0, 38.0, 84.0);
     let share = at as f64 / n.saturating_sub(1).max(1) as f64;
     let mix = |a: f64, b: f64| (a + (b - a) * share).round() as u8;
-    Colour::new(mix(LIGHT.0, DARK.0), mix(LIGHT.1, DARK.1), mix(LIGHT.2, DARK.2))
+    Colour::new(
+        mix(LIGHT.0, DARK.0),
+        mix(LIGHT.1, DARK.1),
+        mix(LIGHT.2, DARK.2),
+    )
 }

@@ -1,13 +1,13 @@
 //! A panel: two axes with their grid, curves with bands, and labels at the ends of curves.
 
 use super::font::{fit, width};
-use super::palette::{AXIS, BOUND, BOUND_TEXT, Colour, GRID, INK, QUIET};
+use super::palette::{AXIS, BOUND, BOUND_TEXT, Colour, GRID, INK};
 use super::scale::Scale;
-use super::sheet::{Anchor, LARGE, SMALL, Sheet, Spot, TEXT, Text};
+use super::sheet::{Anchor, SMALL, Sheet, Spot, TEXT, Text};
 use crate::stats::Estimate;
 
 /// How opaque bands are.
-const BAND: f64 = 0.16;
+pub(super) const BAND: f64 = 0.16;
 /// Space between a panel and the labels beside it.
 const GAP: f64 = 18.0;
 
@@ -114,8 +114,10 @@ impl Panel {
             let mut outline = band(|interval| interval.1);
             let lower = band(|interval| interval.0);
             outline.extend(lower.into_iter().rev());
-            sheet.area(thin(outline), look.colour.faint(BAND));
-            let line = run.iter().map(|(x, estimate)| self.spot(*x, estimate.value));
+            sheet.area(thin(outline), look.colour.faint(look.band));
+            let line = run
+                .iter()
+                .map(|(x, estimate)| self.spot(*x, estimate.value));
             sheet.path(thin(line.collect()), look.colour, look.thick);
         }
     }
@@ -133,9 +135,13 @@ impl Panel {
         let mut outline = line(&|estimate| interval(estimate).1);
         outline.extend(line(&|estimate| interval(estimate).0).into_iter().rev());
         if steps.iter().any(|step| step.value.interval.is_some()) {
-            sheet.area(thin(outline), look.colour.faint(BAND));
+            sheet.area(thin(outline), look.colour.faint(look.band));
         }
-        sheet.path(thin(line(&|estimate| estimate.value)), look.colour, look.thick);
+        sheet.path(
+            thin(line(&|estimate| estimate.value)),
+            look.colour,
+            look.thick,
+        );
     }
 
     /// A bound on the vertical axis.
@@ -160,7 +166,12 @@ impl Panel {
         for (label, y) in order.iter().zip(spread(&wanted, HIGH, room)) {
             let x = self.frame.right;
             if (y - label.y).abs() > 4.0 {
-                sheet.line((x + 2.0, label.y), (x + GAP - 5.0, y), label.colour.faint(0.6), 2);
+                sheet.line(
+                    (x + 2.0, label.y),
+                    (x + GAP - 5.0, y),
+                    label.colour.faint(0.6),
+                    2,
+                );
             }
             let at = (x + GAP, y + TEXT * 0.35);
             sheet.text(Text::new(&label.text, at).colour(label.colour));
@@ -181,6 +192,18 @@ pub(super) struct Step {
 pub(super) struct Look {
     pub(super) colour: Colour,
     pub(super) thick: u32,
+    /// How opaque its band is.
+    pub(super) band: f64,
+}
+
+impl Look {
+    pub(super) const fn new(colour: Colour, thick: u32) -> Self {
+        Self {
+            colour,
+            thick,
+            band: BAND,
+        }
+    }
 }
 
 /// What is written at the end of a curve.
@@ -206,22 +229,16 @@ impl EndLabel {
 /// The space that labels to the right of a panel need.
 pub(super) fn room_for<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
     let widest = super::font::widest(labels, TEXT);
-    if widest > 0.0 { widest + GAP + 6.0 } else { 24.0 }
+    if widest > 0.0 {
+        widest + GAP + 6.0
+    } else {
+        24.0
+    }
 }
 
 /// The space that the values of a vertical axis need.
 pub(super) fn room_beside(scale: &Scale) -> f64 {
     super::font::widest(scale.labels(), SMALL) + 14.0
-}
-
-/// A remark in the middle of a panel.
-pub(super) fn remark(sheet: &mut Sheet, frame: Frame, text: &str) {
-    let at = (
-        f64::midpoint(frame.left, frame.right),
-        f64::midpoint(frame.top, frame.bottom),
-    );
-    let text = Text::new(text, at).size(LARGE).anchor(Anchor::Middle);
-    sheet.text(text.colour(QUIET));
 }
 
 /// Positions at least `high` apart and inside `room` as far as that goes, each as close to where it is
@@ -241,7 +258,9 @@ pub(super) fn spread(wanted: &[f64], high: f64, room: (f64, f64)) -> Vec<f64> {
     }
     let last = wanted.len().saturating_sub(1) as f64 * high;
     let most = (room.1 - last).max(room.0);
-    let bases = clusters.into_iter().flat_map(|(base, n)| std::iter::repeat_n(base, n));
+    let bases = clusters
+        .into_iter()
+        .flat_map(|(base, n)| std::iter::repeat_n(base, n));
     let place = |(at, base): (usize, f64)| base.clamp(room.0, most) + at as f64 * high;
     bases.enumerate().map(place).collect()
 }
@@ -294,6 +313,9 @@ mod tests {
     #[test]
     fn thinning_keeps_corners() {
         let line = vec![(0.0, 0.0), (5.0, 0.0), (9.0, 0.0), (9.0, 4.0), (9.0, 2.0)];
-        assert_eq!(thin(line), vec![(0.0, 0.0), (9.0, 0.0), (9.0, 4.0), (9.0, 2.0)]);
+        assert_eq!(
+            thin(line),
+            vec![(0.0, 0.0), (9.0, 0.0), (9.0, 4.0), (9.0, 2.0)]
+        );
     }
 }

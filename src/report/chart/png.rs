@@ -25,8 +25,14 @@ pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let (wide, high) = (size.width() * 2.0, size.height() * 2.0);
     let too_large = || PngError::Encode("it has no size".to_owned());
     let mut picture = Pixmap::new(wide as u32, high as u32).ok_or_else(too_large)?;
-    resvg::render(&tree, Transform::from_scale(2.0, 2.0), &mut picture.as_mut());
-    picture.encode_png().map_err(|error| PngError::Encode(error.to_string()))
+    resvg::render(
+        &tree,
+        Transform::from_scale(2.0, 2.0),
+        &mut picture.as_mut(),
+    );
+    picture
+        .encode_png()
+        .map_err(|error| PngError::Encode(error.to_string()))
 }
 
 /// The picture as a tree, text laid out in the embedded font.

@@ -52,7 +52,22 @@ impl Scale {
             let value = f64::from(at) * step;
             (value, Some(plain_zero(unit, value)))
         };
-        Self::new(Law::Linear, 0.0, f64::from(n) * step, (0..=n).map(tick).collect())
+        Self::new(
+            Law::Linear,
+            0.0,
+            f64::from(n) * step,
+            (0..=n).map(tick).collect(),
+        )
+    }
+
+    /// From zero to just beyond `most`, for axes whose far end is looked at: no space is left there.
+    pub(super) fn up_to(unit: Unit, most: f64) -> Self {
+        let mut scale = Self::from_zero(unit, most);
+        if most > 0.0 {
+            scale.high = most * 1.015;
+            scale.ticks.retain(|tick| tick.0 <= scale.high);
+        }
+        scale
     }
 
     /// Around values that need not start at zero: where their differences matter.
@@ -63,7 +78,10 @@ impl Scale {
         }
         // Steps below a hundredth could not be told apart in three digits.
         let step = round_step((span / 5.0).max(high * 0.01));
-        let (first, last) = ((low / step - 0.3).floor().max(0.0), (high / step + 0.3).ceil());
+        let (first, last) = (
+            (low / step - 0.3).floor().max(0.0),
+            (high / step + 0.3).ceil(),
+        );
         let tick = |at: u64| {
             let value = at as f64 * step;
             (value, Some(plain_zero(unit, value)))
@@ -118,8 +136,27 @@ impl Scale {
     /// The clock of a run, from `from` to `to` seconds.
     pub(super) fn clock(from: f64, to: f64) -> Self {
         const STEPS: [f64; 21] = [
-            1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0,
-            7200.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0, 604_800.0, 2_592_000.0,
+            1.0,
+            2.0,
+            5.0,
+            10.0,
+            15.0,
+            30.0,
+            60.0,
+            120.0,
+            300.0,
+            600.0,
+            900.0,
+            1800.0,
+            3600.0,
+            7200.0,
+            10_800.0,
+            21_600.0,
+            43_200.0,
+            86_400.0,
+            172_800.0,
+            604_800.0,
+            2_592_000.0,
         ];
         let span = (to - from).max(1e-9);
         let wanted = span / 9.5;
@@ -134,7 +171,12 @@ impl Scale {
             let value = at as f64 * step;
             (value, Some(clock(value).to_string()))
         };
-        Self::new(Law::Linear, from, from + span, (first..=last).map(tick).collect())
+        Self::new(
+            Law::Linear,
+            from,
+            from + span,
+            (first..=last).map(tick).collect(),
+        )
     }
 
     /// Shares from 0 to `most`, but not beyond four nines, with the tail spread out.
@@ -204,7 +246,9 @@ fn round_step(value: f64) -> f64 {
 pub(super) fn ceil_125(value: f64) -> f64 {
     let base = powf(10.0, log10(value).floor());
     let digit = [1.0, 2.0, 5.0, 10.0].into_iter();
-    let found = digit.map(|digit| digit * base).find(|it| *it >= value * 0.999_999);
+    let found = digit
+        .map(|digit| digit * base)
+        .find(|it| *it >= value * 0.999_999);
     found.unwrap_or(10.0 * base)
 }
 
@@ -212,7 +256,9 @@ pub(super) fn ceil_125(value: f64) -> f64 {
 pub(super) fn floor_125(value: f64) -> f64 {
     let base = powf(10.0, log10(value).floor());
     let digit = [5.0, 2.0, 1.0].into_iter();
-    let found = digit.map(|digit| digit * base).find(|it| *it <= value * 1.000_001);
+    let found = digit
+        .map(|digit| digit * base)
+        .find(|it| *it <= value * 1.000_001);
     found.unwrap_or(base)
 }
 
@@ -226,27 +272,32 @@ mod tests {
 
     #[test]
     fn ticks_are_round_in_real_units() {
-        insta::assert_snapshot!([
-            labels(&Scale::from_zero(Unit::PerSecond, 19_300.0)),
-            labels(&Scale::from_zero(Unit::Number, 3.0)),
-            labels(&Scale::from_zero(Unit::Fraction, 0.0041)),
-            labels(&Scale::from_zero(Unit::Seconds, 0.0)),
-            labels(&Scale::fitting(Unit::Seconds, [0.031, 6.1])),
-            labels(&Scale::fitting(Unit::Seconds, [0.080, 0.140])),
-            labels(&Scale::log(Unit::Dollars, 4.0, 31.0)),
-            labels(&Scale::clock(0.0, 2700.0)),
-            labels(&Scale::clock(0.0, 0.8)),
-            labels(&Scale::clock(0.0, 7.0 * 86_400.0)),
-            labels(&Scale::nines(0.9997)),
-        ]
-        .join("\n"));
+        insta::assert_snapshot!(
+            [
+                labels(&Scale::from_zero(Unit::PerSecond, 19_300.0)),
+                labels(&Scale::from_zero(Unit::Number, 3.0)),
+                labels(&Scale::from_zero(Unit::Fraction, 0.0041)),
+                labels(&Scale::from_zero(Unit::Seconds, 0.0)),
+                labels(&Scale::fitting(Unit::Seconds, [0.031, 6.1])),
+                labels(&Scale::fitting(Unit::Seconds, [0.080, 0.140])),
+                labels(&Scale::log(Unit::Dollars, 4.0, 31.0)),
+                labels(&Scale::clock(0.0, 2700.0)),
+                labels(&Scale::clock(0.0, 0.8)),
+                labels(&Scale::clock(0.0, 7.0 * 86_400.0)),
+                labels(&Scale::nines(0.9997)),
+            ]
+            .join("\n")
+        );
     }
 
     #[test]
     fn a_value_has_one_place_and_stays_inside() {
         let scale = Scale::log(Unit::Seconds, 0.01, 1.0).laid(100.0, 300.0);
         assert!((scale.at(0.1) - 200.0).abs() < 1e-9);
-        assert!((scale.at(0.0) - 100.0).abs() < 1e-9, "zero is at the lower end");
+        assert!(
+            (scale.at(0.0) - 100.0).abs() < 1e-9,
+            "zero is at the lower end"
+        );
         assert!((scale.at(9.0) - 300.0).abs() < 1e-9);
         assert!(scale.holds(0.5) && !scale.holds(2.0));
     }

@@ -300,7 +300,11 @@ fn draw(paper: &Paper<'_>, mark: &Mark) {
         }
         Mark::Ring(at, radius, colour, thick) => {
             let radius = radius.round() as u32;
-            paper.draw(&Circle::new(pixel(at), radius, style(*colour, false, *thick)))
+            paper.draw(&Circle::new(
+                pixel(at),
+                radius,
+                style(*colour, false, *thick),
+            ))
         }
     };
     done.expect("a picture in memory is written");
@@ -313,11 +317,7 @@ fn written(text: &Text) -> String {
         Anchor::Middle => " text-anchor=\"middle\"",
         Anchor::End => " text-anchor=\"end\"",
     };
-    let rim = if text.has_rim {
-        ""
-    } else {
-        " stroke=\"none\""
-    };
+    let rim = if text.has_rim { "" } else { " stroke=\"none\"" };
     format!(
         "<text x=\"{:.0}\" y=\"{:.0}\" font-size=\"{}\" fill=\"{}\"{anchor}{rim}>{}</text>\n",
         text.at.0,

@@ -25,7 +25,7 @@ impl<'a> Names<'a> {
     /// The configuration in a sentence: `web.count = 20`.
     pub(super) fn subject(&self, at: usize) -> String {
         if self.own.is_empty() {
-            "The configuration".to_owned()
+            "The system".to_owned()
         } else {
             self.sweep.configuration(at)
         }
@@ -36,40 +36,73 @@ impl<'a> Names<'a> {
         let text = match self.own.as_slice() {
             [] => String::new(),
             [only] => setting(self.sweep, at, only),
-            _ => self.own.iter().map(|path| setting(self.sweep, at, path)).collect::<Vec<_>>().join(", "),
+            _ => self
+                .own
+                .iter()
+                .map(|path| setting(self.sweep, at, path))
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         fit(&text, TEXT, WIDTH * 0.3)
     }
 
     /// The parameters that the short names give the values of.
     pub(super) fn parameters(&self) -> Option<String> {
-        let short: Vec<&str> = self.own.iter().map(|path| self.sweep.short_path(path)).collect();
+        let short: Vec<&str> = self
+            .own
+            .iter()
+            .map(|path| self.sweep.short_path(path))
+            .collect();
         (!short.is_empty()).then(|| short.join(", "))
     }
 
     /// `; one line per web.count`
     pub(super) fn one_line_per(&self) -> String {
-        self.parameters().map_or(String::new(), |all| format!("; one line per {all}"))
+        self.parameters()
+            .map_or(String::new(), |all| format!("; one line per {all}"))
     }
 }
 
 /// The value of a parameter at a point.
 pub(super) fn setting(sweep: SweepView<'_>, at: usize, path: &str) -> String {
-    let own = sweep.points[at].settings.iter().find(|setting| setting.path == path);
+    let own = sweep.points[at]
+        .settings
+        .iter()
+        .find(|setting| setting.path == path);
     own.map_or_else(String::new, |setting| show_setting(&setting.value))
 }
 
-/// Where a chart of a sweep comes from.
-pub(super) fn source(title: &str, sweep: SweepView<'_>) -> String {
+/// Where a chart of a sweep comes from; `intervals` says how they are drawn, if they are.
+pub(super) fn source(title: &str, sweep: SweepView<'_>, intervals: &str) -> String {
     let points = super::wording::count(sweep.points.len(), "point");
-    let fewest = sweep.findings.iter().map(|findings| findings.replications).min().unwrap_or(0);
-    let most = sweep.findings.iter().map(|findings| findings.replications).max().unwrap_or(0);
-    let level = sweep.findings.first().map_or(0.95, |findings| findings.level);
-    let bands = format!("bands and bars are {} % intervals", three_digits(level * 100.0));
+    let fewest = sweep
+        .findings
+        .iter()
+        .map(|findings| findings.replications)
+        .min()
+        .unwrap_or(0);
+    let most = sweep
+        .findings
+        .iter()
+        .map(|findings| findings.replications)
+        .max()
+        .unwrap_or(0);
+    let level = sweep
+        .findings
+        .first()
+        .map_or(0.95, |findings| findings.level);
+    let bands = if intervals.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; {intervals} are {} % intervals",
+            three_digits(level * 100.0)
+        )
+    };
     match (fewest, most) {
-        (_, 0 | 1) => format!("{title} · {points}, one replication each, so without intervals"),
-        (a, b) if a == b => format!("{title} · {points} of {a} replications; {bands}"),
-        (a, b) => format!("{title} · {points} of {a} to {b} replications; {bands}"),
+        (_, 0 | 1) => format!("{title} · {points}, one replication each"),
+        (a, b) if a == b => format!("{title} · {points} of {a} replications{bands}"),
+        (a, b) => format!("{title} · {points} of {a} to {b} replications{bands}"),
     }
 }
 

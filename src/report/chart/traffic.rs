@@ -36,7 +36,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     }
     let rates = rates(findings, offered);
     let (what, counts) = instances(findings);
-    let source = source(title, findings);
+    let source = source(title, findings, "bands");
     let heading = Heading {
         title: finding(findings, offered),
         subtitle: subtitle(findings, &rates, &counts),
@@ -45,12 +45,18 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let has_counts = !counts.is_empty();
     let mut sheet = Sheet::new(&heading, if has_counts { 1160.0 } else { 860.0 });
     let y = Scale::from_zero(Unit::PerSecond, most(rates.iter().map(|rate| rate.column)));
-    let n_most = counts.iter().flat_map(|count| count.steps.iter().map(|step| step.value.value));
+    let n_most = counts
+        .iter()
+        .flat_map(|count| count.steps.iter().map(|step| step.value.value));
     let y_counts = Scale::from_zero(Unit::Number, n_most.fold(0.0, f64::max));
     let names = rates.iter().map(|rate| rate.name);
     let names = names.chain(counts.iter().map(|count| count.name.as_str()));
     let (top, bottom) = (sheet.top + 44.0, sheet.bottom() - 36.0);
-    let split = if has_counts { top + (bottom - top) * 0.6 } else { bottom };
+    let split = if has_counts {
+        top + (bottom - top) * 0.6
+    } else {
+        bottom
+    };
     let frame = Frame {
         left: MARGIN + room_beside(&y).max(room_beside(&y_counts)),
         top,
@@ -63,7 +69,11 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     upper.grid(&mut sheet, !has_counts);
     draw_rates(&mut sheet, &upper, findings, &rates);
     if has_counts {
-        let frame = Frame { top: split + 70.0, bottom, ..frame };
+        let frame = Frame {
+            top: split + 70.0,
+            bottom,
+            ..frame
+        };
         let lower = Panel::new(frame, clock(findings), y_counts);
         lower.heading(&mut sheet, &what);
         lower.grid(&mut sheet, true);
@@ -79,7 +89,9 @@ fn finding(findings: &Findings, offered: &Column) -> String {
     let peak_text = show(Unit::PerSecond, peak);
     if let Some(at) = findings.overflow_s {
         let at = words::clock(at);
-        return format!("Overloaded at {peak_text}: the run was stopped at {at} with too many requests in flight");
+        return format!(
+            "Overloaded at {peak_text}: the run was stopped at {at} with too many requests in flight"
+        );
     }
     let answered = rate(Metric::ThroughputPeak).unwrap_or(peak);
     match rate(Metric::ErrorRate) {
@@ -101,21 +113,32 @@ fn finding(findings: &Findings, offered: &Column) -> String {
 }
 
 fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String {
-    let window = findings.series.bounds_s.get(1).zip(findings.series.bounds_s.first());
+    let window = findings
+        .series
+        .bounds_s
+        .get(1)
+        .zip(findings.series.bounds_s.first());
     let window = window.map_or(String::new(), |(b, a)| {
         format!(" in windows of {}", words::span(b - a))
     });
     let mut names: Vec<&str> = rates.iter().map(|rate| rate.name).collect();
     names[1..].reverse();
-    let instances = if counts.is_empty() { "" } else { ", and the instances there were" };
-    format!("Requests per second {}{window}{instances}", words::list(&names))
+    let instances = if counts.is_empty() {
+        ""
+    } else {
+        ", and the instances there were"
+    };
+    format!(
+        "Requests per second {}{window}{instances}",
+        words::list(&names)
+    )
 }
 
 fn rates<'a>(findings: &'a Findings, offered: &'a Column) -> Vec<Rate<'a>> {
     let rate = |name, column, colour, text, thick| Rate {
         name,
         column,
-        look: Look { colour, thick },
+        look: Look::new(colour, thick),
         text,
     };
     let mut rates = vec![rate("offered", offered, MUTED, MUTED, 8)];
@@ -161,9 +184,12 @@ fn instances(findings: &Findings) -> (String, Vec<Count>) {
             let count = |(at, column): (usize, &Column)| Count {
                 name: column.component.clone(),
                 steps: steps(findings, column),
-                look: Look { colour: series(at), thick: 4 },
+                look: Look::new(series(at), 4),
             };
-            ("Instances in service".to_owned(), found.map(count).take(8).collect())
+            (
+                "Instances in service".to_owned(),
+                found.map(count).take(8).collect(),
+            )
         }
     }
 }
@@ -184,7 +210,7 @@ fn states(findings: &Findings, service: &str) -> Vec<Count> {
         counts.push(Count {
             name: "wanted".to_owned(),
             steps: wanted,
-            look: Look { colour: MUTED, thick: 3 },
+            look: Look::new(MUTED, 3),
         });
     }
     for (figure, name, colour, thick) in STATES {
@@ -195,7 +221,7 @@ fn states(findings: &Findings, service: &str) -> Vec<Count> {
             counts.push(Count {
                 name: name.to_owned(),
                 steps: steps(findings, column),
-                look: Look { colour, thick },
+                look: Look::new(colour, thick),
             });
         }
     }
@@ -204,7 +230,11 @@ fn states(findings: &Findings, service: &str) -> Vec<Count> {
 
 /// What the autoscaler wanted in the first replication, look by look.
 fn wanted(findings: &Findings, service: &str) -> Vec<Step> {
-    let looks: Vec<_> = findings.looks.iter().filter(|look| look.service == service).collect();
+    let looks: Vec<_> = findings
+        .looks
+        .iter()
+        .filter(|look| look.service == service)
+        .collect();
     let Some(first) = looks.first() else {
         return Vec::new();
     };
@@ -217,8 +247,15 @@ fn wanted(findings: &Findings, service: &str) -> Vec<Step> {
     }
     let ends = levels.iter().skip(1).map(|level| level.0).chain([end]);
     let step = |((from, level), to): (&(f64, u32), f64)| {
-        let value = Estimate { value: f64::from(*level), interval: None };
-        Step { from: *from, to, value }
+        let value = Estimate {
+            value: f64::from(*level),
+            interval: None,
+        };
+        Step {
+            from: *from,
+            to,
+            value,
+        }
     };
     levels.iter().zip(ends).map(step).collect()
 }

@@ -19,7 +19,10 @@ pub(super) fn short(metric: &str) -> String {
 /// What an objective bounds: `p95`, `p95 of api`.
 pub(super) fn bounded(objective: &ObjectiveFindings) -> String {
     let short = short(&objective.metric);
-    match objective.name.strip_suffix(&format!(".{}", objective.metric)) {
+    match objective
+        .name
+        .strip_suffix(&format!(".{}", objective.metric))
+    {
         Some(class) => format!("{short} of {class}"),
         None => short,
     }
@@ -37,7 +40,10 @@ pub(super) fn bound_value(objective: &ObjectiveFindings) -> String {
 
 /// The figure of an objective with its interval.
 pub(super) fn figure(objective: &ObjectiveFindings) -> String {
-    words::maybe(words::unit_of(&objective.metric), objective.estimate.as_ref())
+    words::maybe(
+        words::unit_of(&objective.metric),
+        objective.estimate.as_ref(),
+    )
 }
 
 /// Objectives that bound the latency of all requests from above, with data.
@@ -59,23 +65,16 @@ pub(super) fn worst<'a>(objectives: &[&'a ObjectiveFindings]) -> Option<&'a Obje
     found.or(objectives.first()).copied()
 }
 
-/// Where a chart of a run comes from.
-pub(super) fn source(title: &str, findings: &Findings) -> String {
+/// Where a chart of a run comes from; `intervals` says how they are drawn.
+pub(super) fn source(title: &str, findings: &Findings, intervals: &str) -> String {
     let each = words::span(findings.horizon_s);
     match findings.replications {
-        1 => format!("{title} · one replication of {each}, so without intervals"),
+        1 => format!("{title} · one replication of {each}"),
         n => {
             let level = three_digits(findings.level * 100.0);
-            format!("{title} · {n} replications of {each}; bands and bars are {level} % intervals")
+            format!("{title} · {n} replications of {each}; {intervals} are {level} % intervals")
         }
     }
-}
-
-/// The first letter as a capital.
-pub(super) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
 }
 
 /// `1 configuration`, `12 configurations`.
