@@ -49,7 +49,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         return None;
     }
     let cloud = |name, figure, colour| {
-        let dots = dots(findings, most, |at| measured(findings, figure)[at]);
+        let dots = dots(findings, most, &measured(findings, figure));
         Cloud { name, dots, colour }
     };
     let latencies = [
@@ -91,15 +91,16 @@ fn measured(findings: &Findings, figure: &str) -> Vec<Option<f64>> {
 }
 
 /// The windows as dots; many are put together with their neighbours.
-fn dots(findings: &Findings, most: f64, value: impl Fn(usize) -> Option<f64>) -> Vec<Dot> {
+fn dots(findings: &Findings, most: f64, values: &[Option<f64>]) -> Vec<Dot> {
     let loads = measured(findings, "offered_per_s");
     let busiest = loads
         .iter()
         .rposition(|load| load.is_some_and(|load| load >= BUSY * most));
     let pairs: Vec<(usize, f64, f64)> = loads
         .iter()
+        .zip(values)
         .enumerate()
-        .filter_map(|(at, load)| Some((at, (*load)?, value(at)?)))
+        .filter_map(|(at, (load, value))| Some((at, (*load)?, (*value)?)))
         .collect();
     let mean = |group: &[(usize, f64, f64)], of: fn(&(usize, f64, f64)) -> f64| {
         group.iter().map(of).sum::<f64>() / group.len() as f64
@@ -121,11 +122,12 @@ fn errors(findings: &Findings, most: f64) -> Option<Cloud> {
         measured(findings, "unserved_per_s"),
         measured(findings, "offered_per_s"),
     );
-    let share = |at: usize| {
-        let offered: f64 = offered[at].filter(|offered| *offered > 0.0)?;
-        Some((unserved[at]? / offered).min(1.0))
+    let share = |(unserved, offered): (&Option<f64>, &Option<f64>)| {
+        let offered: f64 = offered.filter(|offered| *offered > 0.0)?;
+        Some(((*unserved)? / offered).min(1.0))
     };
-    let dots = dots(findings, most, share);
+    let shares: Vec<_> = unserved.iter().zip(&offered).map(share).collect();
+    let dots = dots(findings, most, &shares);
     let any = dots.iter().any(|dot| dot.value > 0.0);
     any.then_some(Cloud {
         name: "not served",
@@ -261,7 +263,7 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], most: f64) -> Str
     if !kept.is_empty() {
         return format!("{} up to {top}", words::list(&kept));
     }
-    let p95 = dots(findings, most, |at| measured(findings, "latency_p95_s")[at]);
+    let p95 = dots(findings, most, &measured(findings, "latency_p95_s"));
     let at_load = |pick: fn(f64, f64) -> bool, of: f64| {
         let near: Vec<f64> = p95
             .iter()

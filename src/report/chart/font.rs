@@ -73,18 +73,49 @@ pub(super) fn fit(text: &str, size: f64, room: f64) -> String {
     String::new()
 }
 
-/// `text` in at most `most` lines that fit into `room`; the last one is cut if it has to be.
+/// `text` in at most `most` lines that fit into `room`; the last one is cut if it has to be. A number stays
+/// with its unit, a name with its value.
 pub(super) fn wrap(text: &str, size: f64, room: f64, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in unbroken(text) {
         let is_full = lines.len() == most;
         match lines.last_mut() {
             Some(line) if is_full || width(&format!("{line} {word}"), size) <= room => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(word),
         }
     }
     lines.iter().map(|line| fit(line, size, room)).collect()
+}
+
+/// Words, those that belong together as one.
+fn unbroken(text: &str) -> Vec<String> {
+    const JOINTS: [&str; 2] = ["=", "±"];
+    const UNITS: [&str; 10] = [
+        "%",
+        "s",
+        "ms",
+        "µs",
+        "min",
+        "h",
+        "k/s",
+        "M/s",
+        "<",
+        "replications",
+    ];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let bare = word.trim_end_matches([',', ';', ':', '.', ')']);
+        let joins = JOINTS.contains(&bare) || UNITS.contains(&bare);
+        match words.last_mut() {
+            Some(last) if joins || JOINTS.iter().any(|joint| last.ends_with(joint)) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }

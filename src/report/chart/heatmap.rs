@@ -14,7 +14,9 @@ use crate::objective::{Verdict, show};
 use crate::report::{SweepView, is_traffic, words};
 
 /// More rows or columns than this cannot be read.
-const MOST_CELLS: usize = 48;
+const MOST_LINES: usize = 48;
+/// More cells than this make a picture that is too large to be passed on.
+const MOST_CELLS: usize = 400;
 /// Less of the table than this tried, and it is no table.
 const FILLED: f64 = 0.5;
 
@@ -29,7 +31,8 @@ struct Table<'a> {
     fixed: Vec<(String, String)>,
 }
 
-/// The chart; nothing for a single point, or if the points are no table.
+/// The chart; nothing for a single point, for more than can be read, or if the points are no
+/// table.
 pub(super) fn chart(title: &str, sweep: SweepView<'_>) -> Option<Chart> {
     let table = table(sweep)?;
     let metric = metric(sweep)?;
@@ -140,7 +143,8 @@ fn table(sweep: SweepView<'_>) -> Option<Table<'_>> {
         .map_or((None, vec![String::new()]), |(path, values)| {
             (Some(path), values)
         });
-    if columns.len() > MOST_CELLS || rows.len() > MOST_CELLS {
+    let n_cells = rows.len() * columns.len();
+    if columns.len() > MOST_LINES || rows.len() > MOST_LINES || n_cells > MOST_CELLS {
         return None;
     }
     // Further parameters stay at their values in the point to look at first.

@@ -1,7 +1,9 @@
 //! Latency over time, with its bounds.
 
 use super::Chart;
-use super::over_time::{clock, points, shade_unmeasured, values, with_data};
+use super::over_time::{
+    Fold, clock, points, shade_unmeasured, values, windows_per_point, with_data,
+};
 use super::palette::{BOUND, Colour, DEEP, MAIN, MUTED};
 use super::panel::{EndLabel, Frame, Look, Panel, room_beside, room_for};
 use super::scale::Scale;
@@ -37,7 +39,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         .collect();
     let heading = Heading {
         title: finding(findings, &bounds),
-        subtitle: subtitle(&names, &bounds),
+        subtitle: subtitle(findings, &names, &bounds),
         source: &source,
     };
     let mut sheet = Sheet::new(&heading, 1000.0);
@@ -66,7 +68,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         let (_, name, colour, thick) = *quantile;
         panel.curve(
             &mut sheet,
-            &points(findings, column),
+            &points(findings, column, Fold::Largest),
             Look::new(colour, thick),
         );
         if let Some(last) = values(column).last() {
@@ -114,14 +116,18 @@ fn bound_label(objective: &ObjectiveFindings) -> String {
     format!("{sign} {} {}", short(&objective.metric), bound(objective))
 }
 
-fn subtitle(names: &[&str], bounds: &[&ObjectiveFindings]) -> String {
+fn subtitle(findings: &Findings, names: &[&str], bounds: &[&ObjectiveFindings]) -> String {
     let shaded = bounds.iter().any(|own| !own.violated.is_empty());
     let bounds = match (bounds.is_empty(), shaded) {
         (true, _) => "",
         (false, false) => "; lines across are bounds",
         (false, true) => "; lines across are bounds, shaded where one is passed",
     };
-    format!("Latency in each window: {}{bounds}", words::list(names))
+    let windows = match windows_per_point(findings) {
+        1 => "each window".to_owned(),
+        n => format!("the worst of every {n} windows"),
+    };
+    format!("Latency in {windows}: {}{bounds}", words::list(names))
 }
 
 /// What the chart shows, as a sentence.

@@ -7,21 +7,76 @@ use super::sheet::{SMALL, Sheet, Text};
 use crate::experiment::{Column, Findings};
 use crate::stats::Estimate;
 
-/// A column by the middle of its windows.
-pub(super) fn points(findings: &Findings, column: &Column) -> Vec<(f64, Option<Estimate>)> {
-    let middle = |pair: &[f64]| f64::midpoint(pair[0], pair[1]);
-    let times = findings.series.bounds_s.windows(2).map(middle);
-    times.zip(column.values.iter().copied()).collect()
+/// More windows than this are put together: a curve with more points is not seen better.
+const MOST_POINTS: usize = 400;
+
+/// How many windows make a point.
+pub(super) fn windows_per_point(findings: &Findings) -> usize {
+    let n_windows = findings.series.bounds_s.len().saturating_sub(1);
+    n_windows.div_ceil(MOST_POINTS).max(1)
+}
+
+/// What stands for windows that are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// Their mean.
+    Mean,
+    /// The largest, so that no peak is lost.
+    Largest,
+}
+
+impl Fold {
+    fn of(self, group: &[Option<Estimate>]) -> Option<Estimate> {
+        let own = || group.iter().flatten();
+        match self {
+            Self::Largest => own().max_by(|a, b| a.value.total_cmp(&b.value)).copied(),
+            Self::Mean => {
+                let n = own().count() as f64;
+                let mean = |of: &dyn Fn(&Estimate) -> Option<f64>| {
+                    own().map(of).sum::<Option<f64>>().map(|sum| sum / n)
+                };
+                let interval =
+                    mean(&|own| Some(own.interval?.0)).zip(mean(&|own| Some(own.interval?.1)));
+                let value = mean(&|own| Some(own.value)).filter(|_| n > 0.0)?;
+                Some(Estimate { value, interval })
+            }
+        }
+    }
 }
 
 /// A column as steps: every window that has data.
-pub(super) fn steps(findings: &Findings, column: &Column) -> Vec<Step> {
-    let windows = findings.series.bounds_s.windows(2).zip(&column.values);
-    let step = |(pair, value): (&[f64], &Option<Estimate>)| {
-        let (from, to) = (pair[0], pair[1]);
-        value.map(|value| Step { from, to, value })
+pub(super) fn steps(findings: &Findings, column: &Column, fold: Fold) -> Vec<Step> {
+    let n = windows_per_point(findings);
+    let bounds = &findings.series.bounds_s;
+    let step = |(at, group): (usize, &[Option<Estimate>])| {
+        let from = *bounds.get(at * n)?;
+        let to = *bounds.get(at * n + group.len())?;
+        fold.of(group).map(|value| Step { from, to, value })
     };
-    windows.filter_map(step).collect()
+    column
+        .values
+        .chunks(n)
+        .enumerate()
+        .filter_map(step)
+        .collect()
+}
+
+/// A column by the middle of its windows; where there is no data, the curve is interrupted.
+pub(super) fn points(
+    findings: &Findings,
+    column: &Column,
+    fold: Fold,
+) -> Vec<(f64, Option<Estimate>)> {
+    let mut points: Vec<(f64, Option<Estimate>)> = Vec::new();
+    let mut end = None;
+    for step in steps(findings, column, fold) {
+        if end.is_some_and(|end| end < step.from) {
+            points.push((step.from, None));
+        }
+        points.push((f64::midpoint(step.from, step.to), Some(step.value)));
+        end = Some(step.to);
+    }
+    points
 }
 
 /// The values of a column.

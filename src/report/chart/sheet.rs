@@ -240,9 +240,7 @@ impl Sheet {
             "</g>\n<g font-family=\"{FAMILY}\" stroke=\"{}\" stroke-width=\"6\" stroke-linejoin=\"round\" paint-order=\"stroke\">",
             PAPER.hex(),
         );
-        for text in &self.texts {
-            svg.push_str(&written(text));
-        }
+        svg.push_str(&written(&self.texts));
         svg.push_str("</g>\n</svg>\n");
         svg
     }
@@ -310,8 +308,27 @@ fn draw(paper: &Paper<'_>, mark: &Mark) {
     done.expect("a picture in memory is written");
 }
 
-/// A line of text as SVG.
-fn written(text: &Text) -> String {
+/// Text as SVG, in groups of the same style.
+fn written(texts: &[Text]) -> String {
+    let mut groups: Vec<(String, String)> = Vec::new();
+    for text in texts {
+        let style = style(text);
+        let line = format!(
+            "<text x=\"{:.0}\" y=\"{:.0}\">{}</text>\n",
+            text.at.0,
+            text.at.1,
+            escape(&text.text)
+        );
+        match groups.iter_mut().find(|group| group.0 == style) {
+            Some(group) => group.1.push_str(&line),
+            None => groups.push((style, line)),
+        }
+    }
+    let group = |(style, lines): &(String, String)| format!("<g {style}>\n{lines}</g>\n");
+    groups.iter().map(group).collect()
+}
+
+fn style(text: &Text) -> String {
     let anchor = match text.anchor {
         Anchor::Start => "",
         Anchor::Middle => " text-anchor=\"middle\"",
@@ -319,12 +336,9 @@ fn written(text: &Text) -> String {
     };
     let rim = if text.has_rim { "" } else { " stroke=\"none\"" };
     format!(
-        "<text x=\"{:.0}\" y=\"{:.0}\" font-size=\"{}\" fill=\"{}\"{anchor}{rim}>{}</text>\n",
-        text.at.0,
-        text.at.1,
+        "font-size=\"{}\" fill=\"{}\"{anchor}{rim}",
         text.size,
-        text.colour.hex(),
-        escape(&text.text),
+        text.colour.hex()
     )
 }
 

@@ -1,7 +1,9 @@
 //! Offered against served requests over time, and instances on the same clock.
 
 use super::Chart;
-use super::over_time::{clock, most, points, shade_unmeasured, steps, with_data};
+use super::over_time::{
+    Fold, clock, most, points, shade_unmeasured, steps, windows_per_point, with_data,
+};
 use super::palette::{BOUND, BOUND_TEXT, Colour, INK, MAIN, MUTED, UNSURE_TEXT, series};
 use super::panel::{EndLabel, Frame, Look, Panel, Step, room_beside, room_for};
 use super::scale::Scale;
@@ -119,7 +121,10 @@ fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String
         .get(1)
         .zip(findings.series.bounds_s.first());
     let window = window.map_or(String::new(), |(b, a)| {
-        format!(" in windows of {}", words::span(b - a))
+        format!(
+            " in windows of {}",
+            words::span((b - a) * windows_per_point(findings) as f64)
+        )
     });
     let mut names: Vec<&str> = rates.iter().map(|rate| rate.name).collect();
     names[1..].reverse();
@@ -155,7 +160,7 @@ fn rates<'a>(findings: &'a Findings, offered: &'a Column) -> Vec<Rate<'a>> {
 fn draw_rates(sheet: &mut Sheet, panel: &Panel, findings: &Findings, rates: &[Rate<'_>]) {
     let mut labels = Vec::new();
     for rate in rates {
-        panel.curve(sheet, &points(findings, rate.column), rate.look);
+        panel.curve(sheet, &points(findings, rate.column, Fold::Mean), rate.look);
         if let Some(last) = rate.column.values.iter().rev().flatten().next() {
             labels.push(EndLabel {
                 text: rate.name.to_owned(),
@@ -183,7 +188,7 @@ fn instances(findings: &Findings) -> (String, Vec<Count>) {
             let found = services.iter().filter_map(column).enumerate();
             let count = |(at, column): (usize, &Column)| Count {
                 name: column.component.clone(),
-                steps: steps(findings, column),
+                steps: steps(findings, column, Fold::Mean),
                 look: Look::new(series(at), 4),
             };
             (
@@ -220,7 +225,7 @@ fn states(findings: &Findings, service: &str) -> Vec<Count> {
         if most([column]) > SELDOM || figure == "instances_in_service" {
             counts.push(Count {
                 name: name.to_owned(),
-                steps: steps(findings, column),
+                steps: steps(findings, column, Fold::Mean),
                 look: Look::new(colour, thick),
             });
         }
