@@ -21,7 +21,7 @@ const READ: [Metric; 4] = [
 
 /// The chart; nothing without latencies.
 pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
-    let cdf: Vec<(f64, f64)> = findings.latency_cdf.clone();
+    let cdf = &findings.latency_cdf;
     let (least, most) = (cdf.first()?.0.max(1e-6), cdf.last()?.0.max(2e-6));
     let bounds: Vec<_> = latency_bounds(findings)
         .into_iter()
@@ -29,7 +29,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         .collect();
     let source = source(title, findings, "bars");
     let heading = Heading {
-        title: finding(findings, &bounds, &cdf),
+        title: finding(findings, &bounds),
         subtitle:
             "Share of requests that took no longer, all replications together; towards the top \
                    each step is ten times rarer"
@@ -39,7 +39,12 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let mut sheet = Sheet::new(&heading, 1000.0);
     let tail = cdf.iter().map(|point| point.1).filter(|share| *share < 1.0);
     let y = Scale::nines(tail.fold(0.0, f64::max));
-    let far = bounds.iter().map(|own| own.bound).fold(most, f64::max);
+    // The right end: the top of the scale is reached there.
+    let far = cdf
+        .iter()
+        .find(|point| !y.holds(point.1))
+        .map_or(most, |point| point.0);
+    let far = bounds.iter().map(|own| own.bound).fold(far, f64::max);
     // The left end: below it lies less than one request in a hundred.
     let near = cdf
         .iter()
@@ -64,7 +69,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         "Latency, from when a request was due until its answer",
     );
     draw_bounds(&mut sheet, &panel, &bounds);
-    draw_curve(&mut sheet, &panel, &cdf);
+    draw_curve(&mut sheet, &panel, cdf);
     read_off(&mut sheet, &panel, findings, &bounds);
     Some(Chart::new("latency-cdf", sheet))
 }
@@ -86,7 +91,7 @@ fn share_within(cdf: &[(f64, f64)], seconds: f64) -> f64 {
 }
 
 /// What the chart shows, as a sentence.
-fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], cdf: &[(f64, f64)]) -> String {
+fn finding(findings: &Findings, bounds: &[&ObjectiveFindings]) -> String {
     let until = findings.overflow_s.map_or(String::new(), |at| {
         format!("Until the stop at {}: ", words::clock(at))
     });
@@ -99,7 +104,10 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], cdf: &[(f64, f64)
             figure(Metric::LatencyP99)
         );
     };
-    let share = show(Unit::Fraction, share_within(cdf, own.bound));
+    let share = show(
+        Unit::Fraction,
+        share_within(&findings.latency_cdf, own.bound),
+    );
     let asked = show(Unit::Fraction, quantile(own).unwrap_or(0.0));
     let value = bound_value(own);
     match own.verdict {
@@ -172,7 +180,12 @@ impl Label {
 }
 
 fn draw_curve(sheet: &mut Sheet, panel: &Panel, cdf: &[(f64, f64)]) {
-    let shown = cdf.iter().filter(|point| panel.x.holds(point.0));
+    // The last point is the first beyond the top: the curve ends at the edge.
+    let n = cdf
+        .iter()
+        .position(|point| !panel.y.holds(point.1))
+        .map_or(cdf.len(), |at| at + 1);
+    let shown = cdf[..n].iter().filter(|point| panel.x.holds(point.0));
     let mut points: Vec<_> = shown.map(|point| panel.spot(point.0, point.1)).collect();
     points.dedup_by_key(|spot| (spot.0.round() as i64, spot.1.round() as i64));
     sheet.path(points, MAIN, 5);

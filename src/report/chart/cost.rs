@@ -110,7 +110,11 @@ fn draw(sheet: &mut Sheet, dots: &[Dot<'_>], names: &Names<'_>, choice: Option<C
         .iter()
         .filter(|own| own.name == "latency_p95" && own.op == "<")
         .collect();
-    let values = dots.iter().map(|dot| dot.latency.value);
+    // Bars belong into the picture, unless they are so long that they say nothing.
+    let values = dots.iter().flat_map(|dot| {
+        let [_, high] = ends(&dot.latency);
+        [dot.latency.value, high.min(1.5 * dot.latency.value)]
+    });
     let y = Scale::fitting(
         Unit::Seconds,
         values.chain(bounds.iter().map(|own| own.bound)),

@@ -19,9 +19,13 @@ mod palette;
 mod panel;
 #[cfg(feature = "png")]
 mod png;
+#[cfg(test)]
+mod samples;
 mod scale;
 mod sheet;
 mod sweep_words;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod wording;
 
