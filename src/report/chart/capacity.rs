@@ -9,7 +9,7 @@ use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
 use super::wording::{bound, bound_value, latency_bounds, short};
 use crate::experiment::{Findings, ObjectiveFindings};
 use crate::metrics::Unit;
-use crate::objective::show;
+use crate::objective::{Verdict, show};
 use crate::report::words;
 
 /// The load must differ by this factor for anything to be seen.
@@ -241,27 +241,46 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], most: f64) -> Str
     if let Some((own, load)) = passed.min_by(|a, b| a.1.total_cmp(&b.1)) {
         let (name, value) = (short(&own.metric), bound_value(own));
         let load = show(Unit::PerSecond, load);
-        return match back_at(findings, own) {
-            Some(back) => {
-                let back = show(Unit::PerSecond, back);
-                format!(
-                    "{name} passes {value} at {load} and is back below it at {back}, of {top} at the peak"
-                )
+        let back = back_at(findings, own).map(|back| show(Unit::PerSecond, back));
+        return match back {
+            Some(back) if back == load => {
+                format!("{name} is above {value} from {load} up; the peak is {top}")
             }
-            None => format!("{name} passes {value} at {load}, of {top} at the peak"),
+            Some(back) => format!(
+                "{name} passes {value} at {load} and is back below it at {back}; the peak is {top}"
+            ),
+            None => format!("{name} passes {value} at {load}; the peak is {top}"),
         };
     }
     if let Some(at) = findings.overflow_s {
         return format!("Overloaded at {top}: stopped at {}", words::clock(at));
     }
+    let open = bounds
+        .iter()
+        .find(|own| own.verdict == Verdict::Undecided && is_drawn(own));
+    if let Some(own) = open.filter(|_| findings.replications > 1) {
+        return format!(
+            "{} comes too close to {} to tell, with {top} at the peak",
+            short(&own.metric),
+            bound_value(own)
+        );
+    }
     let kept: Vec<String> = bounds
         .iter()
         .filter(|own| is_drawn(own))
-        .map(|own| format!("{} below {}", short(&own.metric), bound_value(own)))
+        .map(|own| format!("{} stays below {}", short(&own.metric), bound_value(own)))
         .collect();
     let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
     if !kept.is_empty() {
-        return format!("{} up to {top}", words::list(&kept));
+        let once = if findings.replications == 1 {
+            ", in the only replication"
+        } else {
+            ""
+        };
+        return format!(
+            "{} up to {top}{once}",
+            words::list(&kept).replace("and p99 stays", "and p99")
+        );
     }
     let p95 = dots(findings, most, &measured(findings, "latency_p95_s"));
     let at_load = |pick: fn(f64, f64) -> bool, of: f64| {

@@ -1,18 +1,23 @@
 //! Cost against latency of the configurations of a sweep, under the heaviest traffic.
 
 use super::Chart;
-use super::load_curves::number;
+use super::load_curves::{evenly, number};
 use super::palette::{BOUND, Colour, INK, MAIN, MUTED, UNSURE_TEXT};
 use super::panel::{EndLabel, Frame, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Anchor, Heading, MARGIN, Sheet, Spot, TEXT, Text, WIDTH};
-use super::sweep_words::{Names, at_load, source};
+use super::sweep_words::{Names, at_load, is_single, source};
 use super::wording::{bound_value, count, short};
 use crate::experiment::{Choice, Findings, Load, choose, offered_by};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
 use crate::report::{SweepView, words};
 use crate::stats::Estimate;
+
+/// Of more dots that are not efficient some are left out.
+const MOST_DOTS: usize = 300;
+/// Bars around more dots than this hide more than they show; only the efficient ones keep theirs.
+const MOST_BARS: usize = 100;
 
 /// A configuration.
 struct Dot<'a> {
@@ -73,6 +78,9 @@ fn dots<'a>(sweep: SweepView<'a>, load: &Load, metric: Metric) -> Vec<Dot<'a>> {
         dot.is_efficient = dot.latency.value < best;
         best = best.min(dot.latency.value);
     }
+    let (efficient, rest): (Vec<_>, Vec<_>) = dots.into_iter().partition(|dot| dot.is_efficient);
+    let (mut dots, rest) = (evenly(rest, MOST_DOTS), efficient);
+    dots.extend(rest);
     dots
 }
 
@@ -144,7 +152,11 @@ fn draw(sheet: &mut Sheet, dots: &[Dot<'_>], names: &Names<'_>, choice: Option<C
     panel.end_labels(sheet, &ends);
     front(sheet, &panel, dots);
     for dot in dots {
-        mark(sheet, &panel, dot);
+        let colour = colour(dot.findings);
+        if dot.is_efficient || dots.len() <= MOST_BARS {
+            bars(sheet, &panel, dot, colour.faint(0.6));
+        }
+        mark(sheet, &panel, dot, colour);
     }
     label(sheet, &panel, dots, names, choice);
 }
@@ -207,33 +219,30 @@ fn front(sheet: &mut Sheet, panel: &Panel, dots: &[Dot<'_>]) {
     sheet.path(line, MUTED.faint(0.5), 3);
 }
 
-fn mark(sheet: &mut Sheet, panel: &Panel, dot: &Dot<'_>) {
-    let (x, y) = panel.spot(dot.cost.value, dot.latency.value);
-    let judged = !dot.findings.objectives.is_empty();
-    let colour = match dot.findings.verdict {
-        _ if !judged => MAIN,
+fn colour(findings: &Findings) -> Colour {
+    match findings.verdict {
+        _ if findings.objectives.is_empty() => MAIN,
         Verdict::Met => MAIN,
         Verdict::Undecided => UNSURE_TEXT,
         Verdict::NotMet => BOUND,
-    };
-    let [left, right] = ends(&dot.cost);
-    sheet.line(
-        (panel.x.at(left), y),
-        (panel.x.at(right), y),
-        colour.faint(0.6),
-        3,
-    );
-    let [low, high] = ends(&dot.latency);
-    sheet.line(
-        (x, panel.y.at(low)),
-        (x, panel.y.at(high)),
-        colour.faint(0.6),
-        3,
-    );
+    }
+}
+
+fn bars(sheet: &mut Sheet, panel: &Panel, dot: &Dot<'_>, colour: Colour) {
+    let (x, y) = panel.spot(dot.cost.value, dot.latency.value);
+    let [left, right] = ends(&dot.cost).map(|cost| panel.x.at(cost));
+    sheet.line((left, y), (right, y), colour, 3);
+    let [low, high] = ends(&dot.latency).map(|latency| panel.y.at(latency));
+    sheet.line((x, low), (x, high), colour, 3);
+}
+
+fn mark(sheet: &mut Sheet, panel: &Panel, dot: &Dot<'_>, colour: Colour) {
+    let at = panel.spot(dot.cost.value, dot.latency.value);
+    let is_judged = !dot.findings.objectives.is_empty();
     match dot.findings.verdict {
-        Verdict::NotMet if judged => sheet.cross((x, y), 8.0, colour),
-        Verdict::Undecided if judged => sheet.ring((x, y), 10.0, colour),
-        _ => sheet.dot((x, y), 10.0, colour),
+        Verdict::NotMet if is_judged => sheet.cross(at, 8.0, colour),
+        Verdict::Undecided if is_judged => sheet.ring(at, 10.0, colour),
+        _ => sheet.dot(at, 10.0, colour),
     }
 }
 
@@ -316,6 +325,9 @@ fn finding(sweep: SweepView<'_>, load: &Load, choice: Choice, names: &Names<'_>)
         Choice::Cheapest(_) => {
             format!("{name} is the cheapest that holds at {traffic}: p95 {p95} for {cost}")
         }
+        Choice::Perhaps(_) if is_single(sweep) => format!(
+            "One replication decides nothing; at {traffic} {name} is the cheapest, for {cost}"
+        ),
         Choice::Perhaps(_) => {
             format!("Nothing is known to hold at {traffic}; {name} may, for {cost}: p95 {p95}")
         }

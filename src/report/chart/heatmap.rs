@@ -6,7 +6,7 @@ use super::heat_cells::{Cell, Layout, Place};
 use super::load_curves::number;
 use super::palette::{GRID, INK};
 use super::sheet::{Anchor, Heading, MARGIN, SMALL, Sheet, TEXT, Text, WIDTH};
-use super::sweep_words::{Names, at_load, setting, source};
+use super::sweep_words::{Names, at_load, is_single, setting, source};
 use super::wording::{count, short, worst};
 use crate::experiment::{Choice, choose, offered_by};
 use crate::metrics::{Metric, Unit};
@@ -339,6 +339,12 @@ fn finding(sweep: SweepView<'_>) -> String {
     };
     let (met, open) = (n_of(Verdict::Met), n_of(Verdict::Undecided));
     let mut text = match met {
+        0 if open > 0 => {
+            format!(
+                "None of {} is known to meet every objective",
+                count(n, "point")
+            )
+        }
         0 => format!("None of {} meets every objective", count(n, "point")),
         all if all == n => "Every point meets every objective".to_owned(),
         1 => format!("1 of {n} points meets every objective"),
@@ -346,6 +352,7 @@ fn finding(sweep: SweepView<'_>) -> String {
     };
     match open {
         0 => {}
+        _ if is_single(sweep) => text.push_str(": one replication decides nothing"),
         1 => text.push_str(", 1 is undecided"),
         _ => text.push_str(&format!(", {open} are undecided")),
     }

@@ -1,11 +1,13 @@
 //! A sweep over traffic: latency and errors against the load, one line per configuration.
 
+use std::collections::BTreeMap;
+
 use super::Chart;
-use super::palette::{BOUND, BOUND_TEXT, Colour, GRID, MAIN, ramp};
+use super::palette::{AXIS, BOUND, BOUND_TEXT, Colour, MAIN, ramp};
 use super::panel::{BAND, EndLabel, Frame, Look, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
-use super::sweep_words::{Names, source};
+use super::sweep_words::{Names, is_single, source};
 use super::wording::{bound_value, short};
 use crate::experiment::{Choice, Load, choose, offered_by};
 use crate::metrics::{Metric, Unit};
@@ -15,6 +17,13 @@ use crate::stats::Estimate;
 
 /// Lines that are told apart; further ones are grey.
 const MOST_LINES: usize = 7;
+
+/// Of more grey lines, or points on a line, some are left out: the picture is to stay small.
+const MOST_BACKGROUND: usize = 40;
+/// See [`MOST_BACKGROUND`].
+const MOST_POINTS: usize = 40;
+/// Points of a line with more of them are not marked one by one.
+const MOST_DOTS: usize = 24;
 
 /// Bands of more lines than this are fainter, since they cover each other.
 const FEW_LINES: usize = 4;
@@ -71,45 +80,75 @@ fn values(sweep: SweepView<'_>, metric: Metric) -> impl Iterator<Item = &Estimat
 
 /// The configurations in the order of the sweep, each with its points from light to heavy traffic.
 fn lines(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> Vec<Line> {
-    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for at in 0..sweep.points.len() {
-        let own = sweep.configuration(at);
-        match groups.iter_mut().find(|group| group.0 == own) {
-            Some(group) => group.1.push(at),
-            None => groups.push((own, vec![at])),
+        let group = *known.entry(sweep.configuration(at)).or_insert(groups.len());
+        if group == groups.len() {
+            groups.push(Vec::new());
         }
+        groups[group].push(at);
     }
-    let chosen: Vec<usize> = loads
-        .iter()
-        .filter_map(|load| Some(number(choose(&load.points, sweep.findings)?)))
-        .collect();
+    let named = named(sweep, loads, &groups);
     let n = groups.len();
-    let is_named = |at: usize, group: &[usize]| {
-        n <= MOST_LINES || at == 0 || at + 1 == n || group.iter().any(|own| chosen.contains(own))
-    };
-    let line = |(at, (_, mut points)): (usize, (String, Vec<usize>))| {
+    let line = |(at, mut points): (usize, Vec<usize>)| {
         let offered = |at: &usize| {
             sweep.findings[*at]
                 .figure(Metric::OfferedPeak)
                 .map_or(0.0, |peak| peak.value)
         };
         points.sort_by(|a, b| offered(a).total_cmp(&offered(b)));
-        let is_background = !is_named(at, &points);
-        let colour = if is_background { GRID } else { ramp(at, n) };
+        let is_background = !named.contains(&at);
+        let colour = if is_background {
+            AXIS.faint(0.5)
+        } else {
+            ramp(at, n)
+        };
         Line {
             label: names.short(points[0]),
-            points,
+            points: evenly(points, MOST_POINTS),
             colour,
             is_background,
         }
     };
-    let mut lines: Vec<Line> = groups.into_iter().enumerate().map(line).collect();
+    let all = groups.into_iter().enumerate().map(line);
+    let (background, own): (Vec<Line>, Vec<Line>) = all.partition(|line| line.is_background);
     // What is in the background is drawn first.
-    lines.sort_by_key(|line| !line.is_background);
+    let mut lines = evenly(background, MOST_BACKGROUND);
+    lines.extend(own);
     if lines.len() == 1 {
         lines[0].colour = MAIN;
     }
     lines
+}
+
+/// The configurations that get a name: of many the ends, and what is chosen for the heaviest loads.
+fn named(sweep: SweepView<'_>, loads: &[Load], groups: &[Vec<usize>]) -> Vec<usize> {
+    let n = groups.len();
+    if n <= MOST_LINES {
+        return (0..n).collect();
+    }
+    let mut named = vec![0, n - 1];
+    for load in loads.iter().rev() {
+        let chosen = choose(&load.points, sweep.findings).map(number);
+        let own = chosen.and_then(|own| groups.iter().position(|group| group.contains(&own)));
+        if let Some(own) = own.filter(|own| named.len() < MOST_LINES && !named.contains(own)) {
+            named.push(own);
+        }
+    }
+    named
+}
+
+/// At most `most` of some things, evenly picked, with the first and the last.
+pub(super) fn evenly<T>(all: Vec<T>, most: usize) -> Vec<T> {
+    let n = all.len();
+    if n <= most {
+        return all;
+    }
+    let last = (n - 1).max(1);
+    let is_picked = |at: usize| at == 0 || at * (most - 1) / last != (at - 1) * (most - 1) / last;
+    let picked = all.into_iter().enumerate().filter(|(at, _)| is_picked(*at));
+    picked.map(|(_, own)| own).collect()
 }
 
 /// The point of a choice.
@@ -236,7 +275,7 @@ fn draw_panel(
             continue;
         }
         panel.curve(sheet, &points, look);
-        for (x, value) in &points {
+        for (x, value) in points.iter().filter(|_| points.len() <= MOST_DOTS) {
             if let Some(value) = value {
                 sheet.dot(panel.spot(*x, value.value), 6.0, line.colour);
             }
@@ -263,11 +302,11 @@ fn finding(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> String {
     let (Some(lightest), Some(heaviest)) = (loads.first(), loads.last()) else {
         return String::new();
     };
-    if sweep
-        .findings
-        .iter()
-        .all(|findings| findings.objectives.is_empty())
-    {
+    let is_open = |findings: &crate::experiment::Findings| {
+        findings.objectives.is_empty()
+            || findings.replications == 1 && findings.overflow_s.is_none()
+    };
+    if sweep.findings.iter().all(is_open) {
         let p95 = |load: &Load| {
             let all = load
                 .points
@@ -276,8 +315,13 @@ fn finding(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> String {
             let best = all.map(|figure| figure.value).fold(f64::INFINITY, f64::min);
             show(Unit::Seconds, best)
         };
+        let once = if is_single(sweep) {
+            "; one replication decides nothing"
+        } else {
+            ""
+        };
         return format!(
-            "The best p95 goes from {} at {} to {} at {}",
+            "The best p95 goes from {} at {} to {} at {}{once}",
             p95(lightest),
             at(lightest),
             p95(heaviest),

@@ -27,6 +27,7 @@ mod sweep_words;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod utilization;
 mod wording;
 
 #[cfg(feature = "png")]
@@ -58,6 +59,7 @@ pub fn of_run(title: &str, findings: &Findings) -> Vec<Chart> {
         latency::chart(title, findings),
         cdf::chart(title, findings),
         capacity::chart(title, findings),
+        utilization::chart(title, findings),
     ];
     charts.into_iter().flatten().collect()
 }

@@ -105,7 +105,7 @@ impl Sample {
             self.column("", "unserved_per_s", |load| self.failing(load)),
             self.column("", "latency_p50_s", |load| self.median(load)),
             self.column("", "latency_p95_s", |load| self.median(load) * 3.0),
-            self.column("", "latency_p99_s", |load| self.median(load) * 4.6),
+            self.column("", "latency_p99_s", |load| self.median(load) * 4.15),
         ];
         for number in 0..self.services {
             let name = format!("web{number}");
@@ -122,7 +122,12 @@ impl Sample {
 
     fn objective(self, metric: &str, value: f64, bound: f64) -> ObjectiveFindings {
         let is_above = op_of(metric) == "<";
-        let estimate = self.estimate(value);
+        // What is known of a share is known by what is missing.
+        let estimate = if is_above {
+            self.estimate(value)
+        } else {
+            self.estimate(1.0 - value).map(|own| 1.0 - own)
+        };
         let verdict = match estimate.interval {
             None => Verdict::Undecided,
             Some((low, high)) if low <= bound && bound <= high => Verdict::Undecided,
@@ -155,8 +160,8 @@ impl Sample {
         for (name, value) in [
             ("latency_p50", median),
             ("latency_p95", p95),
-            ("latency_p99", median * 4.6),
-            ("latency_p999", median * 6.9),
+            ("latency_p99", median * 4.15),
+            ("latency_p999", median * 5.6),
             ("error_rate", errors),
             ("success_rate", 1.0 - errors),
             ("offered_peak", self.peak),
@@ -169,15 +174,16 @@ impl Sample {
             vec![
                 self.objective("success_rate", 1.0 - errors, 0.99),
                 self.objective("latency_p95", p95, self.base_s * 25.0),
-                self.objective("latency_p99", p95 * 1.5, self.base_s * 50.0),
+                self.objective("latency_p99", median * 4.15, self.base_s * 50.0),
             ]
         } else {
             Vec::new()
         };
-        // An exponential law, as far as its tail was seen.
-        let cdf = (1..=180).map(|step| {
+        // A Weibull law with these quantiles, as far as its tail was seen.
+        let cdf = (1..=240).map(|step| {
             let nines = f64::from(step) * 0.05;
-            (median * nines * 1.45, 1.0 - crate::math::exp(-nines))
+            let times = crate::math::powf(nines / 0.693, 0.751);
+            (median * times, 1.0 - crate::math::exp(-nines))
         });
         Findings {
             replications: self.replications,

@@ -110,3 +110,11 @@ pub(super) fn source(title: &str, sweep: SweepView<'_>, intervals: &str) -> Stri
 pub(super) fn at_load(load: &Load) -> String {
     crate::objective::show(crate::metrics::Unit::PerSecond, load.offered_peak)
 }
+
+/// True if every point was run once, which decides nothing.
+pub(super) fn is_single(sweep: SweepView<'_>) -> bool {
+    sweep
+        .findings
+        .iter()
+        .all(|findings| findings.replications == 1)
+}
