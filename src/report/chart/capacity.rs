@@ -75,7 +75,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     };
     let mut sheet = Sheet::new(&heading, if errors.is_some() { 1240.0 } else { 1000.0 });
     draw(&mut sheet, &latencies, errors.as_ref(), &bounds);
-    Some(Chart::new("capacity", sheet))
+    Some(Chart::of(findings, "capacity", sheet))
 }
 
 /// A column without the warm-up, by window.

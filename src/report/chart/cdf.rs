@@ -71,7 +71,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     draw_bounds(&mut sheet, &panel, &bounds);
     draw_curve(&mut sheet, &panel, cdf);
     read_off(&mut sheet, &panel, findings, &bounds);
-    Some(Chart::new("latency-cdf", sheet))
+    Some(Chart::of(findings, "latency-cdf", sheet))
 }
 
 fn quantile(objective: &ObjectiveFindings) -> Option<f64> {

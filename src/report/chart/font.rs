@@ -3,7 +3,7 @@
 /// The family to ask for: the embedded one, one of about its widths, whatever there is.
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// The font as a file: a subset of DejaVu Sans, see `assets/fonts`.
+/// The font as a file: a subset of `DejaVu Sans`, see `assets/fonts`.
 #[cfg(feature = "png")]
 pub(super) const FILE: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-subset.ttf");
 

@@ -1,5 +1,7 @@
 //! A sweep as a table of cells: verdict and figure of every point, by two parameters.
 
+use std::fmt::Write as _;
+
 use super::Chart;
 use super::font::{fit, width};
 use super::heat_cells::{Cell, Layout, Place};
@@ -354,18 +356,16 @@ fn finding(sweep: SweepView<'_>) -> String {
         0 => {}
         _ if is_single(sweep) => text.push_str(": one replication decides nothing"),
         1 => text.push_str(", 1 is undecided"),
-        _ => text.push_str(&format!(", {open} are undecided")),
+        _ => {
+            let _ = write!(text, ", {open} are undecided");
+        }
     }
     let loads = offered_by(sweep.points, sweep.findings);
     let names = Names::new(sweep);
     if let Some(load) = loads.last().filter(|_| names.parameters().is_some())
         && let Some(Choice::Cheapest(at)) = choose(&load.points, sweep.findings)
     {
-        text.push_str(&format!(
-            "; at {} take {}",
-            at_load(load),
-            names.subject(at)
-        ));
+        let _ = write!(text, "; at {} take {}", at_load(load), names.subject(at));
     }
     text
 }

@@ -81,7 +81,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         }
     }
     panel.end_labels(&mut sheet, &ends);
-    Some(Chart::new("latency", sheet))
+    Some(Chart::of(findings, "latency", sheet))
 }
 
 /// Shades, grid and bounds: what lies below the curves.

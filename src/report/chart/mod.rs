@@ -23,6 +23,8 @@ mod png;
 mod samples;
 mod scale;
 mod sheet;
+#[cfg(test)]
+mod states;
 mod sweep_words;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,7 @@ mod wording;
 pub use png::{PngError, png};
 
 use crate::experiment::Findings;
-use crate::report::SweepView;
+use crate::report::{SweepView, words};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,12 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// A chart of a run: its text alternative ends with the answer that the run gives.
+    fn of(findings: &Findings, name: &'static str, mut sheet: sheet::Sheet) -> Self {
+        sheet.tell(&format!("Will it hold? {}.", words::answer(findings)));
+        Self::new(name, sheet)
+    }
+
     fn new(name: &'static str, sheet: sheet::Sheet) -> Self {
         let svg = sheet.finish();
         Self { name, svg }

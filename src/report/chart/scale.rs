@@ -46,7 +46,7 @@ impl Scale {
     pub(super) fn from_zero(unit: Unit, most: f64) -> Self {
         let most = if most > 0.0 { most } else { 1.0 };
         let least_step = if unit == Unit::Number { 1.0 } else { 0.0 };
-        let step = round_step(most / 4.5).max(least_step);
+        let step = round_step(most / 5.0).max(least_step);
         let n = (most / step - 1e-9).ceil().max(1.0) as u32;
         let tick = |at: u32| {
             let value = f64::from(at) * step;

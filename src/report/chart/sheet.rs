@@ -40,7 +40,7 @@ pub(super) enum Anchor {
 /// A line of text; `at` is on its base line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) line: String,
     pub(super) at: Spot,
     pub(super) size: f64,
     pub(super) anchor: Anchor,
@@ -51,9 +51,9 @@ pub(super) struct Text {
 
 impl Text {
     /// A line that starts at `at`.
-    pub(super) fn new(text: impl Into<String>, at: Spot) -> Self {
+    pub(super) fn new(line: impl Into<String>, at: Spot) -> Self {
         Self {
-            text: text.into(),
+            line: line.into(),
             at,
             size: TEXT,
             anchor: Anchor::Start,
@@ -84,7 +84,7 @@ impl Text {
 
     /// Left, top, right, bottom of what it covers.
     pub(super) fn extent(&self) -> [f64; 4] {
-        let wide = width(&self.text, self.size);
+        let wide = width(&self.line, self.size);
         let left = match self.anchor {
             Anchor::Start => self.at.0,
             Anchor::Middle => self.at.0 - wide / 2.0,
@@ -168,7 +168,7 @@ impl Sheet {
     }
 
     pub(super) fn text(&mut self, text: Text) {
-        if !text.text.is_empty() {
+        if !text.line.is_empty() {
             self.texts.push(text);
         }
     }
@@ -317,7 +317,7 @@ fn written(texts: &[Text]) -> String {
             "<text x=\"{:.0}\" y=\"{:.0}\">{}</text>\n",
             text.at.0,
             text.at.1,
-            escape(&text.text)
+            escape(&text.line)
         );
         match groups.iter_mut().find(|group| group.0 == style) {
             Some(group) => group.1.push_str(&line),

@@ -81,7 +81,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         lower.grid(&mut sheet, true);
         draw_counts(&mut sheet, &lower, &counts);
     }
-    Some(Chart::new("traffic", sheet))
+    Some(Chart::of(findings, "traffic", sheet))
 }
 
 /// What the chart shows, as a sentence.

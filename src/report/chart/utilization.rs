@@ -18,11 +18,16 @@ const MOST_LINES: usize = 6;
 /// What is never busier than this is left out, unless nothing is.
 const IDLE: f64 = 0.02;
 
+/// A moment and what there was.
+type Point = (f64, Option<Estimate>);
+
 /// A resource over time.
 struct Line {
     name: String,
-    points: Vec<(f64, Option<Estimate>)>,
+    points: Vec<Point>,
     peak: f64,
+    /// It is what the title is about.
+    is_named: bool,
 }
 
 /// The chart; nothing if nothing has a limit.
@@ -32,7 +37,11 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         .iter()
         .filter_map(|own| line(findings, own))
         .collect();
-    lines.sort_by(|a, b| b.peak.total_cmp(&a.peak));
+    let rank = |line: &Line| (line.is_named, line.peak);
+    lines.sort_by(|a, b| {
+        let ((named_a, a), (named_b, b)) = (rank(a), rank(b));
+        named_b.cmp(&named_a).then(b.total_cmp(&a))
+    });
     let n_busy = lines.iter().filter(|line| line.peak > IDLE).count();
     lines.truncate(n_busy.clamp(1, MOST_LINES));
     let first = lines.first()?;
@@ -71,7 +80,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     }
     panel.grid(&mut sheet, true);
     draw(&mut sheet, &panel, &lines, names);
-    Some(Chart::new("utilization", sheet))
+    Some(Chart::of(findings, "utilization", sheet))
 }
 
 /// The share of a resource that is in use, window by window.
@@ -82,14 +91,14 @@ fn line(findings: &Findings, resource: &ResourceFindings) -> Option<Line> {
     let (used, capacity) = (column("used")?, column("capacity")?);
     let used = points(findings, used, Fold::Mean);
     let capacity = points(findings, capacity, Fold::Mean);
-    let share =
-        |((at, used), (_, capacity)): (&(f64, Option<Estimate>), &(f64, Option<Estimate>))| {
-            let there = capacity.map(|own| own.value).filter(|there| *there > 0.0);
-            let share = used
-                .zip(there)
-                .map(|(used, there)| used.map(|own| (own / there).clamp(0.0, 1.0)));
-            (*at, share)
-        };
+    let share = |(used, capacity): (&Point, &Point)| {
+        let there = capacity.1.map(|own| own.value).filter(|there| *there > 0.0);
+        let both = used.1.zip(there);
+        (
+            used.0,
+            both.map(|(used, there)| used.map(|own| (own / there).clamp(0.0, 1.0))),
+        )
+    };
     let points: Vec<_> = used.iter().zip(&capacity).map(share).collect();
     let most = points
         .iter()
@@ -100,6 +109,9 @@ fn line(findings: &Findings, resource: &ResourceFindings) -> Option<Line> {
         name: format!("{} {what}", resource.component),
         points,
         peak: resource.utilization_peak.unwrap_or(most),
+        is_named: findings.bottleneck.as_ref().is_some_and(|found| {
+            found.component == resource.component && found.what == resource.what
+        }),
     })
 }
 

@@ -16,18 +16,6 @@ pub(super) fn short(metric: &str) -> String {
     }
 }
 
-/// What an objective bounds: `p95`, `p95 of api`.
-pub(super) fn bounded(objective: &ObjectiveFindings) -> String {
-    let short = short(&objective.metric);
-    match objective
-        .name
-        .strip_suffix(&format!(".{}", objective.metric))
-    {
-        Some(class) => format!("{short} of {class}"),
-        None => short,
-    }
-}
-
 /// A bound in words: `< 500 ms`.
 pub(super) fn bound(objective: &ObjectiveFindings) -> String {
     format!("{} {}", objective.op, bound_value(objective))
