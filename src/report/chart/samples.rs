@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::diag::Origin;
 use crate::experiment::{
-    Column, Findings, Look, ObjectiveFindings, OutcomeShare, Series, Stop, Violation,
+    Bottleneck, Column, Findings, Full, Look, ObjectiveFindings, OutcomeShare, ResourceFindings,
+    Series, Stop, Violation,
 };
 use crate::objective::Verdict;
 use crate::report::SweepView;
@@ -107,6 +108,10 @@ impl Sample {
             self.column("", "latency_p95_s", |load| self.median(load) * 3.0),
             self.column("", "latency_p99_s", |load| self.median(load) * 4.15),
         ];
+        columns.push(self.column("web0", "workers_used", |load| {
+            load.min(self.capacity) / 50.0
+        }));
+        columns.push(self.column("web0", "workers_capacity", |_| self.capacity / 50.0));
         for number in 0..self.services {
             let name = format!("web{number}");
             columns.push(self.column(&name, "instances_in_service", |load| {
@@ -199,9 +204,9 @@ impl Sample {
             }],
             verdict: Verdict::all(objectives.iter().map(|own| own.verdict)),
             objectives,
-            resources: Vec::new(),
+            resources: vec![self.workers()],
             hit_ratios: BTreeMap::new(),
-            bottleneck: None,
+            bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
             series: self.series(),
             latency_cdf: cdf.collect(),
@@ -214,6 +219,42 @@ impl Sample {
             advisories: Vec::new(),
             requests: 1_000_000,
             events: 4_000_000,
+        }
+    }
+
+    fn workers(self) -> ResourceFindings {
+        let busy = (self.peak / self.capacity).min(1.0);
+        ResourceFindings {
+            component: "web0".to_owned(),
+            what: "workers".to_owned(),
+            unit: "worker".to_owned(),
+            used: None,
+            utilization: Some(self.estimate(busy)),
+            utilization_peak: Some(busy),
+            waiting: None,
+            wait_mean_s: None,
+            wait_p50_s: None,
+            wait_p95_s: None,
+            wait_p99_s: None,
+            waited: None,
+        }
+    }
+
+    fn bottleneck(self) -> Bottleneck {
+        let full = Full {
+            from_s: self.horizon_s * 0.15,
+            to_s: self.horizon_s * 0.62,
+            capacity: self.capacity / 50.0,
+            waiting: 312.0,
+        };
+        Bottleneck {
+            component: "web0".to_owned(),
+            what: "workers".to_owned(),
+            unit: "worker".to_owned(),
+            full: (self.peak > self.capacity).then_some(full),
+            utilization_peak: (self.peak / self.capacity).min(1.0),
+            wait_p99_s: None,
+            behind: None,
         }
     }
 
