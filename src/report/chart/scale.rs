@@ -46,7 +46,10 @@ impl Scale {
     pub(super) fn from_zero(unit: Unit, most: f64) -> Self {
         let most = if most > 0.0 { most } else { 1.0 };
         let least_step = if unit == Unit::Number { 1.0 } else { 0.0 };
-        let step = round_step(most / 5.0).max(least_step);
+        let step = match LONG_STEPS.iter().find(|step| **step >= most / 5.0) {
+            Some(step) if unit == Unit::Seconds && most >= MINUTES => *step,
+            _ => round_step(most / 5.0).max(least_step),
+        };
         let n = (most / step - 1e-9).ceil().max(1.0) as u32;
         let tick = |at: u32| {
             let value = f64::from(at) * step;
@@ -106,30 +109,27 @@ impl Scale {
 
     /// A log scale around `low` to `high`, both above zero.
     pub(super) fn log(unit: Unit, low: f64, high: f64) -> Self {
-        let floor = floor_125(low);
-        let ceiling = ceil_125(high).max(floor * 2.0);
+        let round = rounds(unit, low, high);
+        let floor = round.iter().rev().find(|own| own.value <= low * 1.000_001);
+        let floor = floor.map_or(low, |own| own.value);
+        let ceiling = round
+            .iter()
+            .find(|own| own.value >= (high * 0.999_999).max(floor * 2.0));
+        let ceiling = ceiling.map_or(high, |own| own.value);
         let decades = log10(ceiling / floor);
-        let mut ticks = Vec::new();
-        let (first, last) = (log10(floor).floor() as i32, log10(ceiling).ceil() as i32);
-        for exponent in first..=last {
-            for digit in 1..=9_u8 {
-                let value = f64::from(digit) * powf(10.0, f64::from(exponent));
-                if value < floor * 0.999 || value > ceiling * 1.001 {
-                    continue;
-                }
-                let is_shown = match digit {
-                    1 => decades <= 8.0 || exponent % 2 == 0,
-                    2 | 5 => decades <= 3.2,
-                    _ => false,
-                };
-                let is_drawn = digit == 1 || decades <= 4.0 && matches!(digit, 2 | 5);
-                if is_shown {
-                    ticks.push((value, Some(show(unit, value))));
-                } else if is_drawn {
-                    ticks.push((value, None));
-                }
-            }
-        }
+        let inside = round
+            .iter()
+            .filter(|own| (floor..=ceiling).contains(&own.value));
+        let tick = |own: &Round| {
+            let is_shown = if own.is_main {
+                decades <= 8.0 || log10(own.value).round() as i32 % 2 == 0
+            } else {
+                decades <= 3.2
+            };
+            let is_drawn = own.is_main || decades <= 4.0;
+            (is_shown || is_drawn).then(|| (own.value, is_shown.then(|| show(unit, own.value))))
+        };
+        let ticks = inside.filter_map(tick).collect();
         Self::new(Law::Log, floor, ceiling, ticks)
     }
 
@@ -243,7 +243,7 @@ fn round_step(value: f64) -> f64 {
 }
 
 /// See [`round_step`].
-pub(super) fn ceil_125(value: f64) -> f64 {
+fn ceil_125(value: f64) -> f64 {
     let base = powf(10.0, log10(value).floor());
     let digit = [1.0, 2.0, 5.0, 10.0].into_iter();
     let found = digit
@@ -252,14 +252,53 @@ pub(super) fn ceil_125(value: f64) -> f64 {
     found.unwrap_or(10.0 * base)
 }
 
-/// The next of 1, 2, 5, 10, … at or below `value`.
-pub(super) fn floor_125(value: f64) -> f64 {
-    let base = powf(10.0, log10(value).floor());
-    let digit = [5.0, 2.0, 1.0].into_iter();
-    let found = digit
-        .map(|digit| digit * base)
-        .find(|it| *it <= value * 1.000_001);
-    found.unwrap_or(base)
+/// Times of this length and more are round in minutes and hours, not in seconds.
+const MINUTES: f64 = 600.0;
+/// Round steps between such times.
+const LONG_STEPS: [f64; 14] = [
+    120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 18e3, 36e3, 72e3, 180e3, 360e3, 720e3,
+    1800e3,
+];
+
+/// A round value.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    value: f64,
+    /// It is kept where there is little room.
+    is_main: bool,
+}
+
+/// Round values from below `low` to above `high`: 1, 2, 5, 10, …; for long times those of the clock.
+fn rounds(unit: Unit, low: f64, high: f64) -> Vec<Round> {
+    let (first, last) = (
+        log10(low).floor() as i32 - 1,
+        log10(high.max(low * 2.0)).ceil() as i32 + 1,
+    );
+    let decade = |exponent: i32| {
+        let digits = [(1.0, true), (2.0, false), (5.0, false)];
+        digits.map(|(digit, is_main)| Round {
+            value: digit * powf(10.0, f64::from(exponent)),
+            is_main,
+        })
+    };
+    let all = (first..=last).flat_map(decade);
+    if unit != Unit::Seconds || high < MINUTES {
+        return all.collect();
+    }
+    // One minute, ten minutes, one hour, ten hours, …
+    let clock = [60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0, 7200.0, 18e3];
+    let clock = clock.map(|value| Round {
+        value,
+        is_main: matches!(value as u32, 60 | 600 | 3600),
+    });
+    let hours = all.clone().map(|own| Round {
+        value: own.value * 3600.0,
+        ..own
+    });
+    let seconds = all.filter(|own| own.value < 45.0);
+    let mut found: Vec<Round> = seconds.chain(clock).collect();
+    found.extend(hours.filter(|own| own.value > 20e3));
+    found
 }
 
 #[cfg(test)]
@@ -281,6 +320,8 @@ mod tests {
                 labels(&Scale::fitting(Unit::Seconds, [0.031, 6.1])),
                 labels(&Scale::fitting(Unit::Seconds, [0.080, 0.140])),
                 labels(&Scale::log(Unit::Dollars, 4.0, 31.0)),
+                labels(&Scale::log(Unit::Seconds, 3.0, 9.0 * 3600.0)),
+                labels(&Scale::from_zero(Unit::Seconds, 4.0 * 3600.0)),
                 labels(&Scale::clock(0.0, 2700.0)),
                 labels(&Scale::clock(0.0, 0.8)),
                 labels(&Scale::clock(0.0, 7.0 * 86_400.0)),

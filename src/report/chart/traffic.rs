@@ -245,7 +245,7 @@ fn wanted(findings: &Findings, service: &str) -> Vec<Step> {
     };
     let end = findings.overflow_s.unwrap_or(findings.horizon_s);
     let mut levels = vec![(0.0, first.from)];
-    for look in &looks {
+    for look in looks.iter().filter(|look| look.at_s <= end) {
         if levels.last().is_none_or(|level| level.1 != look.to) {
             levels.push((look.at_s, look.to));
         }
