@@ -15,7 +15,7 @@ use crate::report::words;
 /// The load must differ by this factor for anything to be seen.
 const SPREAD: f64 = 1.5;
 /// More dots than this are put together.
-const MOST_DOTS: usize = 150;
+const MOST_DOTS: usize = 180;
 /// A window belongs to the busiest time if its load is at least this share of the highest.
 const BUSY: f64 = 0.97;
 /// A bound is passed when it is for this many windows in a row; one may be chance.
@@ -61,8 +61,12 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     }
     let errors = errors(findings, most);
     let bounds = latency_bounds(findings);
+    let windows = match windows_per_dot(findings) {
+        1 => "one window".to_owned(),
+        n => format!("{n} windows"),
+    };
     let source = format!(
-        "{title} · every dot is the mean of {} in one window",
+        "{title} · every dot is the mean of {} in {windows}",
         super::wording::count(findings.replications as usize, "replication")
     );
     let heading = Heading {
@@ -90,6 +94,12 @@ fn measured(findings: &Findings, figure: &str) -> Vec<Option<f64>> {
     value.map(|estimate| estimate.map(|it| it.value)).collect()
 }
 
+/// How many windows make a dot.
+fn windows_per_dot(findings: &Findings) -> usize {
+    let n_windows = findings.series.bounds_s.len().saturating_sub(1);
+    n_windows.div_ceil(MOST_DOTS).max(1)
+}
+
 /// The windows as dots; many are put together with their neighbours.
 fn dots(findings: &Findings, most: f64, values: &[Option<f64>]) -> Vec<Dot> {
     let loads = measured(findings, "offered_per_s");
@@ -110,10 +120,7 @@ fn dots(findings: &Findings, most: f64, values: &[Option<f64>]) -> Vec<Dot> {
         value: mean(group, |own| own.2),
         is_after: busiest.is_some_and(|busiest| group[0].0 > busiest),
     };
-    pairs
-        .chunks(pairs.len().div_ceil(MOST_DOTS).max(1))
-        .map(dot)
-        .collect()
+    pairs.chunks(windows_per_dot(findings)).map(dot).collect()
 }
 
 /// Shares of requests that were not served, if there are any.
