@@ -8,6 +8,8 @@ use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs, ScenarioArgs};
 use crate::experiment::{self, Findings};
 use crate::objective::Verdict;
+#[cfg(feature = "charts")]
+use crate::report::chart;
 use crate::report::output_dir::{OutputDir, OutputError};
 use crate::report::text::Style;
 use crate::report::{csv, manifest, summary, text, words};
@@ -142,5 +144,27 @@ pub(super) fn write_findings(
     )?;
     output.write_made("timeseries.csv", csv::timeseries(findings))?;
     output.write_made("resources.csv", csv::resources(&findings.resources))?;
-    output.write_made("decisions.csv", csv::decisions(findings))
+    output.write_made("decisions.csv", csv::decisions(findings))?;
+    #[cfg(feature = "charts")]
+    write_charts(output, &chart::of_run(title, findings))?;
+    Ok(())
+}
+
+/// Writes charts, as SVG and, where that is built in, as PNG.
+#[cfg(feature = "charts")]
+pub(super) fn write_charts(output: &OutputDir, charts: &[chart::Chart]) -> Result<(), OutputError> {
+    for chart in charts {
+        output.write(&format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
+    }
+    #[cfg(feature = "png")]
+    {
+        use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+        // Pictures take their time; each is the same whatever thread makes it.
+        let made: Vec<_> = charts.par_iter().map(|own| chart::png(&own.svg)).collect();
+        for (chart, png) in charts.iter().zip(made) {
+            let png = png.map_err(std::io::Error::other);
+            output.write_made(&format!("charts/{}.png", chart.name), png)?;
+        }
+    }
+    Ok(())
 }

@@ -9,9 +9,11 @@ use super::session::with_session;
 use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs, ScenarioArgs};
 use crate::experiment::{self, Choice, Findings, choose, offered_by};
+#[cfg(feature = "charts")]
+use crate::report::chart;
 use crate::report::output_dir::{OutputDir, OutputError};
-use crate::report::text::{Style, SweepView};
-use crate::report::{csv, manifest, text};
+use crate::report::text::Style;
+use crate::report::{SweepView, csv, manifest, text};
 use crate::scenario::{Loaded, Sweep, show};
 use crate::units::{three_digits, with_suffix};
 
@@ -181,6 +183,8 @@ fn write(
         "summary.txt",
         text::sweep(scenario.title(), view, Style::FILE).as_bytes(),
     )?;
+    #[cfg(feature = "charts")]
+    super::run::write_charts(output, &chart::of_sweep(scenario.title(), view))?;
     if let Some(point) = to_look_at(view) {
         // The point to look at first is shown as a run of its own.
         let own = OutputDir::create(output.path().join("chosen"))?;

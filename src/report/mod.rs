@@ -3,10 +3,15 @@
 //! Everything here is made from [`Findings`](crate::experiment::Findings) alone, so that a stored result
 //! can be shown again without running anything. Files are written in one place, [`output_dir`].
 
+#[cfg(feature = "charts")]
+pub mod chart;
 pub mod csv;
 pub mod manifest;
 pub mod output_dir;
 pub mod reference;
 pub mod summary;
+mod sweep_view;
 pub mod text;
 pub mod words;
+
+pub use sweep_view::{SweepView, is_traffic};

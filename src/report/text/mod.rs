@@ -4,7 +4,7 @@ mod run;
 mod sweep;
 
 pub use run::run;
-pub use sweep::{SweepView, choices, sweep};
+pub use sweep::{choices, sweep};
 
 use crate::objective::Verdict;
 

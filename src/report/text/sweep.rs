@@ -6,19 +6,8 @@ use super::{Style, align, wrap};
 use crate::experiment::{Choice, Findings, choose, offered_by};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
-use crate::report::words;
-use crate::scenario::{Point, show as show_setting};
-
-/// A sweep whose points are all complete.
-#[derive(Debug, Clone, Copy)]
-pub struct SweepView<'a> {
-    /// The parameters that are set, by their paths.
-    pub paths: &'a [String],
-    /// The points.
-    pub points: &'a [Point],
-    /// What was found at each, in the same order.
-    pub findings: &'a [Findings],
-}
+use crate::report::{SweepView, words};
+use crate::scenario::show as show_setting;
 
 /// The table of a sweep, and what to choose.
 pub fn sweep(title: &str, sweep: SweepView<'_>, style: Style) -> String {
@@ -31,17 +20,6 @@ pub fn sweep(title: &str, sweep: SweepView<'_>, style: Style) -> String {
     text.push_str("\n\n");
     text.push_str(&choices(sweep, style));
     style.plain(text.trim_end().to_owned() + "\n")
-}
-
-/// The last part of a path that tells it from the others: `web.count` for `components.web.count`.
-pub(super) fn short_path<'a>(path: &'a str, all: &[String]) -> &'a str {
-    let parts: Vec<usize> = path.match_indices('.').map(|(at, _)| at + 1).collect();
-    let tails = parts.iter().rev().map(|at| &path[*at..]);
-    // Two parts say more than one: `web.count`, not `count`.
-    let is_clear = |tail: &&str| {
-        tail.contains('.') && all.iter().filter(|other| other.ends_with(*tail)).count() == 1
-    };
-    tails.into_iter().find(is_clear).unwrap_or(path)
 }
 
 /// The table: too wide for the page, it loses figures in a fixed order before lines are cut.
@@ -70,7 +48,7 @@ fn rows(
     let settings = sweep
         .paths
         .iter()
-        .map(|path| short_path(path, sweep.paths).to_owned());
+        .map(|path| sweep.short_path(path).to_owned());
     let header = settings.chain(figures.iter().map(|figure| figure.0.to_owned()));
     let mut rows = vec![header.chain(["verdict".to_owned()]).collect::<Vec<_>>()];
     for (point, findings) in sweep.points.iter().zip(sweep.findings) {
@@ -166,44 +144,22 @@ fn sentence(sweep: SweepView<'_>, choice: Choice) -> String {
         Choice::Cheapest(at) => {
             format!(
                 "{}{}, the cheapest that meets every objective",
-                configuration(sweep, at),
+                sweep.configuration(at),
                 cost(at)
             )
         }
         Choice::Perhaps(at) => format!(
             "nothing is known to meet every objective; {}{} may: {}",
-            configuration(sweep, at),
+            sweep.configuration(at),
             cost(at),
             open(&sweep.findings[at], Verdict::Undecided)
         ),
         Choice::None { closest } => format!(
             "none meets every objective; {}{} comes closest: {}",
-            configuration(sweep, closest),
+            sweep.configuration(closest),
             cost(closest),
             open(&sweep.findings[closest], Verdict::NotMet)
         ),
-    }
-}
-
-/// What a point sets apart from its traffic.
-fn configuration(sweep: SweepView<'_>, at: usize) -> String {
-    let own = sweep.points[at]
-        .settings
-        .iter()
-        .filter(|setting| !setting.path.starts_with("sources."));
-    let text: Vec<_> = own
-        .map(|setting| {
-            format!(
-                "{} = {}",
-                short_path(&setting.path, sweep.paths),
-                show_setting(&setting.value)
-            )
-        })
-        .collect();
-    if text.is_empty() {
-        "this configuration".to_owned()
-    } else {
-        text.join(", ")
     }
 }
 

@@ -1,0 +1,281 @@
+//! Offered against served requests over time, and instances on the same clock.
+
+use super::Chart;
+use super::over_time::{
+    Fold, clock, most, points, shade_unmeasured, steps, windows_per_point, with_data,
+};
+use super::palette::{BOUND, BOUND_TEXT, Colour, INK, MAIN, MUTED, UNSURE_TEXT, series};
+use super::panel::{EndLabel, Frame, Look, Panel, Step, room_beside, room_for};
+use super::scale::Scale;
+use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
+use super::wording::source;
+use crate::experiment::{Column, Findings};
+use crate::metrics::{Metric, Unit};
+use crate::objective::show;
+use crate::report::words;
+use crate::stats::Estimate;
+
+/// A rate over time.
+struct Rate<'a> {
+    name: &'static str,
+    column: &'a Column,
+    look: Look,
+    text: Colour,
+}
+
+/// A number of instances over time.
+struct Count {
+    name: String,
+    steps: Vec<Step>,
+    look: Look,
+}
+
+/// The chart; nothing without requests.
+pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
+    let offered = with_data(findings, "", "offered_per_s")?;
+    if most([offered]) <= 0.0 {
+        return None;
+    }
+    let rates = rates(findings, offered);
+    let (what, counts) = instances(findings);
+    let source = source(title, findings, "bands");
+    let heading = Heading {
+        title: finding(findings, offered),
+        subtitle: subtitle(findings, &rates, &counts),
+        source: &source,
+    };
+    let has_counts = !counts.is_empty();
+    let mut sheet = Sheet::new(&heading, if has_counts { 1160.0 } else { 860.0 });
+    let y = Scale::from_zero(Unit::PerSecond, most(rates.iter().map(|rate| rate.column)));
+    let n_most = counts
+        .iter()
+        .flat_map(|count| count.steps.iter().map(|step| step.value.value));
+    let y_counts = Scale::from_zero(Unit::Number, n_most.fold(0.0, f64::max));
+    let names = rates.iter().map(|rate| rate.name);
+    let names = names.chain(counts.iter().map(|count| count.name.as_str()));
+    let (top, bottom) = (sheet.top + 44.0, sheet.bottom() - 36.0);
+    let split = if has_counts {
+        top + (bottom - top) * 0.6
+    } else {
+        bottom
+    };
+    let frame = Frame {
+        left: MARGIN + room_beside(&y).max(room_beside(&y_counts)),
+        top,
+        right: WIDTH - MARGIN - room_for(names),
+        bottom: split,
+    };
+    let upper = Panel::new(frame, clock(findings), y);
+    upper.heading(&mut sheet, "Requests per second");
+    shade_unmeasured(&mut sheet, &upper, findings);
+    upper.grid(&mut sheet, !has_counts);
+    draw_rates(&mut sheet, &upper, findings, &rates);
+    if has_counts {
+        let frame = Frame {
+            top: split + 70.0,
+            bottom,
+            ..frame
+        };
+        let lower = Panel::new(frame, clock(findings), y_counts);
+        lower.heading(&mut sheet, &what);
+        lower.grid(&mut sheet, true);
+        draw_counts(&mut sheet, &lower, &counts);
+    }
+    Some(Chart::of(findings, "traffic", sheet))
+}
+
+/// What the chart shows, as a sentence.
+fn finding(findings: &Findings, offered: &Column) -> String {
+    let rate = |metric: Metric| findings.figure(metric).map(|figure| figure.value);
+    let peak = rate(Metric::OfferedPeak).unwrap_or_else(|| most([offered]));
+    let peak_text = show(Unit::PerSecond, peak);
+    if let Some(at) = findings.overflow_s {
+        let at = words::clock(at);
+        return format!(
+            "Overloaded at {peak_text}: the run was stopped at {at} with too many requests in flight"
+        );
+    }
+    let answered = rate(Metric::ThroughputPeak).unwrap_or(peak);
+    match rate(Metric::ErrorRate) {
+        None => format!("Up to {peak_text} are offered; none of them has ended yet"),
+        Some(0.0) => format!("Every request is served, up to {peak_text}"),
+        Some(share) if share < 1e-5 => {
+            format!("All but 0.001 % of requests are served, up to {peak_text}")
+        }
+        Some(share) if answered < 0.95 * peak => format!(
+            "{} of requests are not served: at most {} of {peak_text} are answered",
+            show(Unit::Fraction, share),
+            show(Unit::PerSecond, answered),
+        ),
+        Some(share) => format!(
+            "{} of requests are not served, up to {peak_text} are offered",
+            show(Unit::Fraction, share)
+        ),
+    }
+}
+
+fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String {
+    let window = findings
+        .series
+        .bounds_s
+        .get(1)
+        .zip(findings.series.bounds_s.first());
+    let window = window.map_or(String::new(), |(b, a)| {
+        format!(
+            " in windows of {}",
+            words::span((b - a) * windows_per_point(findings) as f64)
+        )
+    });
+    let mut names: Vec<&str> = rates.iter().map(|rate| rate.name).collect();
+    names[1..].reverse();
+    let instances = if counts.is_empty() {
+        ""
+    } else {
+        ", and the instances there were"
+    };
+    format!(
+        "Requests per second {}{window}{instances}",
+        words::list(&names)
+    )
+}
+
+fn rates<'a>(findings: &'a Findings, offered: &'a Column) -> Vec<Rate<'a>> {
+    let rate = |name, column, colour, text, thick| Rate {
+        name,
+        column,
+        look: Look::new(colour, thick),
+        text,
+    };
+    let mut rates = vec![rate("offered", offered, MUTED, MUTED, 8)];
+    let unserved = with_data(findings, "", "unserved_per_s");
+    if let Some(column) = unserved.filter(|column| most([*column]) > 0.0) {
+        rates.push(rate("not served", column, BOUND, BOUND_TEXT, 4));
+    }
+    if let Some(column) = with_data(findings, "", "served_per_s") {
+        rates.push(rate("answered", column, MAIN, MAIN, 4));
+    }
+    rates
+}
+
+fn draw_rates(sheet: &mut Sheet, panel: &Panel, findings: &Findings, rates: &[Rate<'_>]) {
+    let mut labels = Vec::new();
+    for rate in rates {
+        panel.curve(sheet, &points(findings, rate.column, Fold::Mean), rate.look);
+        if let Some(last) = rate.column.values.iter().rev().flatten().next() {
+            labels.push(EndLabel {
+                text: rate.name.to_owned(),
+                y: panel.y.at(last.value),
+                colour: rate.text,
+            });
+        }
+    }
+    panel.end_labels(sheet, &labels);
+}
+
+/// The instances that there were: of one service in all their states, of several those in service.
+fn instances(findings: &Findings) -> (String, Vec<Count>) {
+    let columns = &findings.series.columns;
+    let services: Vec<&str> = columns
+        .iter()
+        .filter(|column| column.figure == "instances_in_service")
+        .map(|column| column.component.as_str())
+        .collect();
+    match services.as_slice() {
+        [] => (String::new(), Vec::new()),
+        [service] => (format!("Instances of {service}"), states(findings, service)),
+        _ => {
+            let column = |service: &&str| findings.column(service, "instances_in_service");
+            let found = services.iter().filter_map(column).enumerate();
+            let count = |(at, column): (usize, &Column)| Count {
+                name: column.component.clone(),
+                steps: steps(findings, column, Fold::Mean),
+                look: Look::new(series(at), 4),
+            };
+            (
+                "Instances in service".to_owned(),
+                found.map(count).take(8).collect(),
+            )
+        }
+    }
+}
+
+/// States in which there are never more instances than this, on average over a window, are left out.
+const SELDOM: f64 = 0.1;
+
+/// The instances of one service by their state; states that do not occur are left out.
+fn states(findings: &Findings, service: &str) -> Vec<Count> {
+    const STATES: [(&str, &str, Colour, u32); 3] = [
+        ("instances_draining", "draining", INK, 3),
+        ("instances_starting", "starting", UNSURE_TEXT, 4),
+        ("instances_in_service", "in service", MAIN, 5),
+    ];
+    let mut counts = Vec::new();
+    let wanted = wanted(findings, service);
+    if !wanted.is_empty() {
+        counts.push(Count {
+            name: "wanted".to_owned(),
+            steps: wanted,
+            look: Look::new(MUTED, 3),
+        });
+    }
+    for (figure, name, colour, thick) in STATES {
+        let Some(column) = findings.column(service, figure) else {
+            continue;
+        };
+        if most([column]) > SELDOM || figure == "instances_in_service" {
+            counts.push(Count {
+                name: name.to_owned(),
+                steps: steps(findings, column, Fold::Mean),
+                look: Look::new(colour, thick),
+            });
+        }
+    }
+    counts
+}
+
+/// What the autoscaler wanted in the first replication, look by look.
+fn wanted(findings: &Findings, service: &str) -> Vec<Step> {
+    let looks: Vec<_> = findings
+        .looks
+        .iter()
+        .filter(|look| look.service == service)
+        .collect();
+    let Some(first) = looks.first() else {
+        return Vec::new();
+    };
+    let end = findings.overflow_s.unwrap_or(findings.horizon_s);
+    let mut levels = vec![(0.0, first.from)];
+    for look in looks.iter().filter(|look| look.at_s <= end) {
+        if levels.last().is_none_or(|level| level.1 != look.to) {
+            levels.push((look.at_s, look.to));
+        }
+    }
+    let ends = levels.iter().skip(1).map(|level| level.0).chain([end]);
+    let step = |((from, level), to): (&(f64, u32), f64)| {
+        let value = Estimate {
+            value: f64::from(*level),
+            interval: None,
+        };
+        Step {
+            from: *from,
+            to,
+            value,
+        }
+    };
+    levels.iter().zip(ends).map(step).collect()
+}
+
+fn draw_counts(sheet: &mut Sheet, panel: &Panel, counts: &[Count]) {
+    let mut labels = Vec::new();
+    for count in counts {
+        panel.steps(sheet, &count.steps, count.look);
+        if let Some(last) = count.steps.last() {
+            labels.push(EndLabel {
+                text: count.name.clone(),
+                y: panel.y.at(last.value.value),
+                colour: count.look.colour,
+            });
+        }
+    }
+    panel.end_labels(sheet, &labels);
+}
