@@ -19,7 +19,23 @@ pub fn estimate(unit: Unit, estimate: &Estimate) -> String {
         Unit::PerSecond => scale_of_rate(estimate.value),
         Unit::Dollars | Unit::Number => 1.0,
     };
+    let half = if unit == Unit::Fraction || half == 0.0 {
+        half
+    } else {
+        // Finer than a tenth of the last digit that is shown, an interval is only noise to the reader;
+        // rounded up it stays true.
+        half.max(estimate.value.abs() * finest_share(estimate.value * scale))
+    };
     format!("{value} ± {}", two_digits(half * scale))
+}
+
+/// A tenth of the third significant digit of a number, as a share of it.
+fn finest_share(number: f64) -> f64 {
+    if number == 0.0 {
+        return 0.0;
+    }
+    let leading = 10f64.powi(crate::math::log10(number.abs()).floor() as i32);
+    leading / 1000.0 / number.abs()
 }
 
 /// An estimate that may be missing.

@@ -115,7 +115,13 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings]) -> String {
             format!("{until}{share} of requests end within {value}; {asked} should")
         }
         Verdict::NotMet => format!("Only {share} of requests end within {value}; {asked} should"),
-        Verdict::Met => format!("{share} of requests end within {value}; {asked} should"),
+        Verdict::Met => {
+            let figure = words::maybe(Unit::Seconds, own.estimate.as_ref());
+            format!(
+                "{} is {figure}, within its bound of {value}",
+                short(&own.metric)
+            )
+        }
         Verdict::Undecided if findings.replications == 1 => format!(
             "{share} of requests end within {value} and {asked} should, but one replication decides nothing"
         ),
