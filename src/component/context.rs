@@ -83,7 +83,7 @@ impl Context {
     }
 
     /// The request resumes after `span`.
-    #[inline]
+    #[inline(always)]
     pub fn resume_after(&mut self, span: SimDuration, id: RequestId) {
         let slot = self
             .scheduler
