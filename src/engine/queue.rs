@@ -5,9 +5,9 @@
 //! root. Which nodes those are is known from the leaf's number alone, so the processor loads them all
 //! at once, and with branch-free matches it has nothing to mispredict; a heap must find out level by
 //! level where to go. `benches/event_queue.rs` keeps the measurement against a 4-ary heap with the same
-//! order and the standard library's heap (hold model, 10 to 100,000 pending): the first takes 2 to 2.4
-//! times as long, the second 2.8 to 3.6 times. A 4-ary heap of bare 64-bit keys, too narrow for the
-//! order, still takes 1.2 to 1.9 times as long.
+//! order and the standard library's heap (hold model, 10 to 100,000 pending; several runs on a noisy
+//! machine): the first takes 1.4 to 2.4 times as long, the second 1.7 to 3.6 times. A 4-ary heap of bare
+//! 64-bit keys, too narrow for the order, still takes 1.2 to 1.9 times as long.
 //!
 //! Two more things come for free. An event can be moved or cancelled in its slot, so a processor-shared
 //! CPU has one event, not a trail of stale ones. And popping an event and then scheduling another, which

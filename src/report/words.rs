@@ -49,7 +49,7 @@ fn scale_of_seconds(seconds: f64) -> f64 {
         s if s < 999.5e-9 => 1e9,
         s if s < 999.5e-6 => 1e6,
         s if s < 999.5e-3 => 1e3,
-        s if s < 599.5 => 1.0,
+        s if s < 119.5 => 1.0,
         s if s < 7200.0 => 1.0 / 60.0,
         _ => 1.0 / 3600.0,
     }

@@ -161,7 +161,7 @@ impl fmt::Display for SimDuration {
             n if n < 999.5 => format!("{} ns", three_digits(n)),
             n if n < 999.5e3 => format!("{} µs", three_digits(n / 1e3)),
             n if n < 999.5e6 => format!("{} ms", three_digits(n / 1e6)),
-            n if n < 599.5e9 => format!("{} s", three_digits(n / 1e9)),
+            n if n < 119.5e9 => format!("{} s", three_digits(n / 1e9)),
             n if n < 7200e9 => format!("{} min", three_digits(n / 60e9)),
             n => format!("{} h", three_digits(n / 3600e9)),
         };
