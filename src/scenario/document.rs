@@ -126,9 +126,17 @@ impl Document {
             let path = folder.join(path);
             let at = loading.chain.iter().position(|other| *other == tidy(&path));
             if let Some(at) = at {
-                let mut ring: Vec<_> = loading.chain[at..]
+                // As seen from the folder of the first: where that is, is said above.
+                let ring = &loading.chain[at..];
+                let here = ring[0].parent().unwrap_or(Path::new(""));
+                let mut ring: Vec<_> = ring
                     .iter()
-                    .map(|path| path.display().to_string())
+                    .map(|path| {
+                        path.strip_prefix(here)
+                            .unwrap_or(path)
+                            .display()
+                            .to_string()
+                    })
                     .collect();
                 ring.push(ring[0].clone());
                 let problem = "these files use one another in a ring";

@@ -35,6 +35,10 @@ fn every_invalid_scenario_is_refused_with_its_message() {
             let text = problems.found.render(&problems.sources, false);
             // Messages name files as they were asked for; the snapshot names them from its own folder.
             let text = text.replace(&format!("{folder}/"), "");
+            assert!(
+                !text.contains(env!("CARGO_MANIFEST_DIR")),
+                "{name} says where it was checked out: {text}"
+            );
             insta::assert_snapshot!(name, text);
         }
     });
