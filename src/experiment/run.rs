@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::estimate::{estimate, relative_half_width};
 use super::findings::{Findings, Stop};
@@ -60,13 +60,15 @@ pub fn run(scenario: &Scenario, session: &Session<'_>) -> Option<Findings> {
         let more = records.len() as u32..upto;
         let more: Option<Vec<Record>> = more
             .into_par_iter()
+            // One at a time, or a thread with several would keep them while another has nothing to do.
+            .with_max_len(1)
             .map(|number| replicate(scenario, number, session))
             .collect();
         records.extend(more?);
-        let stop = match records.len() as u32 {
-            n if n < rule.at_most => Stop::AtMost,
-            n if n == rule.at_least => Stop::AsAsked,
-            _ => Stop::AtMost,
+        let stop = if rule.at_least == rule.at_most {
+            Stop::AsAsked
+        } else {
+            Stop::AtMost
         };
         let mut findings = estimate(scenario, &records, stop);
         if records.len() as u32 >= rule.at_most {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::findings::Findings;
 use super::run::{Session, run};
@@ -19,7 +19,8 @@ pub fn sweep<E: Send>(
     session: &Session<'_>,
     done: impl Fn(usize, Findings) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    open.into_par_iter().try_for_each(|point| {
+    // One at a time, or a thread with several would keep them while another has nothing to do.
+    open.into_par_iter().with_max_len(1).try_for_each(|point| {
         if session.is_interrupted() {
             return Ok(());
         }
