@@ -333,6 +333,8 @@ fn back_at(findings: &Findings, own: &ObjectiveFindings) -> Option<f64> {
         .windows(IN_A_ROW)
         .rposition(|row| row.iter().all(is_above))?
         + IN_A_ROW;
+    // Where nobody comes any more nothing is kept.
+    (*values.get(last)?)?;
     let loads = measured(findings, "offered_per_s");
     let most = loads.iter().flatten().copied().fold(0.0, f64::max);
     // At the busiest time a figure may come and go by chance, or because instances were added.
