@@ -272,6 +272,9 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], most: f64) -> Str
             bound_value(own)
         );
     }
+    if let Some(passed) = now_and_then(findings, bounds) {
+        return format!("{passed}; the peak is {top}");
+    }
     let kept: Vec<String> = bounds
         .iter()
         .filter(|own| is_drawn(own))
@@ -310,6 +313,23 @@ fn finding(findings: &Findings, bounds: &[&ObjectiveFindings], most: f64) -> Str
 /// True for bounds whose figure is drawn.
 fn is_drawn(objective: &ObjectiveFindings) -> bool {
     matches!(objective.metric.as_str(), "latency_p95" | "latency_p99")
+}
+
+/// What is to say of a bound that single windows pass, though never several in a row.
+fn now_and_then(findings: &Findings, bounds: &[&ObjectiveFindings]) -> Option<String> {
+    bounds.iter().filter(|own| is_drawn(own)).find_map(|own| {
+        let values = measured(findings, &format!("{}_s", own.metric));
+        let there = values.iter().flatten().count();
+        let above = values
+            .iter()
+            .flatten()
+            .filter(|value| **value > own.bound)
+            .count();
+        (above > 0).then(|| {
+            let (name, value) = (short(&own.metric), bound_value(own));
+            format!("{name} is above {value} in {above} of {there} windows, never two in a row")
+        })
+    })
 }
 
 /// The load at which a bound is passed for the first time, and not for a single window.
