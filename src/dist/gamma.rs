@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_distr::Distribution as _;
 
-use super::{Sample, Shape, require_positive, require_some_time};
+use super::{CV_RANGE, Sample, Shape, require_some_time, require_within};
 use crate::diag::{Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Data};
@@ -14,7 +14,7 @@ spec! {
     pub struct Gamma {
         /// The mean.
         pub mean: At<SimDuration>,
-        /// The coefficient of variation, above 0; the shape parameter is 1 / cv².
+        /// The coefficient of variation, 0.001 to 1000; the shape parameter is 1 / cv².
         pub cv: At<f64>,
     }
     check(Self::check)
@@ -23,7 +23,7 @@ spec! {
 impl Gamma {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         require_some_time(&self.mean, "the mean of a gamma law", out);
-        require_positive(&self.cv, "the coefficient of variation", out);
+        require_within(&self.cv, &CV_RANGE, "the coefficient of variation", out);
     }
 }
 

@@ -4,10 +4,10 @@ use rand::Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 use super::mixture::{check_shares, pick};
-use super::{Sample, Shape, require_some_time, unit};
+use super::{CV_RANGE, Sample, Shape, require_some_time, unit};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
-use crate::spec::{At, Data};
+use crate::spec::{At, Data, number_text};
 use crate::units::{Fraction, SimDuration};
 
 spec! {
@@ -28,7 +28,7 @@ spec! {
         pub branches: Vec<Branch>,
         /// The mean; goes with `cv`.
         pub mean: Option<At<SimDuration>>,
-        /// The coefficient of variation, at least 1.
+        /// The coefficient of variation, 1 to 1000.
         pub cv: Option<At<f64>>,
     }
     check(Self::check)
@@ -39,14 +39,17 @@ impl Hyperexponential {
         match (self.branches.as_slice(), &self.mean, &self.cv) {
             ([], Some(mean), Some(cv)) => {
                 require_some_time(mean, "the mean of a hyperexponential law", out);
-                if cv.value < 1.0 {
+                if !(1.0..=*CV_RANGE.end()).contains(&cv.value) {
                     let problem = format!(
-                        "the coefficient of variation must be at least 1, found {}",
-                        cv.value
+                        "the coefficient of variation must be between 1 and {}, found {}",
+                        CV_RANGE.end(),
+                        number_text(cv.value)
                     );
+                    let below = cv.value < 1.0;
                     out.push(
-                        Diagnostic::error(cv.origin, problem)
-                            .help("use `gamma` or `erlang` below 1"),
+                        Diagnostic::error(cv.origin, problem).maybe_help(
+                            below.then(|| "use `gamma` or `erlang` below 1".to_owned()),
+                        ),
                     );
                 }
             }

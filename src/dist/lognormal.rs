@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::{Sample, Shape, require_positive, require_some_time};
+use super::{CV_RANGE, Sample, Shape, require_some_time, require_within};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::math;
 use crate::spec;
@@ -18,7 +18,7 @@ spec! {
     pub struct LogNormal {
         /// The mean; goes with `cv`.
         pub mean: Option<At<SimDuration>>,
-        /// The coefficient of variation: standard deviation over mean, above 0.
+        /// The coefficient of variation: standard deviation over mean, 0.001 to 1000.
         pub cv: Option<At<f64>>,
         /// The median; goes with `p95`.
         pub median: Option<At<SimDuration>>,
@@ -33,7 +33,7 @@ impl LogNormal {
         match (&self.mean, &self.cv, &self.median, &self.p95) {
             (Some(mean), Some(cv), None, None) => {
                 require_some_time(mean, "the mean of a log-normal law", out);
-                require_positive(cv, "the coefficient of variation", out);
+                require_within(cv, &CV_RANGE, "the coefficient of variation", out);
             }
             (None, None, Some(median), Some(p95)) => {
                 require_some_time(median, "the median of a log-normal law", out);

@@ -17,6 +17,8 @@ pub mod pareto;
 pub mod uniform;
 pub mod weibull;
 
+use std::ops::RangeInclusive;
+
 use rand::Rng;
 use serde_json::json;
 
@@ -151,11 +153,22 @@ fn schema_of_constant(definitions: &mut Definitions) -> serde_json::Value {
     schema
 }
 
-/// Reports a number that must be above zero and is not.
-fn require_positive(number: &At<f64>, what: &str, out: &mut Diagnostics) {
-    if number.value <= 0.0 {
+/// Coefficients of variation that a law can have. Below, it is a constant; above, no run is long enough to
+/// see its mean, and in the end the numbers do not fit into a `f64`.
+const CV_RANGE: RangeInclusive<f64> = 0.001..=1000.0;
+
+/// Reports a number that is outside of its range.
+fn require_within(
+    number: &At<f64>,
+    range: &RangeInclusive<f64>,
+    what: &str,
+    out: &mut Diagnostics,
+) {
+    if !range.contains(&number.value) {
         let problem = format!(
-            "{what} must be above 0, found {}",
+            "{what} must be between {} and {}, found {}",
+            number_text(*range.start()),
+            number_text(*range.end()),
             number_text(number.value)
         );
         out.push(Diagnostic::error(number.origin, problem));

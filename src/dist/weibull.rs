@@ -1,9 +1,11 @@
 //! The Weibull law.
 
+use std::ops::RangeInclusive;
+
 use rand::Rng;
 use rand_distr::{Distribution as _, Exp1};
 
-use super::{Sample, Shape, require_positive, require_some_time};
+use super::{Sample, Shape, require_some_time, require_within};
 use crate::diag::{Diagnostics, Origin};
 use crate::math;
 use crate::spec;
@@ -15,16 +17,19 @@ spec! {
     pub struct Weibull {
         /// The mean; the scale parameter is mean / Γ(1 + 1/shape).
         pub mean: At<SimDuration>,
-        /// The shape, above 0; 1 is exponential, below 1 has a heavier tail.
+        /// The shape, 0.1 to 1000; 1 is exponential, below 1 has a heavier tail.
         pub shape: At<f64>,
     }
     check(Self::check)
 }
 
+/// At 0.1 the mean is 3.6 million times the scale; below, no run is long enough to see it.
+const SHAPE_RANGE: RangeInclusive<f64> = 0.1..=1000.0;
+
 impl Weibull {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         require_some_time(&self.mean, "the mean of a Weibull law", out);
-        require_positive(&self.shape, "the shape of a Weibull law", out);
+        require_within(&self.shape, &SHAPE_RANGE, "the shape of a Weibull law", out);
     }
 }
 

@@ -162,3 +162,23 @@ fn configurations_share_their_random_numbers() {
         "another seed is another world"
     );
 }
+
+/// A key of one catalogue is never taken for one of another that is kept in the same cache.
+#[test]
+fn keys_of_different_catalogues_are_different_keys() {
+    let ratio = |second: &str| {
+        let text = format!(
+            "[run]\nhorizon = \"10s\"\nreplications = 1\n\
+             [sources.users]\narrivals = \"regular\"\nrate = \"1/s\"\nenters = \"web\"\n\
+             [components.web]\nkind = \"service\"\nworkers = {{ count = 1 }}\n\
+             operations.default.steps = [{{ cache = \"c\", keys = \"a\" }}, {{ cache = \"c\", keys = \"{second}\" }}]\n\
+             [components.c]\nkind = \"cache\"\ncapacity = 9\n\
+             [keys.a]\ncount = 1\npopularity = \"uniform\"\n[keys.b]\ncount = 1\npopularity = \"uniform\"\n"
+        );
+        let findings = run(&load(&text).scenario);
+        findings.hit_ratios["c"].value * findings.requests as f64 * 2.0
+    };
+    // With one catalogue of one key a single look-up misses, with two of them two do.
+    let (one, two) = (ratio("a"), ratio("b"));
+    assert!((one - two - 1.0).abs() < 1e-6, "hits: {one} and {two}");
+}
