@@ -232,7 +232,7 @@ mod tests {
         /// Against a list in order of use.
         #[test]
         fn keeps_what_was_used_last(
-            steps in prop::collection::vec((any::<bool>(), 1u64..30, 1u64..30), 1..400),
+            steps in prop::collection::vec((any::<bool>(), 1u64..14, 1u64..30), 1..400),
             capacity in 1u32..12,
         ) {
             let mut lru = Lru::new(capacity);
