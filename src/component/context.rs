@@ -6,7 +6,7 @@ use super::program::Program;
 use super::request::{RequestId, Requests};
 use super::{Event, NodeId};
 use crate::engine::{Class, Scheduler, Slot};
-use crate::metrics::Recorder;
+use crate::metrics::{Outcome, Recorder};
 use crate::units::{SimDuration, SimTime};
 
 /// How a request goes on when it is woken.
@@ -16,6 +16,8 @@ pub enum Wake {
     Begin,
     /// The instruction it is at is over.
     GoOn,
+    /// The instruction it is at has failed.
+    Fail(Outcome),
 }
 
 /// What a component tells the system about its instances; balancers in front of it are told.

@@ -133,6 +133,15 @@ impl Cpu {
         }
     }
 
+    /// Takes a request out before its work is over; [`Cpu::plan`] must follow. False if it does not run.
+    pub fn remove(&mut self, now: SimTime, request: RequestId) -> bool {
+        self.read_clock(now);
+        let before = self.jobs.len();
+        self.jobs
+            .retain(|Reverse(job)| job.request != request.index());
+        self.jobs.len() < before
+    }
+
     /// Drops everything that runs.
     pub fn clear(&mut self, scheduler: &mut Scheduler<Event>) {
         self.jobs.clear();

@@ -3,6 +3,7 @@
 //! The only place where a request goes from one component to another, gets an outcome, or is let go of.
 
 use super::context::Wake;
+use super::errand::By;
 use super::program::{Op, Visit};
 use super::request::{Flags, Frame, Request, RequestId};
 use super::service::{Abandoned, Accepted, Asked};
@@ -26,6 +27,9 @@ impl System {
     #[inline]
     pub(super) fn arrives(&mut self, source: u16) {
         let state = &mut self.sources[source as usize];
+        if !state.is_plain {
+            return self.source_acts(source);
+        }
         let next = state.next_arrival();
         self.cx.scheduler.set_arrival(source, next);
         if self.cx.requests.n_live() >= self.max_in_flight {
@@ -55,7 +59,7 @@ impl System {
 
     /// A request comes to a balancer or a service; true if it is to go on at once.
     #[inline(always)]
-    fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
+    pub(super) fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
         if let Node::Balancer(balancer) = &self.nodes[to.index()]
             && let Some(delay) = balancer.delay
         {
@@ -108,7 +112,7 @@ impl System {
 
     /// Executes a request's program until something blocks it, or it is over; then that of the request
     /// that gets its worker, and so on.
-    fn executes(&mut self, id: RequestId) {
+    pub(super) fn executes(&mut self, id: RequestId) {
         let mut id = id;
         loop {
             let request = self.cx.requests.get(id);
@@ -133,6 +137,8 @@ impl System {
                         Step::Jump(otherwise)
                     }
                 }
+                Op::Jump(to) => Step::Jump(to),
+                Op::Guard { caller, body, site } => return self.guards(id, caller, body, site),
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 Op::Acquire(pool) => self.acquires(id, at, pool),
                 Op::Release(pool) => {
@@ -174,7 +180,31 @@ impl System {
             op,
             Op::Release(_) | Op::Visit(_, Visit::Use { pooled: true, .. })
         );
-        !holds && service(&mut self.nodes, at).abandoned() == Abandoned::Stop
+        !holds
+            && matches!(
+                service(&mut self.nodes, at).abandoned(),
+                Abandoned::Stop | Abandoned::Cancel
+            )
+    }
+
+    /// A request has something done as an errand, and waits for it.
+    #[cold]
+    fn guards(&mut self, id: RequestId, caller: u16, body: u16, site: u32) {
+        let now = self.cx.now();
+        let request = *self.cx.requests.get(id);
+        let mut errand = self.new_errand(By::Request(id), caller, now);
+        errand.number = request.number;
+        errand.flow = request.flow;
+        errand.frame = Frame {
+            pc: body,
+            via: NodeId::NONE,
+            visit: (request.frame.visit.rotate_left(5) ^ site).wrapping_mul(0x9E37_79B1),
+            entered: now,
+            ..request.frame
+        };
+        errand.process = self.callers[caller as usize].process_of(&request.frame);
+        errand.client = self.cx.requests.extra(id).client;
+        self.begins_errand(errand);
     }
 
     /// What a step leads to; true if the request is to go on at once.
@@ -219,7 +249,11 @@ impl System {
     /// A request's operation is over.
     #[inline(always)]
     fn returns(&mut self, id: RequestId) -> Return {
-        let frame = self.cx.requests.get(id).frame;
+        let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        if flags.has(Flags::INNER) && self.cx.requests.is_at_base(id) {
+            self.ends(id, Outcome::Served);
+            return Return::Over;
+        }
         let next = service(&mut self.nodes, frame.node).leave(&frame, &mut self.cx);
         self.is_done(frame.via, frame.instance);
         if !self.cx.requests.pop_frame(id) {
@@ -252,8 +286,9 @@ impl System {
     /// A request fails, and with it every operation that waits for it.
     pub(super) fn fails(&mut self, id: RequestId, outcome: Outcome) {
         loop {
-            let frame = self.cx.requests.get(id).frame;
-            if frame.node != NodeId::NONE {
+            let Request { frame, flags, .. } = *self.cx.requests.get(id);
+            let is_callers = flags.has(Flags::INNER) && self.cx.requests.is_at_base(id);
+            if frame.node != NodeId::NONE && !is_callers {
                 self.leaves(&frame);
             }
             if !self.cx.requests.pop_frame(id) {
@@ -273,6 +308,10 @@ impl System {
     /// The end of a request: its client hears of it, if it still waits.
     #[inline(always)]
     pub(super) fn ends(&mut self, id: RequestId, outcome: Outcome) {
+        let flags = self.cx.requests.get(id).flags;
+        if flags.has(Flags::ATTEMPT) && !flags.has(Flags::GONE) {
+            return self.attempt_ends(id, outcome);
+        }
         let Request {
             flags,
             flow,
@@ -280,8 +319,9 @@ impl System {
             ..
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
-            if outcome == Outcome::Served {
+            if outcome.is_success() && !flags.has(Flags::INNER) {
                 self.cx.recorder.count(self.served_in_vain);
+                self.cx.recorder.answer_in_vain();
             }
         } else {
             let now = self.cx.now();
@@ -312,6 +352,13 @@ impl System {
     pub(super) fn resumes(&mut self, id: RequestId) {
         let request = self.cx.requests.get_mut(id);
         let (pc, at) = (request.frame.pc, request.frame.node);
+        if request.flags.has(Flags::OUTBOUND | Flags::INBOUND) {
+            return if request.flags.has(Flags::OUTBOUND) {
+                self.gets_there(id)
+            } else {
+                self.comes_back(id)
+            };
+        }
         if request.flags.has(Flags::IN_TRANSIT) {
             request.flags.clear(Flags::IN_TRANSIT);
             let via = request.frame.via;
@@ -352,6 +399,7 @@ impl System {
     pub(super) fn is_woken(&mut self, id: RequestId, how: Wake) {
         match how {
             Wake::GoOn => self.goes_on(id, Step::Next),
+            Wake::Fail(outcome) => self.goes_on(id, Step::Fail(outcome)),
             Wake::Begin => {
                 if self.is_begun(id) {
                     self.executes(id);
@@ -374,6 +422,7 @@ impl System {
         }
         self.has_outcome(id, Outcome::ClientTimeout);
         self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+        self.is_left(id);
     }
 
     /// Somebody's time in the line of a pool is up.
@@ -409,6 +458,7 @@ impl System {
                 own.withdraw(id, &mut self.cx);
                 (true, 0)
             }
+            Op::Guard { .. } => (true, 0),
             Op::Visit(_, Visit::Fill { .. }) => unreachable!("filling a cache blocks nobody"),
             Op::Visit(node, _) => (self.nodes[node.index()].withdraw(id, &mut self.cx), 0),
             _ => {

@@ -1,6 +1,7 @@
 //! What follows when instances come and go: balancers, caches, connections, and the requests of an
 //! instance that is killed.
 
+use super::arena::NOBODY;
 use super::context::Notice;
 use super::request::{Flags, Frame, RequestId};
 use super::system::{database, service};
@@ -74,8 +75,19 @@ impl System {
                 frames.position(is_here).map(|depth| (id, depth))
             })
             .collect();
+        // Nobody is there any more to hear of the errands of those who were in it.
+        for (id, depth) in &hit {
+            let waits_for = self.cx.requests.extra(*id).waits_for;
+            if *depth == 0 && waits_for != NOBODY {
+                self.drops_errand(waits_for);
+            }
+        }
         let mut bursts = 0;
         for (id, depth) in hit {
+            if !self.cx.requests.is_live(id) {
+                // It went with the errand that it was an attempt of.
+                continue;
+            }
             self.client_sees_kill(id);
             // Whoever waits for the killed instance gets an error, all the way down.
             let callers: Vec<Frame> = self
@@ -85,7 +97,10 @@ impl System {
                 .skip(depth)
                 .copied()
                 .collect();
-            for frame in &callers {
+            let is_inner = self.cx.requests.get(id).flags.has(Flags::INNER);
+            // The lowest frame of an inner attempt is its caller's, who goes on.
+            let n_left = callers.len().saturating_sub(usize::from(is_inner));
+            for frame in &callers[..n_left] {
                 self.leaves(frame);
             }
             let detached = if depth == 0 {
@@ -104,8 +119,12 @@ impl System {
 
     /// The client of a request in a killed instance sees its connection reset.
     fn client_sees_kill(&mut self, id: RequestId) {
-        if self.cx.requests.get(id).flags.has(Flags::GONE) {
+        let flags = self.cx.requests.get(id).flags;
+        if flags.has(Flags::GONE) {
             return;
+        }
+        if flags.has(Flags::ATTEMPT) {
+            return self.attempt_is_lost(id, Outcome::Killed);
         }
         self.has_outcome(id, Outcome::Killed);
         self.cx.requests.get_mut(id).flags.set(Flags::GONE);

@@ -10,21 +10,28 @@
 //! only place that moves a request from one component to another. A component is given itself and a
 //! [`Context`]; it never sees another component.
 
+pub mod arena;
+mod attempts;
 pub mod balancer;
 pub mod cache;
+pub mod caller;
+mod clients;
 mod context;
 pub mod cpu;
 pub mod database;
 pub mod dependency;
+pub mod errand;
 mod flow;
 mod lifecycle;
 pub mod program;
 pub mod request;
 mod resource;
+mod rounds;
 pub mod service;
 pub mod source;
 mod system;
 mod tally;
+mod user;
 
 pub use context::{Context, Notice, Wake};
 pub use resource::{Gauge, Kept, Resource};
@@ -62,6 +69,18 @@ pub enum Event {
     Resume(RequestId),
     /// Something that a component scheduled for itself: whose, and the parts of the [`Signal`].
     Signal(NodeId, u8, u32),
+    /// A retry or a copy of an errand comes due.
+    Errand(u32),
+    /// The client of an errand loses patience.
+    Patience(u32),
+    /// A user's pause is over.
+    User(u32),
+    /// A user has had its time to finish.
+    StopUser(u32),
+    /// Something that a source scheduled for itself.
+    Source(u16, u8),
+    /// A request has waited for a worker as long as it may.
+    QueueTimeout(RequestId),
     /// A window of the recorder ends.
     CloseWindow,
     /// Never happens: fills empty slots of the queue.

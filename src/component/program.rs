@@ -72,6 +72,17 @@ pub enum Op {
         /// Where to go on otherwise.
         otherwise: u16,
     },
+    /// Goes on elsewhere.
+    Jump(u16),
+    /// Has what stands at `body` done as an errand, by the rules of `caller`, and waits for its end.
+    Guard {
+        /// Whose rules, by position in [`Blueprint::callers`](super::Blueprint::callers).
+        caller: u16,
+        /// Where the attempts start.
+        body: u16,
+        /// Tells this place from others.
+        site: u32,
+    },
     /// Gets a connection of the service's pool with this number.
     Acquire(u16),
     /// Gives the connection back.

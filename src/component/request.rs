@@ -1,6 +1,7 @@
 //! Requests in flight: an arena, the frames below the current one, and the lines requests wait in.
 
-use crate::engine::Slot;
+use crate::engine::{Slot, Timer};
+use crate::policy::persistence::Permit;
 use crate::units::SimTime;
 
 use super::NodeId;
@@ -28,33 +29,47 @@ impl RequestId {
 
 /// Things that are so of a request, as bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flags(u8);
+pub struct Flags(u16);
 
 impl Flags {
-    /// Its client no longer waits; its end has been recorded.
-    pub const GONE: u8 = 1;
+    /// Nobody waits for it any more; its end has been recorded.
+    pub const GONE: u16 = 1;
     /// On its way through a balancer that takes time.
-    pub const IN_TRANSIT: u8 = 4;
+    pub const IN_TRANSIT: u16 = 2;
     /// In an instance, but no worker has begun with it.
-    pub const NOT_BEGUN: u8 = 8;
+    pub const NOT_BEGUN: u16 = 4;
     /// In line for something other than a worker: a connection of a pool, a dependency.
-    pub const IN_LINE: u8 = 16;
+    pub const IN_LINE: u16 = 8;
+    /// An attempt of an [`Errand`](super::errand::Errand), which hears of its end.
+    pub const ATTEMPT: u16 = 16;
+    /// An attempt that a service makes: its lowest frame is its caller's, and holds nothing.
+    pub const INNER: u16 = 32;
+    /// Between its client and the system: on its way there.
+    pub const OUTBOUND: u16 = 64;
+    /// Between its client and the system: the answer is on its way back.
+    pub const INBOUND: u16 = 128;
+    /// Comes over a new connection, whose set-up costs the server something.
+    pub const NEW_CONNECTION: u16 = 256;
+    /// Asks only whether what its client has is still good.
+    pub const CONDITIONAL: u16 = 512;
+    /// In the arena.
+    const LIVE: u16 = 1 << 15;
 
     /// True if any of `bits` is set.
     #[inline]
-    pub const fn has(self, bits: u8) -> bool {
+    pub const fn has(self, bits: u16) -> bool {
         self.0 & bits != 0
     }
 
     /// Sets `bits`.
     #[inline]
-    pub const fn set(&mut self, bits: u8) {
+    pub const fn set(&mut self, bits: u16) {
         self.0 |= bits;
     }
 
     /// Clears `bits`.
     #[inline]
-    pub const fn clear(&mut self, bits: u8) {
+    pub const fn clear(&mut self, bits: u16) {
         self.0 &= !bits;
     }
 }
@@ -79,6 +94,21 @@ pub struct Frame {
     pub entered: SimTime,
 }
 
+impl Frame {
+    /// Where a request is that has not come to the system yet, since `now`.
+    pub const fn outside(now: SimTime) -> Self {
+        Self {
+            pc: 0,
+            node: NodeId::NONE,
+            via: NodeId::NONE,
+            worker: 0,
+            instance: 0,
+            visit: 0,
+            entered: now,
+        }
+    }
+}
+
 /// A request in flight. One cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -101,7 +131,6 @@ pub struct Request {
     pub flow: u16,
     /// What is so of it.
     pub flags: Flags,
-    live: bool,
 }
 
 const _: () = assert!(size_of::<Request>() == 64, "a request fills one cache line");
@@ -126,11 +155,41 @@ impl Request {
     }
 }
 
+/// What only some requests have, beside the arena so that the others do not pay for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extra {
+    /// The errand of an attempt, by its number.
+    pub errand: u32,
+    /// The client, by its number in the source's population.
+    pub client: u32,
+    /// The errand that it waits for.
+    pub waits_for: u32,
+    /// What its caller's breaker gave it.
+    pub permit: Option<Permit>,
+    /// How many attempts of its caller were in flight when it was sent, itself included.
+    pub in_flight: u32,
+    /// Whether it took from its caller's retry budget.
+    pub granted: bool,
+}
+
+impl Extra {
+    const NONE: Self = Self {
+        errand: NONE,
+        client: NONE,
+        waits_for: NONE,
+        permit: None,
+        in_flight: 0,
+        granted: false,
+    };
+}
+
 /// All requests in flight.
 #[derive(Debug, Clone)]
 pub struct Requests {
     arena: Vec<Request>,
     frames: Vec<(Frame, u32)>,
+    /// By place in the arena: what only some requests have.
+    extras: Vec<Extra>,
     /// First free entry of the arena, linked by `link`.
     free: u32,
     /// First free frame, linked by its second part.
@@ -145,6 +204,7 @@ impl Requests {
         Self {
             arena: Vec::with_capacity(capacity),
             frames: Vec::with_capacity(capacity / 8),
+            extras: Vec::new(),
             free: NONE,
             free_frame: NONE,
             n_live: 0,
@@ -157,12 +217,7 @@ impl Requests {
     pub fn open(&mut self, flow: u16, arrived: SimTime, number: u64, pc: u16) -> RequestId {
         let frame = Frame {
             pc,
-            node: NodeId::NONE,
-            via: NodeId::NONE,
-            worker: 0,
-            instance: 0,
-            visit: 0,
-            entered: arrived,
+            ..Frame::outside(arrived)
         };
         self.n_live += 1;
         self.highest = self.highest.max(self.n_live);
@@ -176,8 +231,7 @@ impl Requests {
                 link: NONE,
                 below: NONE,
                 flow,
-                flags: Flags::default(),
-                live: true,
+                flags: Flags(Flags::LIVE),
             });
             return RequestId((self.arena.len() - 1) as u32);
         }
@@ -189,8 +243,7 @@ impl Requests {
         request.frame = frame;
         request.below = NONE;
         request.flow = flow;
-        request.flags = Flags::default();
-        request.live = true;
+        request.flags = Flags(Flags::LIVE);
         id
     }
 
@@ -203,8 +256,8 @@ impl Requests {
             "frames are popped before the end"
         );
         let request = &mut self.arena[id.0 as usize];
-        assert!(request.live, "a request ends once");
-        request.live = false;
+        assert!(request.flags.has(Flags::LIVE), "a request ends once");
+        request.flags.clear(Flags::LIVE);
         request.generation = request.generation.wrapping_add(1);
         request.link = self.free;
         self.free = id.0;
@@ -229,7 +282,45 @@ impl Requests {
     pub fn is_current(&self, index: u32, generation: u32) -> bool {
         self.arena
             .get(index as usize)
-            .is_some_and(|r| r.live && r.generation == generation)
+            .is_some_and(|r| r.flags.has(Flags::LIVE) && r.generation == generation)
+    }
+
+    /// True if a timer's request is in flight, and somebody waits for it.
+    #[inline]
+    pub fn is_awaited(&self, timer: Timer) -> bool {
+        self.is_current(timer.subject, timer.generation)
+            && !self.arena[timer.subject as usize].flags.has(Flags::GONE)
+    }
+
+    /// True if there is a request with this id.
+    pub fn is_live(&self, id: RequestId) -> bool {
+        self.arena[id.0 as usize].flags.has(Flags::LIVE)
+    }
+
+    /// True if the request is in the lowest of its frames.
+    pub fn is_at_base(&self, id: RequestId) -> bool {
+        self.arena[id.0 as usize].below == NONE
+    }
+
+    /// What only some requests have.
+    #[inline]
+    pub fn extra(&self, id: RequestId) -> Extra {
+        self.extras
+            .get(id.0 as usize)
+            .copied()
+            .unwrap_or(Extra::NONE)
+    }
+
+    /// What only some requests have, to set it.
+    #[inline]
+    pub fn extra_mut(&mut self, id: RequestId) -> &mut Extra {
+        let at = id.0 as usize;
+        if at >= self.extras.len() {
+            // As far as the arena goes: it grows by doubling, and so do these.
+            self.extras
+                .resize(self.arena.capacity().max(at + 1), Extra::NONE);
+        }
+        &mut self.extras[at]
     }
 
     /// Puts the current frame aside; the request goes on in a new one, about to execute `pc`. `site`
@@ -305,7 +396,7 @@ impl Requests {
     pub fn all(&self) -> impl Iterator<Item = (RequestId, &Request)> {
         let numbered = self.arena.iter().enumerate();
         numbered
-            .filter(|(_, r)| r.live)
+            .filter(|(_, r)| r.flags.has(Flags::LIVE))
             .map(|(at, request)| (RequestId(at as u32), request))
     }
 

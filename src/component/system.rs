@@ -2,12 +2,17 @@
 
 use std::collections::VecDeque;
 
+use super::arena::Arena;
 use super::context::Context;
+use super::errand::{By, Errand};
 use super::program::Program;
-use super::request::{Flags, RequestId, Requests};
-use super::{Component as _, Event, Node, NodeId, Plan, Signal, Tally, database, service, source};
+use super::request::{Flags, Request, RequestId, Requests};
+use super::user::User;
+use super::{
+    Component as _, Event, Node, NodeId, Plan, Signal, Tally, caller, database, service, source,
+};
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Watch};
-use crate::metrics::{CounterId, Recorder, Shape, Windows};
+use crate::metrics::{CounterId, Outcome, Recorder, Shape, Windows};
 use crate::rng::Streams;
 use crate::units::{SimDuration, SimTime};
 
@@ -35,6 +40,8 @@ pub struct Blueprint {
     pub flows: Vec<Flow>,
     /// The sources.
     pub sources: Vec<source::Plan>,
+    /// Rules by which clients and services persist.
+    pub callers: Vec<caller::Plan>,
     /// The components.
     pub nodes: Vec<Plan>,
     /// What requests execute.
@@ -48,6 +55,16 @@ enum LaneUse {
     Client,
     /// Requests in line for a connection of a service's pool.
     Pool(NodeId, u16),
+    /// Attempts whose caller waits for an answer.
+    Attempt,
+    /// Errands that must be done in time.
+    Deadline,
+    /// Errands that wait for a retry or a copy.
+    Errand,
+    /// Users who pause.
+    Pause,
+    /// Requests in line for a worker of a service.
+    Queue(NodeId),
 }
 
 /// A system at work: one replication.
@@ -56,6 +73,13 @@ pub struct System {
     pub(super) cx: Context,
     pub(super) nodes: Vec<Node>,
     pub(super) sources: Vec<source::State>,
+    pub(super) callers: Vec<caller::State>,
+    pub(super) errands: Arena<Errand>,
+    pub(super) users: Arena<User>,
+    /// Users whose requests have ended, to hear of it as soon as the present handler is through.
+    pub(super) answered: VecDeque<(u32, Outcome)>,
+    /// Tells timers of errands and users from earlier ones.
+    pub(super) epoch: u32,
     pub(super) flows: Vec<Flow>,
     pub(super) horizon: SimTime,
     pub(super) max_in_flight: usize,
@@ -112,11 +136,24 @@ impl System {
         let nodes: Vec<_> = nodes
             .map(|(at, plan)| plan.build(NodeId::new(at), streams, &mut cx))
             .collect();
-        let mut lanes = pool_lanes(&nodes);
+        let mut lanes = service_lanes(&nodes);
+        let callers = blueprint.callers.iter().map(|plan| {
+            let state = caller::State::new(plan, &mut cx);
+            lanes.extend(state.timeout_lane().map(|lane| (lane, LaneUse::Attempt)));
+            lanes.extend(state.deadline_lane().map(|lane| (lane, LaneUse::Deadline)));
+            let retry = state.retry_lane().map(|(lane, _)| lane);
+            let timers = [retry, state.hedge_lane()].into_iter().flatten();
+            lanes.extend(timers.map(|lane| (lane, LaneUse::Errand)));
+            state
+        });
+        let callers: Vec<_> = callers.collect();
         let sources = blueprint.sources.iter().map(|plan| {
             let lane = plan.timeout.map(|timeout| cx.scheduler.add_lane(timeout));
             lanes.extend(lane.map(|lane| (lane, LaneUse::Client)));
-            source::State::new(plan, streams, lane, blueprint.windows.horizon)
+            let pauses = source::pause_lanes(plan, &mut cx);
+            let own = pauses.iter().flatten();
+            lanes.extend(own.map(|(lane, _)| (*lane, LaneUse::Pause)));
+            source::State::new(plan, streams, (lane, pauses), blueprint.windows.horizon, &mut cx)
         });
         let sources: Vec<_> = sources.collect();
         lanes.sort_by_key(|(lane, _)| *lane);
@@ -125,6 +162,11 @@ impl System {
             cx,
             nodes,
             sources,
+            callers,
+            errands: Arena::default(),
+            users: Arena::default(),
+            answered: VecDeque::with_capacity(64),
+            epoch: 0,
             flows: blueprint.flows.clone(),
             horizon: blueprint.windows.horizon,
             max_in_flight: blueprint.max_in_flight,
@@ -165,6 +207,7 @@ impl System {
         }
         self.settles();
         for at in 0..self.sources.len() {
+            self.users_begin(at as u16);
             let id = self.cx.scheduler.add_arrivals();
             self.cx
                 .scheduler
@@ -192,7 +235,10 @@ impl System {
     /// After the horizon the run is over as soon as nothing is in flight.
     #[inline(always)]
     pub(super) fn note_if_over(&mut self) {
-        if self.cx.requests.n_live() == 0 && self.cx.now() >= self.horizon {
+        if self.cx.requests.n_live() == 0
+            && self.cx.now() >= self.horizon
+            && self.errands.len() == 0
+        {
             self.over = true;
         }
     }
@@ -207,7 +253,7 @@ impl System {
     /// Goes on with everything that the last handler has set going.
     #[inline]
     fn settles(&mut self) {
-        if !self.cx.woken.is_empty() || !self.cx.notices.is_empty() {
+        if !self.cx.woken.is_empty() || !self.cx.notices.is_empty() || !self.answered.is_empty() {
             self.settles_all();
         }
     }
@@ -218,6 +264,8 @@ impl System {
                 self.hears(notice);
             } else if let Some((id, how)) = self.cx.woken.pop_front() {
                 self.is_woken(id, how);
+            } else if let Some((user, outcome)) = self.answered.pop_front() {
+                self.user_hears(user, outcome);
             } else {
                 return;
             }
@@ -235,10 +283,10 @@ impl System {
     /// those that ended.
     fn audit(&self) {
         let (requests, recorder) = (&self.cx.requests, &self.cx.recorder);
-        let waiting = requests
-            .all()
-            .filter(|(_, r)| !r.flags.has(Flags::GONE))
-            .count() as u64;
+        let is_awaited = |r: &Request| !r.flags.has(Flags::GONE | Flags::ATTEMPT);
+        let plain = requests.all().filter(|(_, r)| is_awaited(r)).count();
+        let by_clients = |(_, errand): &(u32, &Errand)| !matches!(errand.by, By::Request(_));
+        let waiting = (plain + self.errands.iter().filter(by_clients).count()) as u64;
         assert_eq!(
             recorder.n_arrived(),
             recorder.n_ended() + waiting,
@@ -286,12 +334,14 @@ impl System {
     }
 }
 
-fn pool_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
+fn service_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
     let mut lanes = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         let Node::Service(service) = node else {
             continue;
         };
+        let queue = service.queue_lane();
+        lanes.extend(queue.map(|lane| (lane, LaneUse::Queue(NodeId::new(at)))));
         for (number, pool) in service.pools.iter().enumerate() {
             let used = LaneUse::Pool(NodeId::new(at), number as u16);
             lanes.extend(pool.lane().map(|lane| (lane, used)));
@@ -321,7 +371,18 @@ impl Model for System {
             Occurrence::Timer(lane, timer) => match self.lanes[lane.index()] {
                 LaneUse::Client => self.gives_up(timer),
                 LaneUse::Pool(node, pool) => self.pool_wait_ends(node, pool, timer),
+                LaneUse::Attempt => self.attempt_times_out(lane, timer),
+                LaneUse::Deadline => self.errand_deadline(lane, timer),
+                LaneUse::Errand => self.errand_timer(lane, timer),
+                LaneUse::Pause => self.pause_timer(lane, timer),
+                LaneUse::Queue(node) => self.queue_timer(node, timer),
             },
+            Occurrence::Event(Event::Errand(errand)) => self.errand_is_due(errand),
+            Occurrence::Event(Event::User(user)) => self.pause_is_over(user),
+            Occurrence::Event(Event::Patience(errand)) => self.loses_patience(errand),
+            Occurrence::Event(Event::StopUser(user)) => self.stop_is_due(user),
+            Occurrence::Event(Event::Source(source, code)) => self.source_signal(source, code),
+            Occurrence::Event(Event::QueueTimeout(id)) => self.queue_wait_ends(id),
         }
         self.settles();
     }

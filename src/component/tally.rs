@@ -24,8 +24,15 @@ impl Tally {
     pub(super) fn new(requests: &Requests, program: &Program, nodes: &[Node]) -> Self {
         let mut tally = Self::default();
         for (id, request) in requests.all() {
+            if request.flags.has(Flags::OUTBOUND | Flags::INBOUND) {
+                continue;
+            }
             tally.count(request, program);
-            for frame in requests.frames_below(id) {
+            // The lowest frame of an inner attempt is its caller's.
+            let n_frames = requests.frames_below(id).count() + 1;
+            let is_inner = request.flags.has(Flags::INNER);
+            let frames = std::iter::once(&request.frame).chain(requests.frames_below(id));
+            for frame in frames.take(n_frames - usize::from(is_inner)) {
                 tally.count_inside(frame);
             }
         }
@@ -43,7 +50,6 @@ impl Tally {
 
     fn count(&mut self, request: &Request, program: &Program) {
         let frame = &request.frame;
-        self.count_inside(frame);
         // Whoever is under way or in an instance's backlog has not come to its first instruction yet.
         if request.flags.has(Flags::IN_TRANSIT | Flags::NOT_BEGUN) {
             return;

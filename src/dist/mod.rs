@@ -125,6 +125,11 @@ impl Sampler {
         Self::Constant(constant::Sampler::new(span))
     }
 
+    /// What every draw is, if it is always the same.
+    pub fn always(&self) -> Option<SimDuration> {
+        matches!(self, Self::Constant(_)).then(|| self.mean())
+    }
+
     /// True if every draw is zero.
     pub fn is_zero(&self) -> bool {
         matches!(self, Self::Constant(sampler) if sampler.mean_nanos() == 0.0)

@@ -48,24 +48,36 @@ macro_rules! outcomes {
 outcomes! {
     /// Answered in full.
     Served: Served = "served", "served";
+    /// What the client had was still good: an answer without a body (304).
+    NotModified: Served = "not_modified", "not modified";
+    /// The browser had it: no request was sent.
+    BrowserCache: Served = "browser_cache", "from the browser's cache";
     /// Every place to wait in the instance was taken: the accept backlog was full.
     QueueFull: Shed = "queue_full", "queue full";
     /// The instance had as many connections as it may have.
     ConnectionLimit: Shed = "connection_limit", "connection limit";
     /// A dependency had as many calls in flight as it allows.
     ConcurrencyLimit: Shed = "concurrency_limit", "concurrency limit";
+    /// The caller's circuit breaker was open: nothing was sent.
+    BreakerOpen: Shed = "breaker_open", "breaker open";
     /// No instance was in service.
     NoInstance: Failed = "no_instance", "no instance";
+    /// No worker became free in time.
+    QueueTimeout: Failed = "queue_timeout", "queue timeout";
     /// No connection of a pool became free in time.
     PoolTimeout: Failed = "pool_timeout", "pool timeout";
     /// The database refused a new connection: too many clients.
     DatabaseRefused: Failed = "database_refused", "database refused";
     /// A dependency answered with an error.
     DependencyError: Failed = "dependency_error", "dependency error";
+    /// A service did not get an answer in time from what it called.
+    CallTimeout: Failed = "call_timeout", "call timeout";
     /// The instance was stopped with the request still in it.
     Killed: Failed = "killed", "killed";
     /// The client's own timeout ran out.
     ClientTimeout: GivenUp = "client_timeout", "client gave up";
+    /// The client lost patience and left, or was stopped.
+    ClientAbort: GivenUp = "client_abort", "client left";
 }
 
 impl Outcome {
@@ -82,6 +94,13 @@ impl Outcome {
     /// is turned away at the door gets a fast answer that would make an overloaded system look fast.
     #[inline]
     pub const fn has_latency(self) -> bool {
-        !matches!(self, Self::NoInstance) && !matches!(self.group(), Group::Shed)
+        !matches!(self, Self::NoInstance | Self::BrowserCache)
+            && !matches!(self.group(), Group::Shed)
+    }
+
+    /// True if the client got what it asked for.
+    #[inline]
+    pub const fn is_success(self) -> bool {
+        matches!(self.group(), Group::Served)
     }
 }

@@ -94,6 +94,11 @@ pub struct Recorder {
     unserved_sum: Vec<u64>,
     /// Requests served by the window in which they were answered; the last is for after the horizon.
     answered: Vec<u64>,
+    /// Answers that nobody waited for any more, by the window in which they were given.
+    in_vain: Vec<u64>,
+    /// By window: attempts that were sent, minus one for each of the requests that they belong to. A plain
+    /// request is its own only attempt and is not counted here.
+    more_attempts: Vec<i64>,
     levels: Vec<Level>,
     /// Integrals of the levels at the start of the open window.
     integrals: Vec<u64>,
@@ -122,6 +127,8 @@ impl Recorder {
             served_sum: vec![0; cells],
             unserved_sum: vec![0; cells],
             answered: vec![0; shape.windows.count + 1],
+            in_vain: vec![0; shape.windows.count + 1],
+            more_attempts: vec![0; shape.windows.count + 1],
             levels: Vec::new(),
             integrals: Vec::new(),
             averages: Vec::new(),
@@ -179,14 +186,34 @@ impl Recorder {
         self.outcomes[cell * Outcome::COUNT + outcome.index()] += 1;
         let latency = now.since(arrived);
         let bucket = cell * Buckets::COUNT + Buckets::of(latency);
-        if matches!(outcome, Outcome::Served) {
-            self.served[bucket] += 1;
-            self.served_sum[cell] += latency.as_nanos();
+        if outcome.is_success() {
+            if outcome.has_latency() {
+                self.served[bucket] += 1;
+                self.served_sum[cell] += latency.as_nanos();
+            }
             self.answered[self.open] += 1;
         } else if outcome.has_latency() {
             self.unserved[bucket] += 1;
             self.unserved_sum[cell] += latency.as_nanos();
         }
+    }
+
+    /// A request whose attempts are counted one by one, by [`Recorder::attempt`], has arrived.
+    #[inline]
+    pub fn counts_attempts(&mut self) {
+        self.more_attempts[self.open] -= 1;
+    }
+
+    /// An attempt of such a request is sent.
+    #[inline]
+    pub fn attempt(&mut self) {
+        self.more_attempts[self.open] += 1;
+    }
+
+    /// An answer is given that nobody waits for any more.
+    #[inline]
+    pub fn answer_in_vain(&mut self) {
+        self.in_vain[self.open] += 1;
     }
 
     #[cold]
@@ -262,6 +289,18 @@ impl Recorder {
     /// Requests answered during a window, whenever they arrived.
     pub fn answered_in(&self, window: usize) -> u64 {
         self.answered[window]
+    }
+
+    /// Answers given during a window that nobody waited for any more.
+    pub fn in_vain_in(&self, window: usize) -> u64 {
+        self.in_vain[window]
+    }
+
+    /// Attempts sent during a window, first ones included.
+    pub fn attempts_in(&self, window: usize) -> u64 {
+        let cells = window * self.shape.n_classes..(window + 1) * self.shape.n_classes;
+        let arrived: u64 = self.arrivals[cells].iter().sum();
+        arrived.saturating_add_signed(self.more_attempts[window])
     }
 
     /// Adds the latencies of the requests of `class` that arrived in a window: of the served to

@@ -36,6 +36,20 @@ impl<'a> Fields<'a> {
         Some(Self { node, table, meant })
     }
 
+    /// Opens a table of which others read the other keys, and report those that nobody knows.
+    pub fn open_shared(node: &'a Node, out: &mut Diagnostics) -> Option<Self> {
+        let Some(table) = node.as_table() else {
+            let found = format!("expected a table, found {}", node.describe());
+            out.push(Diagnostic::error(node.origin, found));
+            return None;
+        };
+        Some(Self {
+            node,
+            table,
+            meant: Vec::new(),
+        })
+    }
+
     /// Reads `key`; without it, gives `default`, or what its type makes of a missing key, or reports
     /// that it is missing.
     pub fn take<T: Spec>(&self, key: &str, default: Option<T>, out: &mut Diagnostics) -> Option<T> {

@@ -39,12 +39,46 @@ macro_rules! spec {
                 let known: Vec<&str> = also.iter().chain(Self::KEYS).copied().collect();
                 let before = out.n_errors();
                 let fields = $crate::spec::Fields::open(node, &known, out)?;
-                let _ = &fields; // A table may have no keys.
+                Self::read_fields(node, &fields, before, out)
+            }
+
+            fn read_fields(
+                node: &$crate::spec::Node,
+                fields: &$crate::spec::Fields<'_>,
+                before: usize,
+                out: &mut $crate::diag::Diagnostics,
+            ) -> Option<Self> {
+                let _ = (node, fields, before); // A table may have no keys and no check.
                 $( let $field: Option<$type> =
                     fields.take(stringify!($field), $crate::spec!(@default $type $(, $default)?), out); )*
                 let read = Self { $( $field: $field?, )* };
                 $( if out.n_errors() == before { $check(&read, node.origin, out); } )?
                 (out.n_errors() == before).then_some(read)
+            }
+        }
+
+        impl $crate::spec::Own for $name {
+            fn read_with(
+                node: &$crate::spec::Node,
+                also: &[&str],
+                out: &mut $crate::diag::Diagnostics,
+            ) -> Option<Self> {
+                Self::read_beside(node, also, out)
+            }
+        }
+
+        impl $crate::spec::Shared for $name {
+            fn keys() -> Vec<&'static str> {
+                Self::KEYS.to_vec()
+            }
+
+            fn read_shared(
+                node: &$crate::spec::Node,
+                out: &mut $crate::diag::Diagnostics,
+            ) -> Option<Self> {
+                let before = out.n_errors();
+                let fields = $crate::spec::Fields::open_shared(node, out)?;
+                Self::read_fields(node, &fields, before, out)
             }
         }
 
@@ -242,16 +276,30 @@ macro_rules! kinds {
             }
         }
 
+        impl $name {
+            /// Reads the table; keys in `also` are somebody else's, and without a `kind` it is the
+            /// `usual` one, if there is one.
+            pub fn read_beside(
+                node: &$crate::spec::Node,
+                also: &[&str],
+                usual: Option<&'static str>,
+                out: &mut $crate::diag::Diagnostics,
+            ) -> Option<Self> {
+                let word = $crate::spec::pick_kind(node, Self::WORDS, usual, out)?;
+                let also: Vec<&str> = also.iter().copied().chain(["kind"]).collect();
+                $( if word == $word {
+                    return <$type>::read_beside(node, &also, out).map(Self::$variant);
+                } )*
+                unreachable!("pick_kind gives one of the kinds")
+            }
+        }
+
         impl $crate::spec::Spec for $name {
             fn read(
                 node: &$crate::spec::Node,
                 out: &mut $crate::diag::Diagnostics,
             ) -> Option<Self> {
-                let word = $crate::spec::pick_kind(node, Self::WORDS, out)?;
-                $( if word == $word {
-                    return <$type>::read_beside(node, &["kind"], out).map(Self::$variant);
-                } )*
-                unreachable!("pick_kind gives one of the kinds")
+                Self::read_beside(node, &[], None, out)
             }
 
             fn write(&self) -> Option<::toml::Value> {
@@ -446,11 +494,19 @@ pub fn pick_word<'a>(node: &Node, words: &[&'a str], out: &mut Diagnostics) -> O
 }
 
 /// Which kind a table says it is.
-pub fn pick_kind<'a>(node: &Node, words: &[&'a str], out: &mut Diagnostics) -> Option<&'a str> {
+///
+/// Without a `kind` it is the `usual` one, if there is one.
+pub fn pick_kind<'a>(
+    node: &Node,
+    words: &[&'a str],
+    usual: Option<&'a str>,
+    out: &mut Diagnostics,
+) -> Option<&'a str> {
     let problem = match node.as_table() {
-        Some(table) => match table.get("kind") {
-            Some(entry) => return pick_word(&entry.node, words, out),
-            None => "missing key `kind`".to_owned(),
+        Some(table) => match (table.get("kind"), usual) {
+            (Some(entry), _) => return pick_word(&entry.node, words, out),
+            (None, Some(usual)) => return Some(usual),
+            (None, None) => "missing key `kind`".to_owned(),
         },
         None => format!("expected a table, found {}", node.describe()),
     };

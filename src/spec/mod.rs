@@ -17,6 +17,7 @@ mod named;
 mod node;
 mod schema;
 mod values;
+mod with;
 
 pub use data::{Column, Data, finite};
 pub use fields::Fields;
@@ -27,6 +28,7 @@ pub use named::Named;
 pub use node::{Entry, Node, Table, Value, number_text};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};
 pub use values::{At, Count, list_of};
+pub use with::{Own, Shared, With};
 
 use crate::diag::Diagnostics;
 

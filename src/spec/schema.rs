@@ -39,6 +39,40 @@ impl Definitions {
         reference.clone()
     }
 
+    /// Gives the definition behind `reference`, and each table that it is a choice of, the keys of the
+    /// one behind `shared`, too.
+    pub fn with_keys_of(&mut self, reference: &Value, shared: &Value) {
+        let (Some(into), Some(from)) = (name_behind(reference), name_behind(shared)) else {
+            return;
+        };
+        let (Some(table), Some(keys)) = (self.by_name.get(into), self.by_name.get(from)) else {
+            return;
+        };
+        let (table, keys) = (table.clone(), keys.clone());
+        for option in table["anyOf"].as_array().into_iter().flatten() {
+            self.with_keys_of(option, shared);
+        }
+        let Some(into) = self.by_name.get_mut(into) else {
+            return;
+        };
+        let (Some(own), Some(more)) = (
+            into["properties"].as_object_mut(),
+            keys["properties"].as_object(),
+        ) else {
+            return;
+        };
+        own.extend(more.keys().map(|key| {
+            let path = format!("#/$defs/{from}/properties/{key}");
+            (key.clone(), json!({ "$ref": path }))
+        }));
+        if let Some(more) = keys["required"].as_array() {
+            match &mut into["required"] {
+                Value::Array(required) => required.extend(more.clone()),
+                absent => *absent = more.clone().into(),
+            }
+        }
+    }
+
     /// All definitions, sorted by name.
     pub fn into_value(self) -> Value {
         self.by_name
@@ -46,6 +80,11 @@ impl Definitions {
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
     }
+}
+
+/// The name of the definition that a reference means.
+fn name_behind(reference: &Value) -> Option<&str> {
+    reference["$ref"].as_str()?.strip_prefix("#/$defs/")
 }
 
 /// The schema of a key: its type's, with its own description and default beside it.

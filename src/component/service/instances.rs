@@ -214,6 +214,7 @@ impl State {
             .level(self.levels.busy)
             .down(now, u64::from(instance.busy));
         let mut waiting = instance.line.len();
+        let mut not_begun = instance.line.len() + instance.not_begun;
         if self.plan.runtime == Runtime::EventLoop {
             let own = at * self.plan.workers..(at + 1) * self.plan.workers;
             for worker in &mut self.loops[own.start as usize..own.end as usize] {
@@ -238,6 +239,12 @@ impl State {
         instance.busy = 0;
         instance.not_begun = 0;
         instance.line = Line::default();
+        if let Some(lane) = self.queue_lane() {
+            while not_begun > 0 {
+                not_begun -= 1;
+                self.unsets_wait_limit(lane, cx);
+            }
+        }
         self.stop(at, cx);
     }
 }

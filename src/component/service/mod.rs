@@ -10,6 +10,7 @@
 //! there cannot be more runnable than vCPUs, each burst simply takes its time.
 
 mod instances;
+mod leaving;
 mod pool;
 mod scaling;
 mod state;
@@ -25,6 +26,7 @@ pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
 pub use workers::{Backlog, Runtime, WorkersSpec};
 
 use crate::autoscaler::AutoscalerSpec;
+use crate::component::program::Demand;
 use crate::dist::{Law, Sampler};
 use crate::policy::balance::{Policy, Random};
 use crate::spec::{At, Count, Named};
@@ -40,6 +42,9 @@ words! {
         Skip = "skip",
         /// Does not begin with it, and stops between two steps.
         Stop = "stop",
+        /// Stops at once: takes it out of the line, ends its wait, gives up its CPU. What other components
+        /// do for it is theirs to stop.
+        Cancel = "cancel",
     }
 }
 
@@ -61,6 +66,10 @@ spec! {
         /// How many requests may be in an instance at the same time; more are refused. No limit unless
         /// given.
         pub max_connections: Option<At<Count>>,
+        /// How long a request may wait for a worker to begin with it; then it fails. For ever unless given.
+        pub queue_timeout: Option<Law>,
+        /// How long a caller that is turned away is asked to stay away (Retry-After).
+        pub retry_after: Option<At<SimDuration>>,
         /// What it does with a request whose client has given up.
         pub abandoned: At<Abandoned> = At::built_in(Abandoned::Serve),
         /// How long it takes from asking for an instance until it serves.
@@ -99,6 +108,10 @@ pub struct Plan {
     pub backlog: u32,
     /// How many may be in an instance.
     pub max_connections: u32,
+    /// How long a request may wait for a worker: always the same, or drawn.
+    pub queue_timeout: Option<(Demand, Option<SimDuration>)>,
+    /// How long a caller that is turned away is asked to stay away.
+    pub retry_after: Option<SimDuration>,
     /// What becomes of requests whose client is gone.
     pub abandoned: Abandoned,
     /// From asking for an instance until it serves.

@@ -9,6 +9,7 @@ use crate::component::request::{Flags, Frame, Line, RequestId};
 use crate::component::{
     Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake,
 };
+use crate::engine::LaneId;
 use crate::metrics::{LevelId, Outcome, WaitId};
 use crate::policy::balance::Balance;
 use crate::rng::{Salt, Stream, Streams};
@@ -82,6 +83,8 @@ pub struct State {
     pub(super) boots: Stream,
     /// Whether there can be more runnable than vCPUs.
     pub(super) shares_cpu: bool,
+    /// Timers of those who may wait for a worker only so long, where that is always the same.
+    queue_lane: Option<LaneId>,
 }
 
 impl State {
@@ -122,6 +125,10 @@ impl State {
             desired: 0,
             boots: streams.stream(&plan.name, "boot"),
             shares_cpu: plan.shares_cpu(),
+            queue_lane: plan
+                .queue_timeout
+                .and_then(|(_, constant)| constant)
+                .map(|length| cx.scheduler.add_lane(length)),
             plan: plan.clone(),
         }
     }
@@ -170,6 +177,9 @@ impl State {
         instance.line.push(&mut cx.requests, id);
         cx.requests.get_mut(id).flags.set(Flags::NOT_BEGUN);
         cx.recorder.level(self.levels.waiting).up(now, 1);
+        if self.plan.queue_timeout.is_some() {
+            self.limits_wait(id, cx);
+        }
         Accepted::Waits
     }
 
@@ -189,6 +199,9 @@ impl State {
         if let Op::Cpu(_) = *cx.program.op(request.frame.pc) {
             request.flags.set(Flags::NOT_BEGUN);
             instance.not_begun += 1;
+            if self.plan.queue_timeout.is_some() {
+                self.limits_wait(id, cx);
+            }
         } else {
             cx.recorder.no_wait(self.levels.wait);
         }
@@ -215,7 +228,7 @@ impl State {
         }
     }
 
-    fn loop_of(&self, frame: &Frame) -> usize {
+    pub(super) fn loop_of(&self, frame: &Frame) -> usize {
         (frame.instance * self.plan.workers + u32::from(frame.worker)) as usize
     }
 
@@ -228,6 +241,9 @@ impl State {
             self.instances[request.frame.instance as usize].not_begun -= 1;
             let entered = request.frame.entered;
             cx.recorder.wait(self.levels.wait, entered, now);
+            if let Some(lane) = self.queue_lane {
+                self.unsets_wait_limit(lane, cx);
+            }
         }
         self.burst(id, cx);
     }
@@ -266,8 +282,13 @@ impl State {
         self.free_loop(id, cx);
     }
 
+    /// The lane of those who may wait for a worker only so long.
+    pub(in crate::component) fn queue_lane(&self) -> Option<LaneId> {
+        self.queue_lane
+    }
+
     /// The loop that has run a request's burst goes on with the next in line.
-    fn free_loop(&mut self, id: RequestId, cx: &mut Context) {
+    pub(super) fn free_loop(&mut self, id: RequestId, cx: &mut Context) {
         if self.plan.runtime == Runtime::Threads {
             return;
         }
@@ -330,6 +351,9 @@ impl State {
                 let entered = request.frame.entered;
                 cx.recorder.level(self.levels.waiting).down(now, 1);
                 cx.recorder.wait(self.levels.wait, entered, now);
+                if let Some(lane) = self.queue_lane {
+                    self.unsets_wait_limit(lane, cx);
+                }
             } else {
                 instance.busy -= 1;
                 cx.recorder.level(self.levels.busy).down(now, 1);

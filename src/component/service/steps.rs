@@ -3,7 +3,8 @@
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
 use crate::dist::Law;
-use crate::spec::At;
+use crate::policy::persistence::Persistence;
+use crate::spec::{At, With};
 use crate::units::Fraction;
 use crate::{leads, spec};
 
@@ -25,9 +26,9 @@ leads! {
         /// Looks a key up in a cache.
         LookUp(LookUp) = "cache",
         /// Has a query executed by a database.
-        Query(Query) = "query",
+        Query(With<Query, Persistence>) = "query",
         /// Calls another service or a dependency, and waits for the answer.
-        Call(Call) = "call",
+        Call(With<Call, Persistence>) = "call",
     }
 }
 
@@ -52,7 +53,8 @@ spec! {
 }
 
 spec! {
-    /// Calls another service (straight or through a balancer) or a dependency: `{ call = "payments" }`.
+    /// Calls another service (straight or through a balancer) or a dependency: `{ call = "payments",
+    /// timeout = "1s", retry = { attempts = 2 } }`. The keys of [Persistence](#persistence) go with it.
     pub struct Call {
         /// Whom.
         pub call: At<String>,

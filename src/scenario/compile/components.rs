@@ -4,7 +4,7 @@ use super::super::shape::check_vcpu;
 use super::Compiler;
 use crate::component::cache::{self, Cache, Scope};
 use crate::component::program::threshold;
-use crate::component::service::{self, PoolPlan, Service};
+use crate::component::service::{self, PoolPlan, Runtime, Service};
 use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency};
 use crate::diag::Diagnostic;
 use crate::spec::{At, Count};
@@ -138,8 +138,18 @@ impl Compiler<'_> {
             .iter()
             .map(|(pool, spec)| self.plan_pool(at, name, pool, spec))
             .collect();
+        let queue_timeout = match &own.queue_timeout {
+            Some(law) => {
+                let demand = self.demand(law, &format!("{}/queue_timeout", name.value))?;
+                let law = &self.program.laws[demand.law.0 as usize];
+                Some((demand, law.always()))
+            }
+            None => None,
+        };
         Some(service::Plan {
             name: name.value.clone(),
+            queue_timeout,
+            retry_after: own.retry_after.map(|span| span.value),
             vcpu,
             cost,
             count: own.count.get(),
@@ -192,6 +202,26 @@ impl Compiler<'_> {
             connect,
             idle_timeout: own.idle_timeout.map(|timeout| timeout.value),
         })
+    }
+
+    /// Processes of all places for instances of a service, and of each: workers of event loops are
+    /// processes, threads share one.
+    pub(super) fn processes_of(&mut self, service: usize) -> (u32, u32) {
+        let ComponentSpec::Service(own) = &self.spec.components.items[service].1 else {
+            return (1, 1);
+        };
+        let per_instance = match own.workers.runtime.value {
+            Runtime::Threads => 1,
+            // What is wrong with the workers is reported where they are planned.
+            Runtime::EventLoop => {
+                let mut unheard = crate::diag::Diagnostics::default();
+                std::mem::swap(self.out, &mut unheard);
+                let workers = self.size(own).map_or(1, |(_, workers)| workers);
+                std::mem::swap(self.out, &mut unheard);
+                workers
+            }
+        };
+        (n_places(own).saturating_mul(per_instance), per_instance)
     }
 
     /// vCPUs and workers of an instance.

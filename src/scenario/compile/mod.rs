@@ -4,20 +4,20 @@
 mod calls;
 mod components;
 mod operations;
+mod sources;
 
 use std::collections::BTreeMap;
 
 use super::shape::ScenarioSpec;
-use crate::component::program::{Demand, Keys, KeysId, Op, Program, threshold};
-use crate::component::source::{self, Choice, Source};
+use crate::component::program::{Demand, Keys, KeysId, Op, Program};
+use crate::component::{caller, source};
 use crate::component::{Blueprint, ComponentSpec, Flow, NodeId};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::Windows;
 use crate::rng::Salt;
 use crate::spec::{At, Data};
-use crate::traffic::curve;
-use crate::units::{Fraction, SimDuration};
+use crate::units::SimDuration;
 
 /// The class of requests of a source without a mix, and the operation for classes without their own.
 const DEFAULT: &str = "default";
@@ -32,6 +32,8 @@ struct Compiler<'a> {
     data: &'a mut dyn Data,
     out: &'a mut Diagnostics,
     program: Program,
+    /// Rules by which clients and services persist.
+    callers: Vec<caller::Plan>,
     /// Where the operations start, by service and name.
     starts: BTreeMap<(usize, String), u16>,
     /// Calls whose place in the program is not known yet: where the call is, which service and operation
@@ -57,6 +59,7 @@ pub(super) fn compile(
         data,
         out,
         program: Program::default(),
+        callers: Vec::new(),
         starts: BTreeMap::new(),
         open_calls: Vec::new(),
         calls: Vec::new(),
@@ -68,7 +71,8 @@ pub(super) fn compile(
     compiler.check_calls();
     compiler.check_caches();
     let nodes = compiler.plan_components();
-    let (sources, flows, classes) = compiler.plan_sources();
+    let (sources, traffic) = compiler.plan_sources();
+    let (flows, classes) = (traffic.flows, traffic.classes);
     let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
     compiler.check_objectives(&classes);
@@ -76,7 +80,7 @@ pub(super) fn compile(
         // What is unused because of an error is no news.
         compiler.warn_of_unused();
     }
-    let program = compiler.program;
+    let (program, callers) = (compiler.program, compiler.callers);
     if out.n_errors() > before {
         return None;
     }
@@ -87,6 +91,7 @@ pub(super) fn compile(
         classes,
         flows,
         sources: sources.into_iter().collect::<Option<_>>()?,
+        callers,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
         program,
     })
@@ -146,71 +151,12 @@ impl Compiler<'_> {
         let expected = sources
             .iter()
             .flatten()
-            .map(|plan| plan.gaps.expected(&plan.curve))
+            .filter_map(|plan| plan.begins.expected())
             .sum();
         let length = run
             .window
             .map_or_else(|| window_for(horizon, expected), |window| window.value);
         Windows::new(horizon, length.min(horizon), run.warm_up.value)
-    }
-
-    /// Sources, flows and classes.
-    fn plan_sources(&mut self) -> (Vec<Option<source::Plan>>, Vec<Flow>, Vec<String>) {
-        let mut classes: Vec<String> = Vec::new();
-        let mut flows = Vec::new();
-        let mut plans = Vec::new();
-        for (at, (name, source)) in self.spec.sources.items.iter().enumerate() {
-            let entered = self.entered(&source.enters);
-            let mix = mix_of(source);
-            let mut upto = 0.0;
-            let mut choices = Vec::new();
-            for (class, share, origin) in mix {
-                let position = classes.iter().position(|known| *known == class);
-                let position = position.unwrap_or_else(|| {
-                    classes.push(class.clone());
-                    classes.len() - 1
-                });
-                upto += share.get();
-                let start = entered.and_then(|(_, service)| self.start_of(service, &class, origin));
-                let flow = flows.len() as u16;
-                flows.push(Flow {
-                    source: at as u16,
-                    class: position as u16,
-                });
-                let below = threshold(Fraction::new(upto.min(1.0)).unwrap_or(Fraction::ONE));
-                choices.extend(start.map(|pc| Choice { below, flow, pc }));
-            }
-            plans.push(self.plan_source(name, source, entered.map(|(enters, _)| enters), choices));
-        }
-        (plans, flows, classes)
-    }
-
-    fn plan_source(
-        &mut self,
-        name: &At<String>,
-        source: &Source,
-        enters: Option<usize>,
-        choices: Vec<Choice>,
-    ) -> Option<source::Plan> {
-        let horizon = self.spec.run.horizon.value;
-        let rate = source
-            .rate
-            .map_or(crate::units::Rate::ZERO, |rate| rate.value);
-        if let (true, Some(_)) = (source.arrivals.brings_its_times(), source.curve.first()) {
-            let problem = "recorded arrivals have no curve";
-            self.out
-                .push(Diagnostic::error(name.origin, problem).label("this source has both"));
-        }
-        let curve = curve::build(rate, &source.curve, horizon, self.data, self.out);
-        let gaps = source.arrivals.start(self.data, self.out);
-        Some(source::Plan {
-            name: name.value.clone(),
-            gaps: gaps?,
-            curve: curve?,
-            enters: NodeId::new(enters?),
-            timeout: source.timeout.map(|timeout| timeout.value),
-            choices,
-        })
     }
 
     /// The component that requests enter or call, and the service behind it.
@@ -265,10 +211,11 @@ impl Compiler<'_> {
     }
 
     fn check_size(&mut self, sources: &[Option<source::Plan>], windows: Windows, n_classes: usize) {
-        for (plan, (name, spec)) in sources.iter().zip(&self.spec.sources.items) {
-            let Some(plan) = plan else { continue };
-            let expected = plan.gaps.expected(&plan.curve);
-            let at = spec.rate.map_or(name.origin, |rate| rate.origin);
+        for (plan, (name, _)) in sources.iter().zip(&self.spec.sources.items) {
+            let Some(expected) = plan.as_ref().and_then(|plan| plan.begins.expected()) else {
+                continue;
+            };
+            let at = self.rate_origin(name);
             if expected > MOST_REQUESTS {
                 let problem = format!("{expected:.1e} requests are more than can be simulated");
                 self.out.push(
@@ -319,16 +266,6 @@ impl Compiler<'_> {
             }
         }
     }
-}
-
-/// The classes of a source's requests, with their shares and where they are written.
-fn mix_of(source: &Source) -> Vec<(String, Fraction, Origin)> {
-    if source.mix.items.is_empty() {
-        return vec![(DEFAULT.to_owned(), Fraction::ONE, source.enters.origin)];
-    }
-    let part =
-        |(name, share): &(At<String>, At<Fraction>)| (name.value.clone(), share.value, name.origin);
-    source.mix.items.iter().map(part).collect()
 }
 
 const MS: u64 = 1_000_000;

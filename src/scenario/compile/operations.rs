@@ -7,6 +7,7 @@ use crate::component::program::{Op, Visit, threshold};
 use crate::component::service::{Call, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
+use crate::policy::persistence::Persistence;
 use crate::rng::Salt;
 use crate::spec::At;
 use crate::units::Fraction;
@@ -101,10 +102,20 @@ impl Compiler<'_> {
                     });
                 }
                 OperationStep::Query(step) => {
-                    self.with_chance(&place, step.probability, |own| own.add_query(&place, step));
+                    let (own, rules) = (&step.own, &step.shared);
+                    self.with_chance(&place, own.probability, |compiler| {
+                        compiler.with_rules(&place, rules, &own.query, |compiler| {
+                            compiler.add_query(&place, own);
+                        });
+                    });
                 }
                 OperationStep::Call(step) => {
-                    self.with_chance(&place, step.probability, |own| own.add_call(&place, step));
+                    let (own, rules) = (&step.own, &step.shared);
+                    self.with_chance(&place, own.probability, |compiler| {
+                        compiler.with_rules(&place, rules, &own.call, |compiler| {
+                            compiler.add_call(&place, own);
+                        });
+                    });
                 }
             }
         }
@@ -131,6 +142,34 @@ impl Compiler<'_> {
         let after = self.here() as u16;
         if let Op::Chance { otherwise, .. } = &mut self.program.ops[at] {
             *otherwise = after;
+        }
+    }
+
+    /// Has what `add` adds done as an errand, if there are rules for how to persist with it.
+    fn with_rules(
+        &mut self,
+        place: &Place<'_>,
+        rules: &Persistence,
+        called: &At<String>,
+        add: impl FnOnce(&mut Self),
+    ) {
+        if rules.is_empty() {
+            return add(self);
+        }
+        let service = &self.spec.components.items[place.service].0.value;
+        let name = format!("{service} → {}", called.value);
+        let processes = self.processes_of(place.service);
+        let caller = self.add_caller(name, processes, rules);
+        let at = self.here();
+        let site = Salt::new(&place.path, "errand").uniform(0) as u32;
+        let (caller, body) = (caller.unwrap_or(0), (at + 2) as u16);
+        self.emit(Op::Guard { caller, body, site });
+        self.emit(Op::Jump(0));
+        add(self);
+        self.emit(Op::End);
+        let after = self.here() as u16;
+        if let Op::Jump(to) = &mut self.program.ops[at + 1] {
+            *to = after;
         }
     }
 

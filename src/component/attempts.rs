@@ -1,0 +1,558 @@
+//! How errands are run: attempts, timeouts, retries, copies, and who is told.
+//!
+//! A retry never happens inside of the handler in which the attempt before it failed: it is scheduled, if
+//! only for the same instant, so that no number of failures is a number of calls inside one another.
+
+use super::arena::NOBODY;
+use super::context::Wake;
+use super::errand::{By, Errand, Pending};
+use super::program::Op;
+use super::request::{Flags, Request, RequestId};
+use super::service::Abandoned;
+use super::system::{Flow, service};
+use super::{Event, Node, NodeId, System};
+use crate::engine::{Class, Timer};
+use crate::metrics::{Group, Outcome};
+use crate::units::{SimDuration, SimTime};
+
+impl System {
+    /// An errand begins: its first attempt is sent at once.
+    pub(super) fn begins_errand(&mut self, errand: Errand) -> u32 {
+        let now = self.cx.now();
+        let caller = &mut self.callers[errand.caller as usize];
+        caller.begins(errand.process, now);
+        let (deadline, by) = (caller.deadline_lane(), errand.by);
+        let at = self.errands.add(errand);
+        if let Some(lane) = deadline {
+            let timer = self.errands.timer(at);
+            self.cx.scheduler.set_timer(lane, timer);
+        }
+        if let By::Request(id) = by {
+            self.cx.requests.extra_mut(id).waits_for = at;
+        } else {
+            self.cx.recorder.counts_attempts();
+        }
+        self.sends(at);
+        at
+    }
+
+    /// Sends an attempt of an errand, or finds that it may not.
+    fn sends(&mut self, at: u32) {
+        let now = self.cx.now();
+        let Some(errand) = self.errands.get_mut(at) else {
+            return;
+        };
+        errand.attempts += 1;
+        let (caller, process) = (&mut self.callers[errand.caller as usize], errand.process);
+        let (permit, in_flight) = match caller.admits(process, &mut self.cx) {
+            Ok(admitted) => admitted,
+            Err(outcome) => return self.decides(at, outcome),
+        };
+        let (is_inner, number) = (matches!(errand.by, By::Request(_)), errand.number);
+        let id = self
+            .cx
+            .requests
+            .open(errand.flow, now, number, errand.frame.pc);
+        let request = self.cx.requests.get_mut(id);
+        request.frame = errand.frame;
+        // Every attempt asks for work of its own; the first for what a request without retries would.
+        request.frame.visit ^= (errand.attempts - 1).wrapping_mul(0x85EB_CA6B);
+        request.frame.entered = now;
+        request.flags.set(Flags::ATTEMPT);
+        if errand.conditional {
+            request.flags.set(Flags::CONDITIONAL);
+        }
+        let generation = request.generation;
+        errand.has_sent(id);
+        let (client, attempts) = (errand.client, errand.attempts);
+        let extra = self.cx.requests.extra_mut(id);
+        (extra.errand, extra.client, extra.waits_for) = (at, client, NOBODY);
+        (extra.permit, extra.in_flight, extra.granted) = (permit, in_flight, attempts > 1);
+        let caller = &self.callers[errand.caller as usize];
+        if let Some(lane) = caller.timeout_lane() {
+            let subject = id.index();
+            let timer = Timer {
+                subject,
+                generation,
+            };
+            self.cx.scheduler.set_timer(lane, timer);
+        }
+        self.plans_copy(at);
+        if is_inner {
+            self.cx.requests.get_mut(id).flags.set(Flags::INNER);
+            self.cx.wake(id, Wake::Begin);
+        } else {
+            self.cx.recorder.attempt();
+            self.departs(id);
+        }
+    }
+
+    /// Schedules a copy of an attempt, if the errand's rules provide for one.
+    fn plans_copy(&mut self, at: u32) {
+        let Some(errand) = self.errands.get_mut(at) else {
+            return;
+        };
+        let caller = &self.callers[errand.caller as usize];
+        let Some(delay) = caller.copy_after(errand.process, errand.copies) else {
+            return;
+        };
+        self.epoch = self.epoch.wrapping_add(1);
+        errand.epoch = self.epoch;
+        errand.pending = match caller.hedge_lane() {
+            Some(lane) => {
+                let timer = Timer {
+                    subject: at,
+                    generation: errand.epoch,
+                };
+                self.cx.scheduler.set_timer(lane, timer);
+                Pending::HedgeTimer
+            }
+            None => Pending::Event(self.cx.scheduler.after(
+                delay,
+                Class::Timer,
+                Event::Errand(at),
+            )),
+        };
+    }
+
+    /// What was scheduled for an errand comes due.
+    pub(super) fn errand_is_due(&mut self, at: u32) {
+        let now = self.cx.now();
+        let Some(errand) = self.errands.get_mut(at) else {
+            return;
+        };
+        errand.pending = Pending::No;
+        let caller = &mut self.callers[errand.caller as usize];
+        if errand.n_running() == 0 {
+            caller.waits_no_more(&mut self.cx);
+        } else {
+            // A copy takes from the same budget as a retry.
+            if !caller.may_copy(errand.process, now, &mut self.cx) {
+                return;
+            }
+            errand.copies += 1;
+        }
+        self.sends(at);
+    }
+
+    /// A timer of an errand runs out: a retry or a copy.
+    pub(super) fn errand_timer(&mut self, lane: crate::engine::LaneId, timer: Timer) {
+        let is_current = |errand: &Errand| {
+            errand.epoch == timer.generation
+                && matches!(errand.pending, Pending::RetryTimer | Pending::HedgeTimer)
+        };
+        if self.errands.get(timer.subject).is_some_and(is_current) {
+            self.cx.scheduler.timer_ran_out(lane);
+            self.errand_is_due(timer.subject);
+        }
+    }
+
+    /// The time in which an errand must be done is over.
+    pub(super) fn errand_deadline(&mut self, lane: crate::engine::LaneId, timer: Timer) {
+        if self.errands.is_current(timer) {
+            self.cx.scheduler.timer_ran_out(lane);
+            self.resolves(timer.subject, Outcome::ClientTimeout, true);
+        }
+    }
+
+    /// The client of an errand loses patience.
+    pub(super) fn loses_patience(&mut self, at: u32) {
+        if let Some(errand) = self.errands.get_mut(at) {
+            errand.patience = None;
+            self.resolves(at, Outcome::ClientAbort, false);
+        }
+    }
+
+    /// The timeout of an attempt runs out.
+    pub(super) fn attempt_times_out(&mut self, lane: crate::engine::LaneId, timer: Timer) {
+        let id = RequestId::from_index(timer.subject);
+        if !self
+            .cx
+            .requests
+            .is_current(timer.subject, timer.generation)
+            || self.cx.requests.get(id).flags.has(Flags::GONE)
+        {
+            return;
+        }
+        self.cx.scheduler.timer_ran_out(lane);
+        let at = self.learns(id, Outcome::ClientTimeout);
+        self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+        self.is_left(id);
+        self.decides(at, Outcome::ClientTimeout);
+    }
+
+    /// An attempt is over, and its caller hears of it, at once or after the way back.
+    pub(super) fn attempt_ends(&mut self, id: RequestId, outcome: Outcome) {
+        if self.travels_back(id, outcome) {
+            return;
+        }
+        let at = self.learns(id, outcome);
+        self.unset_timeout(id, at);
+        self.cx.requests.close(id);
+        self.decides(at, outcome);
+    }
+
+    /// An attempt will never be answered, though what it set going goes on: somebody who worked for it was
+    /// killed.
+    pub(super) fn attempt_is_lost(&mut self, id: RequestId, outcome: Outcome) {
+        let at = self.learns(id, outcome);
+        self.unset_timeout(id, at);
+        self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+        self.decides(at, outcome);
+    }
+
+    /// A caller learns how an attempt ended; gives its errand.
+    fn learns(&mut self, id: RequestId, outcome: Outcome) -> u32 {
+        let now = self.cx.now();
+        let extra = self.cx.requests.extra(id);
+        let sent = self.cx.requests.get(id).arrived;
+        if let Some(errand) = self.errands.get_mut(extra.errand) {
+            errand.forgets(id);
+            let caller = &mut self.callers[errand.caller as usize];
+            let seen = super::caller::Seen {
+                permit: extra.permit,
+                granted: extra.granted,
+                in_flight: extra.in_flight,
+                took: now.since(sent),
+                outcome,
+            };
+            caller.learns(errand.process, seen, &mut self.cx);
+        }
+        extra.errand
+    }
+
+    fn unset_timeout(&mut self, id: RequestId, errand: u32) {
+        let Some(errand) = self.errands.get(errand) else {
+            return;
+        };
+        // Its timer must be seen to be stale before it is counted off.
+        self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+        if let Some(lane) = self.callers[errand.caller as usize].timeout_lane() {
+            let requests = &self.cx.requests;
+            self.cx
+                .scheduler
+                .unset_timer(lane, |timer| requests.is_awaited(timer));
+        }
+        self.cx.requests.get_mut(id).flags.clear(Flags::GONE);
+    }
+
+    /// An attempt of an errand has ended: the errand has too, or waits for another attempt, or for the time
+    /// to send one.
+    fn decides(&mut self, at: u32, outcome: Outcome) {
+        let retry_after = None;
+        let Some(errand) = self.errands.get(at) else {
+            return;
+        };
+        if outcome.is_success() {
+            return self.resolves(at, outcome, false);
+        }
+        if errand.n_running() > 0 {
+            return;
+        }
+        self.cancels_pending(at);
+        let Some(errand) = self.errands.get_mut(at) else {
+            return;
+        };
+        let caller = &mut self.callers[errand.caller as usize];
+        let wait = caller.retries_after(errand, outcome, retry_after, &mut self.cx);
+        let Some(wait) = wait else {
+            return self.resolves(at, outcome, false);
+        };
+        errand.waited = wait;
+        self.epoch = self.epoch.wrapping_add(1);
+        errand.epoch = self.epoch;
+        errand.pending = match caller.retry_lane().filter(|(_, length)| *length == wait) {
+            Some((lane, _)) => {
+                let timer = Timer {
+                    subject: at,
+                    generation: errand.epoch,
+                };
+                self.cx.scheduler.set_timer(lane, timer);
+                Pending::RetryTimer
+            }
+            None => {
+                Pending::Event(
+                    self.cx
+                        .scheduler
+                        .after(wait, Class::Timer, Event::Errand(at)),
+                )
+            }
+        };
+    }
+
+    /// Takes back what is scheduled for an errand.
+    fn cancels_pending(&mut self, at: u32) {
+        let Some(errand) = self.errands.get_mut(at) else {
+            return;
+        };
+        let (pending, caller) = (errand.pending, errand.caller);
+        errand.pending = Pending::No;
+        let caller = &self.callers[caller as usize];
+        let lane = match pending {
+            Pending::No => return,
+            Pending::Event(slot) => return self.cx.scheduler.cancel(slot),
+            Pending::RetryTimer => caller.retry_lane().map(|(lane, _)| lane),
+            Pending::HedgeTimer => caller.hedge_lane(),
+        };
+        if let Some(lane) = lane {
+            let errands = &self.errands;
+            let is_live = |timer: Timer| {
+                errands.get(timer.subject).is_some_and(|errand| {
+                    errand.epoch == timer.generation && errand.pending != Pending::No
+                })
+            };
+            self.cx.scheduler.unset_timer(lane, is_live);
+        }
+    }
+
+    /// An errand is over: attempts that still run are left, and its caller hears of the outcome.
+    pub(super) fn resolves(&mut self, at: u32, outcome: Outcome, by_deadline: bool) {
+        let was_waiting = self
+            .errands
+            .get(at)
+            .is_some_and(|errand| errand.n_running() == 0 && errand.pending != Pending::No);
+        self.cancels_pending(at);
+        let Some(errand) = self.errands.get(at).copied() else {
+            return;
+        };
+        for running in errand.running.into_iter().filter(|id| *id != NOBODY) {
+            self.leaves_attempt(RequestId::from_index(running), at);
+        }
+        self.errands.remove(at);
+        let now = self.cx.now();
+        let caller = &mut self.callers[errand.caller as usize];
+        if was_waiting {
+            caller.waits_no_more(&mut self.cx);
+        }
+        caller.is_over(errand.process);
+        if let (Some(lane), false) = (caller.deadline_lane(), by_deadline) {
+            let errands = &self.errands;
+            self.cx
+                .scheduler
+                .unset_timer(lane, |timer| errands.is_current(timer));
+        }
+        if let Some(slot) = errand.patience {
+            self.cx.scheduler.cancel(slot);
+        }
+        if let By::Request(id) = errand.by {
+            self.cx.requests.extra_mut(id).waits_for = NOBODY;
+            let how = match outcome {
+                Outcome::ClientTimeout => Wake::Fail(Outcome::CallTimeout),
+                outcome if outcome.is_success() => Wake::GoOn,
+                outcome => Wake::Fail(outcome),
+            };
+            return self.cx.wake(id, how);
+        }
+        let Flow { class, .. } = self.flows[errand.flow as usize];
+        self.cx.recorder.outcome(class, errand.due, now, outcome);
+        if let By::User(user) = errand.by {
+            self.answered.push_back((user, outcome));
+        }
+        self.note_if_over();
+    }
+
+    /// An errand that nobody wants any more ends without a word.
+    pub(super) fn drops_errand(&mut self, at: u32) {
+        if let Some(errand) = self.errands.get_mut(at) {
+            if let By::Request(id) = errand.by {
+                self.cx.requests.extra_mut(id).waits_for = NOBODY;
+            }
+            self.cancels_pending(at);
+        }
+        let Some(errand) = self.errands.get(at).copied() else {
+            return;
+        };
+        for running in errand.running.into_iter().filter(|id| *id != NOBODY) {
+            self.leaves_attempt(RequestId::from_index(running), at);
+        }
+        self.errands.remove(at);
+        let caller = &mut self.callers[errand.caller as usize];
+        caller.is_over(errand.process);
+        if let Some(lane) = caller.deadline_lane() {
+            let errands = &self.errands;
+            self.cx
+                .scheduler
+                .unset_timer(lane, |timer| errands.is_current(timer));
+        }
+    }
+
+    /// An attempt that runs is not waited for any more.
+    fn leaves_attempt(&mut self, id: RequestId, at: u32) {
+        let now = self.cx.now();
+        if let Some(errand) = self.errands.get_mut(at) {
+            errand.forgets(id);
+            let extra = self.cx.requests.extra(id);
+            let caller = &mut self.callers[errand.caller as usize];
+            caller.forgets(errand.process, (extra.permit, extra.granted), now);
+        }
+        self.unset_timeout(id, at);
+        self.cx.requests.get_mut(id).flags.set(Flags::GONE);
+        self.is_left(id);
+    }
+
+    /// Nobody waits for a request any more: whoever works for it may notice.
+    pub(super) fn is_left(&mut self, id: RequestId) {
+        let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        if flags.has(Flags::OUTBOUND | Flags::INBOUND) {
+            let slot = self.cx.requests.get(id).slot();
+            self.cx.scheduler.cancel(slot);
+            self.cx.requests.close(id);
+            return self.note_if_over();
+        }
+        if frame.node == NodeId::NONE || flags.has(Flags::IN_TRANSIT) {
+            return;
+        }
+        let abandoned = service(&mut self.nodes, frame.node).abandoned();
+        if !matches!(abandoned, Abandoned::Stop | Abandoned::Cancel) {
+            return;
+        }
+        let waits_for = self.cx.requests.extra(id).waits_for;
+        let is_guarded = matches!(*self.cx.program.op(frame.pc), Op::Guard { .. });
+        if is_guarded && waits_for != NOBODY && !flags.has(Flags::NOT_BEGUN) {
+            self.drops_errand(waits_for);
+            return self.fails(id, Outcome::ClientTimeout);
+        }
+        if abandoned == Abandoned::Cancel && self.is_interrupted(id) {
+            self.fails(id, Outcome::ClientTimeout);
+        }
+    }
+
+    /// Stops what is being done for a request right now, if it can be stopped: true, and then it can be
+    /// failed.
+    fn is_interrupted(&mut self, id: RequestId) -> bool {
+        let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        let at = service(&mut self.nodes, frame.node);
+        if flags.has(Flags::NOT_BEGUN) {
+            if at.withdraw_waiting(id, &mut self.cx) {
+                self.leaves_line(id, Outcome::ClientTimeout);
+            }
+            return false;
+        }
+        match *self.cx.program.op(frame.pc) {
+            Op::Cpu(_) => at.interrupt_cpu(id, &mut self.cx),
+            Op::Wait(_) => {
+                let slot = self.cx.requests.get(id).slot();
+                self.cx.scheduler.cancel(slot);
+                true
+            }
+            Op::Acquire(pool) if flags.has(Flags::IN_LINE) => {
+                at.pools[pool as usize].withdraw(id, &mut self.cx);
+                true
+            }
+            Op::Visit(node, _) => {
+                use super::Component as _;
+                match &mut self.nodes[node.index()] {
+                    Node::Dependency(outside) => outside.withdraw(id, &mut self.cx),
+                    _ => false,
+                }
+            }
+            _ => false,
+        }
+    }
+
+    /// An attempt sets out to the system.
+    fn departs(&mut self, id: RequestId) {
+        let way = self.way_there(id);
+        if way == SimDuration::ZERO {
+            return self.gets_there(id);
+        }
+        self.cx.requests.get_mut(id).flags.set(Flags::OUTBOUND);
+        self.cx.resume_after(way, id);
+    }
+
+    /// An attempt comes to the system.
+    pub(super) fn gets_there(&mut self, id: RequestId) {
+        let request = self.cx.requests.get_mut(id);
+        request.flags.clear(Flags::OUTBOUND);
+        let Flow { source, .. } = self.flows[request.flow as usize];
+        let enters = self.sources[source as usize].enters;
+        if self.enters(id, enters) {
+            self.executes(id);
+        }
+    }
+
+    /// An attempt's answer is on its way back; false if there is no way to speak of.
+    fn travels_back(&mut self, id: RequestId, outcome: Outcome) -> bool {
+        let flags = self.cx.requests.get(id).flags;
+        if flags.has(Flags::INNER | Flags::INBOUND) {
+            return false;
+        }
+        let way = self.way_back(id, outcome);
+        if way == SimDuration::ZERO {
+            return false;
+        }
+        let request = self.cx.requests.get_mut(id);
+        request.flags.set(Flags::INBOUND);
+        request.frame.node = NodeId::NONE;
+        request.frame.instance = outcome.index() as u32;
+        self.cx.resume_after(way, id);
+        true
+    }
+
+    /// An attempt's answer has come back.
+    pub(super) fn comes_back(&mut self, id: RequestId) {
+        let outcome = Outcome::ALL[self.cx.requests.get(id).frame.instance as usize];
+        self.attempt_ends(id, outcome);
+    }
+
+    fn way_there(&mut self, _id: RequestId) -> SimDuration {
+        SimDuration::ZERO
+    }
+
+    fn way_back(&mut self, _id: RequestId, _outcome: Outcome) -> SimDuration {
+        SimDuration::ZERO
+    }
+
+    /// An errand with these rules that begins now.
+    pub(super) fn new_errand(&self, by: By, caller: u16, due: SimTime) -> Errand {
+        Errand {
+            due,
+            number: 0,
+            frame: super::request::Frame::outside(due),
+            by,
+            caller,
+            flow: 0,
+            process: 0,
+            client: NOBODY,
+            attempts: 0,
+            copies: 0,
+            running: [NOBODY; super::errand::MOST_AT_ONCE],
+            waited: SimDuration::ZERO,
+            pending: Pending::No,
+            epoch: 0,
+            patience: None,
+            conditional: false,
+        }
+    }
+
+    /// A request has waited for a worker as long as it may, if it still does.
+    pub(super) fn queue_wait_ends(&mut self, id: RequestId) {
+        let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        if !self.cx.requests.is_live(id)
+            || frame.node == NodeId::NONE
+            || flags.has(Flags::OUTBOUND | Flags::INBOUND | Flags::IN_TRANSIT)
+        {
+            return;
+        }
+        let at = service(&mut self.nodes, frame.node);
+        if at.has_waited_enough(id, &self.cx) && at.withdraw_waiting(id, &mut self.cx) {
+            self.leaves_line(id, Outcome::QueueTimeout);
+        }
+    }
+
+    /// A request's timer in the line of a service runs out.
+    pub(super) fn queue_timer(&mut self, node: NodeId, timer: Timer) {
+        let id = RequestId::from_index(timer.subject);
+        if self.cx.requests.get(id).frame.node == node {
+            self.queue_wait_ends(id);
+        }
+    }
+
+    /// A request that has been taken out of the line for a worker fails.
+    fn leaves_line(&mut self, id: RequestId, outcome: Outcome) {
+        let frame = self.cx.requests.get(id).frame;
+        self.is_done(frame.via, frame.instance);
+        self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
+        self.fails(id, outcome);
+    }
+}

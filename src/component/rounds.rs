@@ -1,0 +1,515 @@
+//! What users do: rounds of requests and pauses, how they begin, and how they end.
+
+use super::arena::NOBODY;
+use super::errand::By;
+use super::source::flow::Move;
+use super::source::{Choice, Drive};
+use super::user::{Doing, User};
+use super::{Event, System};
+use crate::engine::{Class, LaneId, Timer};
+use crate::metrics::Outcome;
+use crate::units::{SimDuration, SimTime};
+
+/// A source has no further users or rounds from now on.
+pub(super) const ENDS: u8 = 0;
+/// Users who have not finished by now are stopped.
+pub(super) const STOPS: u8 = 1;
+/// A further user has been made ready.
+pub(super) const READY: u8 = 2;
+
+/// After this many rounds in a row that took no time at all a user is held up for [`HELD_UP`]: no client is
+/// faster than its network, and otherwise the run would never get past this instant.
+const SPINS: u8 = 2;
+const HELD_UP: SimDuration = SimDuration::from_millis(10);
+
+impl System {
+    /// Time zero, for a source with users.
+    pub(super) fn users_begin(&mut self, source: u16) {
+        let state = &self.sources[source as usize];
+        let (end, grace, ready) = (state.end, state.grace, state.ready_at_start());
+        if end < self.horizon {
+            let scheduler = &mut self.cx.scheduler;
+            scheduler.at(end, Class::Control, Event::Source(source, ENDS));
+            if end + grace < self.horizon {
+                scheduler.at(end + grace, Class::Control, Event::Source(source, STOPS));
+            }
+        }
+        for _ in 0..ready {
+            let user = self.adds_user(source);
+            self.sources[source as usize].idle.push(user);
+        }
+    }
+
+    /// Something that a source scheduled for itself.
+    pub(super) fn source_signal(&mut self, source: u16, code: u8) {
+        match code {
+            ENDS => self.round_takers_go(source, 0),
+            STOPS => self.stops_all(source),
+            _ => self.further_user_is_ready(source),
+        }
+    }
+
+    /// The instant that a source with users has set: somebody comes, or the number of users changes.
+    pub(super) fn source_acts(&mut self, source: u16) {
+        let state = &mut self.sources[source as usize];
+        let (what, next) = state.acts();
+        self.cx.scheduler.set_arrival(source, next);
+        match state.drive {
+            Drive::Visits => self.visitor_comes(source, what),
+            Drive::Paced { .. } => self.round_is_due(source),
+            Drive::Crew | Drive::Shares { .. } => self.crew_becomes(source, what),
+            Drive::Requests => unreachable!("plain requests have no users"),
+        }
+    }
+
+    fn adds_user(&mut self, source: u16) -> u32 {
+        let state = &mut self.sources[source as usize];
+        let seat = state.n_users;
+        state.n_users += 1;
+        let client = state.client_of_user(seat);
+        let now = self.cx.now();
+        self.cx.recorder.level(state.books.users).up(now, 1);
+        self.users.add(User::new(source, seat, client))
+    }
+
+    /// A visitor comes, goes through the flow once, and leaves.
+    fn visitor_comes(&mut self, source: u16, phase: u32) {
+        let state = &mut self.sources[source as usize];
+        let number = state.next_number();
+        if state.is_full(phase) {
+            self.cx.recorder.count(state.books.skipped);
+            return;
+        }
+        if self.is_overfull() {
+            return self.overflows();
+        }
+        let user = self.adds_user(source);
+        self.begins_round(user, number);
+    }
+
+    /// A round is due by the clock: an idle user takes it, or it is dropped.
+    fn round_is_due(&mut self, source: u16) {
+        let state = &mut self.sources[source as usize];
+        let number = state.next_number();
+        if let Some(user) = state.idle.pop() {
+            return self.begins_round(user, number);
+        }
+        self.cx.recorder.count(state.books.dropped);
+        if let Some(after) = state.readies_another() {
+            let at = self.cx.now() + after;
+            let event = Event::Source(source, READY);
+            self.cx.scheduler.at(at, Class::Control, event);
+        }
+    }
+
+    fn further_user_is_ready(&mut self, source: u16) {
+        self.sources[source as usize].is_readying = false;
+        let user = self.adds_user(source);
+        self.sources[source as usize].idle.push(user);
+    }
+
+    /// There are to be `wanted` users.
+    fn crew_becomes(&mut self, source: u16, wanted: u32) {
+        let there = self.sources[source as usize].crew.len() as u32;
+        for seat in self.sources[source as usize].wanted..wanted {
+            if seat < there {
+                // Somebody who was on the way out stays.
+                let user = self.sources[source as usize].crew[seat as usize];
+                if self.users.get(user).is_some_and(|user| user.leaving) {
+                    self.stays(user);
+                    continue;
+                }
+                if self.users.get(user).is_some() {
+                    continue;
+                }
+            }
+            if self.is_overfull() {
+                return self.overflows();
+            }
+            let user = self.adds_user(source);
+            let state = &mut self.sources[source as usize];
+            if seat < there {
+                state.crew[seat as usize] = user;
+            } else {
+                state.crew.push(user);
+            }
+            if let Some(entry) = self.users.get_mut(user) {
+                entry.seat = seat;
+            }
+            self.next_round(user);
+        }
+        self.round_takers_go(source, wanted);
+    }
+
+    /// Users beyond the first `wanted` are to go when their rounds are over.
+    fn round_takers_go(&mut self, source: u16, wanted: u32) {
+        let state = &mut self.sources[source as usize];
+        let before = std::mem::replace(&mut state.wanted, wanted);
+        let grace = state.ramp_grace;
+        if matches!(state.drive, Drive::Visits | Drive::Paced { .. }) {
+            return;
+        }
+        for seat in (wanted..before).rev() {
+            let user = self.sources[source as usize].crew[seat as usize];
+            let at_end = self.cx.now() >= self.sources[source as usize].end;
+            self.is_to_go(user, if at_end { None } else { Some(grace) });
+        }
+    }
+
+    /// A user is to go when its round is over, and is stopped after `grace`.
+    fn is_to_go(&mut self, user: u32, grace: Option<SimDuration>) {
+        let now = self.cx.now();
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        entry.leaving = true;
+        match grace {
+            Some(SimDuration::ZERO) => self.is_stopped(user),
+            Some(grace) => {
+                let event = Event::StopUser(user);
+                entry.stop = Some(self.cx.scheduler.at(now + grace, Class::Control, event));
+            }
+            None => {}
+        }
+    }
+
+    fn stays(&mut self, user: u32) {
+        if let Some(entry) = self.users.get_mut(user) {
+            entry.leaving = false;
+            if let Some(slot) = entry.stop.take() {
+                self.cx.scheduler.cancel(slot);
+            }
+        }
+    }
+
+    /// A user's time to finish is over.
+    pub(super) fn stop_is_due(&mut self, user: u32) {
+        if let Some(entry) = self.users.get_mut(user) {
+            entry.stop = None;
+            self.is_stopped(user);
+        }
+    }
+
+    /// A user is stopped in the middle of a round.
+    fn is_stopped(&mut self, user: u32) {
+        let Some(entry) = self.users.get(user).copied() else {
+            return;
+        };
+        match entry.doing {
+            Doing::Idle => {}
+            Doing::Pausing(slot) => self.cx.scheduler.cancel(slot),
+            Doing::PausingByTimer => self.unsets_pause(user, entry.at),
+            Doing::Waiting => {
+                let own: Vec<u32> = if entry.errand == NOBODY {
+                    let all = self.errands.iter();
+                    all.filter(|(_, errand)| errand.by == By::User(user))
+                        .map(|(at, _)| at)
+                        .collect()
+                } else {
+                    vec![entry.errand]
+                };
+                for errand in own {
+                    self.resolves(errand, Outcome::ClientAbort, false);
+                }
+            }
+        }
+        if entry.doing != Doing::Idle {
+            let books = &self.sources[entry.source as usize].books;
+            self.cx.recorder.count(books.interrupted);
+        }
+        self.goes(user);
+    }
+
+    fn stops_all(&mut self, source: u16) {
+        let own: Vec<u32> = self
+            .users
+            .iter()
+            .filter(|(_, user)| user.source == source)
+            .map(|(at, _)| at)
+            .collect();
+        for user in own {
+            self.is_stopped(user);
+        }
+    }
+
+    /// A user is gone.
+    fn goes(&mut self, user: u32) {
+        let now = self.cx.now();
+        if let Some(entry) = self.users.remove(user) {
+            if let Some(slot) = entry.stop {
+                self.cx.scheduler.cancel(slot);
+            }
+            let state = &mut self.sources[entry.source as usize];
+            state.n_users -= 1;
+            self.cx.recorder.level(state.books.users).down(now, 1);
+        }
+    }
+
+    /// A user begins its next round, if there is one for it.
+    fn next_round(&mut self, user: u32) {
+        let now = self.cx.now();
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        let state = &mut self.sources[entry.source as usize];
+        if entry.leaving || now >= state.end || !state.takes_round(entry.rounds) {
+            return self.goes(user);
+        }
+        let number = state.number_of_round(entry.seat, entry.rounds);
+        self.begins_round(user, number);
+    }
+
+    fn begins_round(&mut self, user: u32, number: u64) {
+        let now = self.cx.now();
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        entry.at = 0;
+        entry.number = number;
+        entry.steps = 0;
+        entry.rounds += 1;
+        entry.began = now;
+        entry.failed = false;
+        self.cx
+            .recorder
+            .count(self.sources[entry.source as usize].books.begun);
+        self.moves_on(user);
+    }
+
+    /// A user goes on with its flow until it waits for something.
+    fn moves_on(&mut self, user: u32) {
+        loop {
+            let now = self.cx.now();
+            let Some(entry) = self.users.get_mut(user) else {
+                return;
+            };
+            entry.doing = Doing::Idle;
+            if now >= self.horizon {
+                return self.goes(user);
+            }
+            let state = &self.sources[entry.source as usize];
+            match state.moves[entry.at as usize] {
+                Move::Send { from, to } => {
+                    let number = step_number(entry);
+                    let choice = state.choose(number, from, to);
+                    entry.doing = Doing::Waiting;
+                    entry.open = 1;
+                    let errand = self.asks(user, number, choice);
+                    if let Some(entry) = self.users.get_mut(user)
+                        && entry.open > 0
+                    {
+                        entry.errand = errand;
+                    }
+                    return;
+                }
+                Move::Fetch { count, .. } => {
+                    entry.doing = Doing::Waiting;
+                    entry.to_fetch = count;
+                    entry.open = 0;
+                    entry.errand = NOBODY;
+                    return self.fetches(user);
+                }
+                Move::Think(demand) => {
+                    let number = step_number(entry);
+                    let span = self.cx.program.draw(demand, number);
+                    return self.pauses(user, span);
+                }
+                Move::Pace(demand) => {
+                    let number = step_number(entry);
+                    let span = self.cx.program.draw(demand, number);
+                    let due = (entry.began + span).max(now);
+                    return self.pauses(user, due.since(now));
+                }
+                Move::Chance { below, otherwise } => {
+                    let number = step_number(entry);
+                    let drawn = state.salt.uniform(number);
+                    entry.at = if drawn < below {
+                        entry.at + 1
+                    } else {
+                        otherwise
+                    };
+                }
+                Move::Jump(to) => entry.at = to,
+                Move::End => return self.round_is_over(user),
+            }
+        }
+    }
+
+    /// A user pauses.
+    fn pauses(&mut self, user: u32, span: SimDuration) {
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        let state = &self.sources[entry.source as usize];
+        let lane = state.pause_lanes[entry.at as usize];
+        match lane.filter(|(_, length)| *length == span) {
+            Some((lane, _)) => {
+                self.epoch = self.epoch.wrapping_add(1);
+                entry.epoch = self.epoch;
+                entry.doing = Doing::PausingByTimer;
+                let timer = Timer {
+                    subject: user,
+                    generation: entry.epoch,
+                };
+                self.cx.scheduler.set_timer(lane, timer);
+            }
+            None => {
+                let slot = self
+                    .cx
+                    .scheduler
+                    .after(span, Class::Arrival, Event::User(user));
+                entry.doing = Doing::Pausing(slot);
+            }
+        }
+    }
+
+    fn unsets_pause(&mut self, user: u32, at: u16) {
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        entry.doing = Doing::Idle;
+        let lane = self.sources[entry.source as usize].pause_lanes[at as usize];
+        if let Some((lane, _)) = lane {
+            let users = &self.users;
+            let is_live = |timer: Timer| {
+                users.get(timer.subject).is_some_and(|user| {
+                    user.epoch == timer.generation && user.doing == Doing::PausingByTimer
+                })
+            };
+            self.cx.scheduler.unset_timer(lane, is_live);
+        }
+    }
+
+    /// A pause is over.
+    pub(super) fn pause_is_over(&mut self, user: u32) {
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        if entry.spins >= SPINS {
+            // It was held up between two rounds.
+            entry.spins = 0;
+            entry.doing = Doing::Idle;
+            return self.next_round(user);
+        }
+        entry.at += 1;
+        self.moves_on(user);
+    }
+
+    /// A user's pause ends by a timer.
+    pub(super) fn pause_timer(&mut self, lane: LaneId, timer: Timer) {
+        let is_current = |user: &User| {
+            user.epoch == timer.generation && user.doing == Doing::PausingByTimer
+        };
+        if self.users.get(timer.subject).is_some_and(is_current) {
+            self.cx.scheduler.timer_ran_out(lane);
+            self.pause_is_over(timer.subject);
+        }
+    }
+
+    /// A user sends the objects of a page, as many as it may at the same time.
+    fn fetches(&mut self, user: u32) {
+        loop {
+            let Some(entry) = self.users.get_mut(user) else {
+                return;
+            };
+            let state = &self.sources[entry.source as usize];
+            let Move::Fetch {
+                choice, at_once, ..
+            } = state.moves[entry.at as usize]
+            else {
+                return;
+            };
+            if entry.to_fetch == 0 || entry.open >= at_once || self.cx.now() >= self.horizon {
+                return;
+            }
+            entry.to_fetch -= 1;
+            entry.open += 1;
+            let number = step_number(entry);
+            let choice = state.choices[choice as usize];
+            self.asks(user, number, choice);
+        }
+    }
+
+    /// A user sends a request; gives the errand.
+    fn asks(&mut self, user: u32, number: u64, choice: Choice) -> u32 {
+        let now = self.cx.now();
+        let Some(entry) = self.users.get(user).copied() else {
+            return NOBODY;
+        };
+        let client = entry.client;
+        self.requests_by(entry.source, (number, choice), By::User(user), client, now)
+    }
+
+    /// A user's request has ended.
+    pub(super) fn user_hears(&mut self, user: u32, outcome: Outcome) {
+        let now = self.cx.now();
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        entry.open = entry.open.saturating_sub(1);
+        entry.failed |= !outcome.is_success();
+        let state = &self.sources[entry.source as usize];
+        if entry.failed && state.leaves_on(outcome) {
+            if entry.open == 0 {
+                entry.errand = NOBODY;
+                self.cx.recorder.count(state.books.failed);
+                return self.round_is_over(user);
+            }
+            entry.to_fetch = 0;
+            return;
+        }
+        if entry.to_fetch > 0 && now < self.horizon {
+            return self.fetches(user);
+        }
+        if entry.open == 0 {
+            entry.errand = NOBODY;
+            entry.at += 1;
+            self.moves_on(user);
+        }
+    }
+
+    fn round_is_over(&mut self, user: u32) {
+        let now = self.cx.now();
+        let Some(entry) = self.users.get_mut(user) else {
+            return;
+        };
+        entry.doing = Doing::Idle;
+        let state = &mut self.sources[entry.source as usize];
+        self.cx.recorder.count(state.books.done);
+        self.cx.recorder.wait(state.books.round, entry.began, now);
+        match state.drive {
+            Drive::Paced { .. } => {
+                entry.leaving |= now >= state.end;
+                if entry.leaving {
+                    self.goes(user);
+                } else {
+                    state.idle.push(user);
+                }
+            }
+            Drive::Visits | Drive::Requests => self.goes(user),
+            Drive::Crew | Drive::Shares { .. } => {
+                entry.spins = if now == entry.began { entry.spins + 1 } else { 0 };
+                if entry.spins >= SPINS {
+                    self.cx.recorder.count(state.books.spun);
+                    let event = Event::User(user);
+                    let slot = self.cx.scheduler.after(HELD_UP, Class::Arrival, event);
+                    entry.doing = Doing::Pausing(slot);
+                } else {
+                    self.next_round(user);
+                }
+            }
+        }
+    }
+
+    /// True if there are more requests and users than a run can hold.
+    fn is_overfull(&self) -> bool {
+        self.cx.requests.n_live().max(self.users.len()) >= self.max_in_flight
+    }
+}
+
+/// The number of a user's next step, from which its draws derive.
+fn step_number(user: &mut User) -> u64 {
+    let step = u64::from(user.steps);
+    user.steps += 1;
+    user.number ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}

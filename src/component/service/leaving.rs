@@ -1,0 +1,128 @@
+//! Leaving early: requests that wait too long for a worker, and those that nobody waits for any more.
+
+use super::Runtime;
+use super::instances::Life;
+use super::state::{CPU, State};
+use crate::component::request::{Flags, Request, RequestId, Requests};
+use crate::component::{Context, Event};
+use crate::engine::{Class, LaneId, Timer};
+use crate::units::SimTime;
+
+impl State {
+    /// A request that begins to wait for a worker may do so only so long.
+    #[cold]
+    pub(super) fn limits_wait(&mut self, id: RequestId, cx: &mut Context) {
+        if let Some(lane) = self.queue_lane() {
+            let generation = cx.requests.get(id).frame.entered.as_nanos() as u32;
+            let subject = id.index();
+            cx.scheduler.set_timer(
+                lane,
+                Timer {
+                    subject,
+                    generation,
+                },
+            );
+        } else if let Some((law, _)) = self.plan.queue_timeout {
+            let limit = cx.program.draw(law, cx.requests.get(id).seed());
+            let event = Event::QueueTimeout(id);
+            cx.scheduler.after(limit, Class::Timer, event);
+        }
+    }
+
+    /// A request waits for a worker no longer; its timer is stale.
+    pub(super) fn unsets_wait_limit(&self, lane: LaneId, cx: &mut Context) {
+        let requests = &cx.requests;
+        cx.scheduler
+            .unset_timer(lane, |timer| is_waiting(requests, timer));
+    }
+
+    /// True if `id` still waits for a worker here, and has since so long that it may not any more.
+    pub(in crate::component) fn has_waited_enough(&self, id: RequestId, cx: &Context) -> bool {
+        let Request { frame, flags, .. } = *cx.requests.get(id);
+        let Some((law, _)) = self.plan.queue_timeout else {
+            return false;
+        };
+        // Events outlive those whom they concern: what is due must be due for this one, now.
+        flags.has(Flags::NOT_BEGUN)
+            && frame.entered + cx.program.draw(law, cx.requests.get(id).seed()) == cx.now()
+    }
+
+    /// Takes a request that waits for a worker out of its line and out of its instance; its frame holds
+    /// nothing any more. False if it does not stand in line.
+    pub(in crate::component) fn withdraw_waiting(&mut self, id: RequestId, cx: &mut Context) -> bool {
+        let now = cx.now();
+        let frame = cx.requests.get(id).frame;
+        match self.plan.runtime {
+            Runtime::Threads => {
+                let line = &mut self.instances[frame.instance as usize].line;
+                line.remove(&mut cx.requests, id);
+            }
+            Runtime::EventLoop => {
+                if !cx.requests.get(id).flags.has(Flags::IN_LINE) {
+                    return false;
+                }
+                let at = self.loop_of(&frame);
+                self.loops[at].line.remove(&mut cx.requests, id);
+                self.instances[frame.instance as usize].not_begun -= 1;
+            }
+        }
+        let request = cx.requests.get_mut(id);
+        request.flags.clear(Flags::NOT_BEGUN | Flags::IN_LINE);
+        cx.recorder.level(self.levels.waiting).down(now, 1);
+        cx.recorder.wait(self.levels.wait, frame.entered, now);
+        if let Some(lane) = self.queue_lane() {
+            self.unsets_wait_limit(lane, cx);
+        }
+        let instance = &mut self.instances[frame.instance as usize];
+        instance.connections -= 1;
+        if instance.life == Life::Draining && instance.connections == 0 {
+            self.stop(frame.instance, cx);
+        }
+        true
+    }
+
+    /// Takes the CPU away from a request, or takes it out of the line for it. False if that cannot be done:
+    /// an event loop finishes the burst that it has begun.
+    pub(in crate::component) fn interrupt_cpu(&mut self, id: RequestId, cx: &mut Context) -> bool {
+        let now = cx.now();
+        let Request { frame, flags, .. } = *cx.requests.get(id);
+        if self.plan.runtime == Runtime::EventLoop {
+            if !flags.has(Flags::IN_LINE) {
+                return false;
+            }
+            let at = self.loop_of(&frame);
+            self.loops[at].line.remove(&mut cx.requests, id);
+            cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
+            cx.recorder.level(self.levels.waiting).down(now, 1);
+            return true;
+        }
+        if !self.shares_cpu {
+            let slot = cx.requests.get(id).slot();
+            cx.scheduler.cancel(slot);
+            cx.recorder.level(self.levels.cpu_used).down(now, 1000);
+            return true;
+        }
+        let cpu = &mut self.instances[frame.instance as usize].cpu;
+        let before = cpu.used_milli();
+        if !cpu.remove(now, id) {
+            // It is done at this very instant, and about to go on.
+            return false;
+        }
+        let after = cpu.used_milli();
+        let signal = Event::Signal(self.own, CPU, frame.instance);
+        cpu.plan(&mut cx.scheduler, signal);
+        cx.recorder
+            .level(self.levels.cpu_used)
+            .down(now, before - after);
+        true
+    }
+}
+
+/// True if the wait that the timer was set for goes on: its number is the start of the wait, cut to 32 bits.
+fn is_waiting(requests: &Requests, timer: Timer) -> bool {
+    let id = RequestId::from_index(timer.subject);
+    let entered: SimTime = requests.get(id).frame.entered;
+    requests.is_live(id)
+        && requests.get(id).flags.has(Flags::NOT_BEGUN)
+        && entered.as_nanos() as u32 == timer.generation
+}

@@ -1,0 +1,82 @@
+//! Users: those who send one request after another, and wait and pause in between.
+
+use super::arena::NOBODY;
+use crate::engine::Slot;
+use crate::units::SimTime;
+
+/// What a user does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing: it waits for something to do.
+    Idle,
+    /// Waits for answers.
+    Waiting,
+    /// Pauses; ended by an event of the queue.
+    Pausing(Slot),
+    /// Pauses; ended by a timer.
+    PausingByTimer,
+}
+
+/// A user.
+#[derive(Debug, Clone, Copy)]
+pub struct User {
+    /// Its source.
+    pub source: u16,
+    /// Where it is in the source's flow.
+    pub at: u16,
+    /// Its place among the source's users.
+    pub seat: u32,
+    /// The client that it is, in the source's population.
+    pub client: u32,
+    /// What it does now.
+    pub doing: Doing,
+    /// The number from which everything random about its present round derives.
+    pub number: u64,
+    /// Steps of this round so far, to tell their draws apart.
+    pub steps: u32,
+    /// Rounds that it has begun.
+    pub rounds: u32,
+    /// When this round began.
+    pub began: SimTime,
+    /// Answers that it waits for.
+    pub open: u16,
+    /// Objects of a page that it has yet to ask for.
+    pub to_fetch: u16,
+    /// The errand that it waits for, if it is a single one.
+    pub errand: u32,
+    /// Tells its timers apart.
+    pub epoch: u32,
+    /// Rounds in a row that took no time at all.
+    pub spins: u8,
+    /// It is to go when this round is over.
+    pub leaving: bool,
+    /// A request of this round has failed.
+    pub failed: bool,
+    /// When it is stopped, if it has not gone by then.
+    pub stop: Option<Slot>,
+}
+
+impl User {
+    /// A user who has not done anything yet.
+    pub fn new(source: u16, seat: u32, client: u32) -> Self {
+        Self {
+            source,
+            at: 0,
+            seat,
+            client,
+            doing: Doing::Idle,
+            number: 0,
+            steps: 0,
+            rounds: 0,
+            began: SimTime::ZERO,
+            open: 0,
+            to_fetch: 0,
+            errand: NOBODY,
+            epoch: 0,
+            spins: 0,
+            leaving: false,
+            failed: false,
+            stop: None,
+        }
+    }
+}
