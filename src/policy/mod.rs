@@ -2,3 +2,4 @@
 //! the event queue nor the clock.
 
 pub mod balance;
+pub mod persistence;

@@ -329,7 +329,7 @@ macro_rules! kinds {
 }
 
 /// Declares a choice between tables that are told apart by their leading key: `{ ramp_to = 10, over =
-/// "2m" }` is the one that is led by `ramp_to`.
+/// "2m" }` is the one that is led by `ramp_to`. `or(path, path)` as in [`choice!`](crate::choice!).
 #[macro_export]
 macro_rules! leads {
     (
@@ -337,6 +337,7 @@ macro_rules! leads {
         pub enum $name:ident {
             $( $(#[doc = $variant_doc:literal])* $variant:ident($type:ty) = $lead:literal ),* $(,)?
         }
+        $(or($shorthand:path, $shorthand_schema:path))?
     ) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone)]
@@ -359,6 +360,7 @@ macro_rules! leads {
                 node: &$crate::spec::Node,
                 out: &mut $crate::diag::Diagnostics,
             ) -> Option<Self> {
+                $( if let Some(taken) = $shorthand(node, out) { return taken; } )?
                 let lead = $crate::spec::pick_lead(node, Self::LEADS, out)?;
                 $( if lead == $lead {
                     return <$type as $crate::spec::Spec>::read(node, out).map(Self::$variant);
@@ -376,7 +378,10 @@ macro_rules! leads {
                         let schema = <$type as $crate::spec::Spec>::schema(definitions);
                         ($lead, $crate::spec::describe_field(schema, &[$($variant_doc),*], None))
                     } ),*];
-                    $crate::spec::schema_of_kinds(&[$($doc),*], kinds)
+                    let more: Vec<(&str, ::serde_json::Value)> =
+                        vec![$(("", $shorthand_schema(definitions)))?];
+                    let all = kinds.into_iter().chain(more).collect();
+                    $crate::spec::schema_of_kinds(&[$($doc),*], all)
                 })
             }
         }

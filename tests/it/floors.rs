@@ -21,7 +21,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ("metrics", &[]),
     ],
     &[
-        ("policy", &["rand"]),
+        ("policy", &["rand", "serde_json", "toml"]),
         ("traffic", &["jiff", "rand_distr", "serde_json", "toml"]),
         ("autoscaler", &[]),
         ("objective", &["serde", "serde_json", "toml"]),
