@@ -233,7 +233,7 @@ fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
         let requests: f64 = blueprint
             .sources
             .iter()
-            .map(|own| own.gaps.expected(&own.curve))
+            .filter_map(|own| own.begins.expected())
             .sum();
         let rule = scenario.replications();
         least += requests * f64::from(rule.at_least);

@@ -12,15 +12,14 @@ use super::service::Abandoned;
 use super::system::{Flow, service};
 use super::{Event, Node, NodeId, System};
 use crate::engine::{Class, Timer};
-use crate::metrics::{Group, Outcome};
+use crate::metrics::Outcome;
 use crate::units::{SimDuration, SimTime};
 
 impl System {
     /// An errand begins: its first attempt is sent at once.
     pub(super) fn begins_errand(&mut self, errand: Errand) -> u32 {
-        let now = self.cx.now();
         let caller = &mut self.callers[errand.caller as usize];
-        caller.begins(errand.process, now);
+        caller.begins(errand.process, &mut self.cx);
         let (deadline, by) = (caller.deadline_lane(), errand.by);
         let at = self.errands.add(errand);
         if let Some(lane) = deadline {
@@ -343,8 +342,9 @@ impl System {
             };
             return self.cx.wake(id, how);
         }
-        let Flow { class, .. } = self.flows[errand.flow as usize];
+        let Flow { class, source } = self.flows[errand.flow as usize];
         self.cx.recorder.outcome(class, errand.due, now, outcome);
+        self.source_notes(source, errand.due, outcome);
         if let By::User(user) = errand.by {
             self.answered.push_back((user, outcome));
         }

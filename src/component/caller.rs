@@ -10,7 +10,7 @@ use super::request::Frame;
 use super::{Context, Gauge, Kept};
 use crate::diag::Diagnostics;
 use crate::engine::LaneId;
-use crate::metrics::{CounterId, LevelId, Outcome};
+use crate::metrics::{CounterId, LevelId, Outcome, Recorder};
 use crate::policy::persistence::{
     Breaker, BreakerSpec, BreakerState, Budget, Hedge, HedgeSpec, Limit, LimitSpec, Permit,
     Persistence, Retry, Sample,
@@ -64,6 +64,27 @@ impl Plan {
             limit: spec.limit.clone(),
         })
     }
+}
+
+/// What a caller has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Errands begun.
+    pub errands: u64,
+    /// Attempts sent.
+    pub attempts: u64,
+    /// Attempts that followed one that went wrong.
+    pub retries: u64,
+    /// Attempts sent beside one that was late.
+    pub copies: u64,
+    /// Attempts that were not answered in time.
+    pub timeouts: u64,
+    /// Retries and copies that the budget did not allow.
+    pub out_of_budget: u64,
+    /// Attempts that an open breaker kept back.
+    pub breaker_rejections: u64,
+    /// Attempts that the concurrency limit kept back.
+    pub limit_rejections: u64,
 }
 
 /// What a caller learns of an attempt when it has ended.
@@ -129,6 +150,7 @@ pub struct State {
     /// Sums over the processes: attempts that may be in flight, open breakers.
     limits: Option<LevelId>,
     open: Option<LevelId>,
+    begun: CounterId,
     sent: CounterId,
     retries: CounterId,
     copies: CounterId,
@@ -182,6 +204,7 @@ impl State {
             waiting: cx.recorder.add_level(),
             limits,
             open,
+            begun: cx.recorder.add_counter(),
             sent: cx.recorder.add_counter(),
             retries: cx.recorder.add_counter(),
             copies: cx.recorder.add_counter(),
@@ -215,7 +238,9 @@ impl State {
     }
 
     /// An errand begins.
-    pub(super) fn begins(&mut self, process: u32, now: SimTime) {
+    pub(super) fn begins(&mut self, process: u32, cx: &mut Context) {
+        let now = cx.now();
+        cx.recorder.count(self.begun);
         let own = &mut self.processes[process as usize];
         own.errands += 1;
         if let Some(budget) = &mut own.budget {
@@ -374,38 +399,42 @@ impl State {
         }
     }
 
-    /// What it reports.
+    /// What it is called in reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its levels, to be shown over time.
     pub(super) fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, kept| Gauge {
+        let gauge = |what, level| Gauge {
             component: self.name.clone(),
             what,
-            kept,
+            kept: Kept::Level(level),
         };
-        let mut all = Vec::new();
-        if self.retry.is_some() {
-            all.push(gauge("in_backoff", Kept::Level(self.waiting)));
-            all.push(gauge("retries", Kept::Counter(self.retries)));
-            all.push(gauge(
-                "retries_out_of_budget",
-                Kept::Counter(self.out_of_budget),
-            ));
+        let retries = self.retry.is_some().then_some(self.waiting);
+        let levels = [
+            ("in_backoff", retries),
+            ("concurrency_limit", self.limits),
+            ("breakers_open", self.open),
+        ];
+        let kept = levels.into_iter();
+        kept.filter_map(|(what, level)| Some(gauge(what, level?)))
+            .collect()
+    }
+
+    /// What it has counted, without the warm-up.
+    pub fn counts(&self, recorder: &Recorder) -> Counts {
+        let n = |counter| recorder.counted(counter);
+        Counts {
+            errands: n(self.begun),
+            attempts: n(self.sent),
+            retries: n(self.retries),
+            copies: n(self.copies),
+            timeouts: n(self.timeouts),
+            out_of_budget: n(self.out_of_budget),
+            breaker_rejections: n(self.breaker_rejections),
+            limit_rejections: n(self.limit_rejections),
         }
-        if let Some(limits) = self.limits {
-            all.push(gauge("concurrency_limit", Kept::Level(limits)));
-            let rejected = Kept::Counter(self.limit_rejections);
-            all.push(gauge("limit_rejections", rejected));
-        }
-        if let Some(open) = self.open {
-            all.push(gauge("breakers_open", Kept::Level(open)));
-            let rejected = Kept::Counter(self.breaker_rejections);
-            all.push(gauge("breaker_rejections", rejected));
-        }
-        if self.processes.iter().any(|own| own.hedge.is_some()) {
-            all.push(gauge("hedges", Kept::Counter(self.copies)));
-        }
-        all.push(gauge("attempts_sent", Kept::Counter(self.sent)));
-        all.push(gauge("attempts_timed_out", Kept::Counter(self.timeouts)));
-        all
     }
 
     /// Compares its books with the errands under way.

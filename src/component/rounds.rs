@@ -8,7 +8,7 @@ use super::user::{Doing, User};
 use super::{Event, System};
 use crate::engine::{Class, LaneId, Timer};
 use crate::metrics::Outcome;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimDuration;
 
 /// A source has no further users or rounds from now on.
 pub(super) const ENDS: u8 = 0;
@@ -20,7 +20,7 @@ pub(super) const READY: u8 = 2;
 /// After this many rounds in a row that took no time at all a user is held up for [`HELD_UP`]: no client is
 /// faster than its network, and otherwise the run would never get past this instant.
 const SPINS: u8 = 2;
-const HELD_UP: SimDuration = SimDuration::from_millis(10);
+const HELD_UP: SimDuration = SimDuration::from_nanos(10_000_000);
 
 impl System {
     /// Time zero, for a source with users.
@@ -54,11 +54,12 @@ impl System {
         let state = &mut self.sources[source as usize];
         let (what, next) = state.acts();
         self.cx.scheduler.set_arrival(source, next);
+        let state = &self.sources[source as usize];
         match state.drive {
             Drive::Visits => self.visitor_comes(source, what),
             Drive::Paced { .. } => self.round_is_due(source),
             Drive::Crew | Drive::Shares { .. } => self.crew_becomes(source, what),
-            Drive::Requests => unreachable!("plain requests have no users"),
+            Drive::Requests => self.arrives_with_care(source),
         }
     }
 
@@ -147,6 +148,9 @@ impl System {
         let before = std::mem::replace(&mut state.wanted, wanted);
         let grace = state.ramp_grace;
         if matches!(state.drive, Drive::Visits | Drive::Paced { .. }) {
+            for user in std::mem::take(&mut state.idle) {
+                self.goes(user);
+            }
             return;
         }
         for seat in (wanted..before).rev() {
@@ -211,6 +215,8 @@ impl System {
                 for errand in own {
                     self.resolves(errand, Outcome::ClientAbort, false);
                 }
+                // It is not there any more to hear of it.
+                self.answered.retain(|(other, _)| *other != user);
             }
         }
         if entry.doing != Doing::Idle {
@@ -241,6 +247,11 @@ impl System {
             }
             let state = &mut self.sources[entry.source as usize];
             state.n_users -= 1;
+            if let Some(seat) = state.crew.get_mut(entry.seat as usize)
+                && *seat == user
+            {
+                *seat = NOBODY;
+            }
             self.cx.recorder.level(state.books.users).down(now, 1);
         }
     }
@@ -499,6 +510,21 @@ impl System {
                 }
             }
         }
+    }
+
+    /// Holds what users wait for against the errands under way.
+    pub(super) fn audit_users(&self) {
+        let mut open = std::collections::BTreeMap::<u32, u16>::new();
+        for (_, errand) in self.errands.iter() {
+            if let By::User(user) = errand.by {
+                *open.entry(user).or_default() += 1;
+            }
+        }
+        for (at, user) in self.users.iter() {
+            let waits_for = open.remove(&at).unwrap_or(0);
+            assert_eq!(user.open, waits_for, "answers that user {at} waits for");
+        }
+        assert!(open.is_empty(), "nobody waits for {open:?}");
     }
 
     /// True if there are more requests and users than a run can hold.

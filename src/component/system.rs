@@ -9,7 +9,7 @@ use super::program::Program;
 use super::request::{Flags, Request, RequestId, Requests};
 use super::user::User;
 use super::{
-    Component as _, Event, Node, NodeId, Plan, Signal, Tally, caller, database, service, source,
+    Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, service, source,
 };
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Watch};
 use crate::metrics::{CounterId, Outcome, Recorder, Shape, Windows};
@@ -296,11 +296,34 @@ impl System {
         for (at, node) in self.nodes.iter().enumerate() {
             node.audit(NodeId::new(at), &tally, &self.cx);
         }
+        for (at, caller) in self.callers.iter().enumerate() {
+            let own = self.errands.iter().map(|(_, errand)| errand);
+            caller.audit(own.filter(|e| e.caller as usize == at), &self.cx);
+        }
+        self.audit_users();
     }
 
     /// What was recorded.
     pub fn recorder(&self) -> &Recorder {
         &self.cx.recorder
+    }
+
+    /// Other figures over time, of components, callers and sources, in a fixed order.
+    pub fn gauges(&self) -> Vec<Gauge> {
+        let nodes = self.nodes.iter().flat_map(|node| node.gauges());
+        let callers = self.callers.iter().flat_map(caller::State::gauges);
+        let sources = self.sources.iter().flat_map(source::State::gauges);
+        nodes.chain(callers).chain(sources).collect()
+    }
+
+    /// Those who have errands, in the order of the blueprint.
+    pub fn callers(&self) -> &[caller::State] {
+        &self.callers
+    }
+
+    /// The sources, in the order of the blueprint.
+    pub fn sources(&self) -> &[source::State] {
+        &self.sources
     }
 
     /// The components, in the order of the blueprint.

@@ -6,7 +6,7 @@ use crate::units::SimTime;
 
 /// What a user does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub(super) enum Doing {
     /// Nothing: it waits for something to do.
     Idle,
     /// Waits for answers.
@@ -19,46 +19,46 @@ pub enum Doing {
 
 /// A user.
 #[derive(Debug, Clone, Copy)]
-pub struct User {
+pub(super) struct User {
     /// Its source.
-    pub source: u16,
+    pub(super) source: u16,
     /// Where it is in the source's flow.
-    pub at: u16,
+    pub(super) at: u16,
     /// Its place among the source's users.
-    pub seat: u32,
+    pub(super) seat: u32,
     /// The client that it is, in the source's population.
-    pub client: u32,
+    pub(super) client: u32,
     /// What it does now.
-    pub doing: Doing,
+    pub(super) doing: Doing,
     /// The number from which everything random about its present round derives.
-    pub number: u64,
+    pub(super) number: u64,
     /// Steps of this round so far, to tell their draws apart.
-    pub steps: u32,
+    pub(super) steps: u32,
     /// Rounds that it has begun.
-    pub rounds: u32,
+    pub(super) rounds: u32,
     /// When this round began.
-    pub began: SimTime,
+    pub(super) began: SimTime,
     /// Answers that it waits for.
-    pub open: u16,
+    pub(super) open: u16,
     /// Objects of a page that it has yet to ask for.
-    pub to_fetch: u16,
+    pub(super) to_fetch: u16,
     /// The errand that it waits for, if it is a single one.
-    pub errand: u32,
+    pub(super) errand: u32,
     /// Tells its timers apart.
-    pub epoch: u32,
+    pub(super) epoch: u32,
     /// Rounds in a row that took no time at all.
-    pub spins: u8,
+    pub(super) spins: u8,
     /// It is to go when this round is over.
-    pub leaving: bool,
+    pub(super) leaving: bool,
     /// A request of this round has failed.
-    pub failed: bool,
+    pub(super) failed: bool,
     /// When it is stopped, if it has not gone by then.
-    pub stop: Option<Slot>,
+    pub(super) stop: Option<Slot>,
 }
 
 impl User {
     /// A user who has not done anything yet.
-    pub fn new(source: u16, seat: u32, client: u32) -> Self {
+    pub(super) fn new(source: u16, seat: u32, client: u32) -> Self {
         Self {
             source,
             at: 0,

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::run::Session;
 use crate::autoscaler::Reason;
+use crate::component::caller::Counts;
+use crate::component::source::Account;
 use crate::component::{Blueprint, Component as _, Gauge, Kept, Node, Plan, Resource, System};
 use crate::engine::Ended;
 use crate::metrics::{Outcome, Recorder, Windows};
@@ -53,7 +55,10 @@ impl ClassRecord {
 
     /// Requests that were served.
     pub(super) fn n_served(&self) -> u64 {
-        self.outcomes[Outcome::Served.index()]
+        let successes = Outcome::ALL.iter().filter(|outcome| outcome.is_success());
+        successes
+            .map(|outcome| self.outcomes[outcome.index()])
+            .sum()
     }
 
     /// Latencies of all that waited for their end.
@@ -71,8 +76,12 @@ pub struct WindowRecord {
     pub seconds: f64,
     /// Requests that arrived in it.
     pub arrived: u64,
-    /// Requests that were answered in it.
+    /// Requests that were answered in it, to somebody who waited.
     pub answered: u64,
+    /// Answers that were given in it to nobody.
+    pub in_vain: u64,
+    /// Attempts that were sent in it.
+    pub attempts: u64,
     /// Requests that arrived in it and were not served.
     pub unserved: u64,
     /// Median, 95th and 99th percentile of the latency of those that arrived in it, in seconds.
@@ -124,6 +133,10 @@ pub struct Record {
     pub instances_peak: f64,
     /// Every look of every autoscaler.
     pub looks: Vec<LookRecord>,
+    /// By caller.
+    pub callers: Vec<Counts>,
+    /// By source.
+    pub sources: Vec<Account>,
     /// Seconds measured: closed windows without the warm-up.
     pub measured_s: f64,
     /// When too many requests were in flight to go on, if that happened.
@@ -161,18 +174,13 @@ pub(super) fn resources(system_nodes: &[Node]) -> Vec<Resource> {
         .collect()
 }
 
-/// Other figures of a system, in a fixed order.
-pub(super) fn gauges(system_nodes: &[Node]) -> Vec<Gauge> {
-    system_nodes.iter().flat_map(|node| node.gauges()).collect()
-}
-
 fn keep(blueprint: &Blueprint, system: &System) -> Record {
     let recorder = system.recorder();
     let windows = recorder.windows();
     let closed = recorder.n_closed();
     let (classes, window_records) = keep_requests(blueprint, recorder, closed);
     let resources = resources(system.nodes());
-    let all_gauges = gauges(system.nodes());
+    let all_gauges = system.gauges();
     let level = |gauge: &Gauge| match gauge.kept {
         Kept::Level(level) => Some(level),
         Kept::Counter(_) => None,
@@ -213,6 +221,8 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         costs: costs(blueprint, &all_gauges, recorder, closed),
         instances_peak: (0..closed).map(paid_in).fold(0.0, f64::max),
         looks: looks(blueprint, system),
+        callers: system.callers().iter().map(|own| own.counts(recorder)).collect(),
+        sources: system.sources().iter().map(|own| own.account(recorder)).collect(),
         measured_s: windows
             .start(closed)
             .since(windows.start(windows.warm_up))
@@ -253,6 +263,8 @@ fn keep_requests(
             seconds: own.span(window).as_secs_f64(),
             arrived: all.arrived,
             answered: recorder.answered_in(window),
+            in_vain: recorder.in_vain_in(window),
+            attempts: recorder.attempts_in(window),
             unserved: all.ended() - all.n_served(),
             latencies: WINDOW_QUANTILES.map(quantile),
         });

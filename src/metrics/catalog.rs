@@ -83,10 +83,19 @@ metrics! {
     Offered = "offered", PerSecond;
     /// Requests that arrived, per second, in the busiest window.
     OfferedPeak = "offered_peak", PerSecond;
-    /// Requests that were answered, per second, averaged over the run.
+    /// Answers that the system gave, per second, averaged over the run; also those that nobody waited for
+    /// any more.
     Throughput = "throughput", PerSecond;
-    /// Requests that were answered, per second, in the best window.
+    /// Answers that the system gave, per second, in the best window.
     ThroughputPeak = "throughput_peak", PerSecond;
+    /// Requests that were answered to somebody who still waited, per second, averaged over the run.
+    Goodput = "goodput", PerSecond;
+    /// Requests that were answered to somebody who still waited, per second, in the best window.
+    GoodputPeak = "goodput_peak", PerSecond;
+    /// Attempts that clients sent, per second, averaged over the run: requests, retries and copies.
+    Attempts = "attempts", PerSecond;
+    /// Attempts per request.
+    AttemptsPerRequest = "attempts_per_request", Number;
     /// Cost of everything that has a price, for the run.
     Cost = "cost", Dollars;
     /// The most instances of all services that were paid for at the same time.

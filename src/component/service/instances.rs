@@ -242,7 +242,7 @@ impl State {
         if let Some(lane) = self.queue_lane() {
             while not_begun > 0 {
                 not_begun -= 1;
-                self.unsets_wait_limit(lane, cx);
+                Self::unsets_wait_limit(lane, cx);
             }
         }
         self.stop(at, cx);

@@ -30,7 +30,7 @@ impl State {
     }
 
     /// A request waits for a worker no longer; its timer is stale.
-    pub(super) fn unsets_wait_limit(&self, lane: LaneId, cx: &mut Context) {
+    pub(super) fn unsets_wait_limit(lane: LaneId, cx: &mut Context) {
         let requests = &cx.requests;
         cx.scheduler
             .unset_timer(lane, |timer| is_waiting(requests, timer));
@@ -71,7 +71,7 @@ impl State {
         cx.recorder.level(self.levels.waiting).down(now, 1);
         cx.recorder.wait(self.levels.wait, frame.entered, now);
         if let Some(lane) = self.queue_lane() {
-            self.unsets_wait_limit(lane, cx);
+            Self::unsets_wait_limit(lane, cx);
         }
         let instance = &mut self.instances[frame.instance as usize];
         instance.connections -= 1;

@@ -242,7 +242,7 @@ impl State {
             let entered = request.frame.entered;
             cx.recorder.wait(self.levels.wait, entered, now);
             if let Some(lane) = self.queue_lane {
-                self.unsets_wait_limit(lane, cx);
+                Self::unsets_wait_limit(lane, cx);
             }
         }
         self.burst(id, cx);
@@ -352,7 +352,7 @@ impl State {
                 cx.recorder.level(self.levels.waiting).down(now, 1);
                 cx.recorder.wait(self.levels.wait, entered, now);
                 if let Some(lane) = self.queue_lane {
-                    self.unsets_wait_limit(lane, cx);
+                    Self::unsets_wait_limit(lane, cx);
                 }
             } else {
                 instance.busy -= 1;

@@ -151,7 +151,7 @@ impl Spec for Pause {
     fn read(node: &Node, out: &mut Diagnostics) -> Option<Self> {
         let seconds = match node.value {
             Value::Whole(whole) => whole as f64,
-            Value::Number(number) => number,
+            Value::Real(number) => number,
             _ => return Law::read(node, out).map(Self),
         };
         if !(0.0..=1e9).contains(&seconds) {

@@ -13,13 +13,14 @@ use rand::Rng as _;
 
 use super::arena::NOBODY;
 use super::program::Demand;
-use super::{Context, NodeId};
+use super::{Context, Gauge, Kept, NodeId};
 use crate::diag::Diagnostics;
 use crate::engine::LaneId;
-use crate::metrics::{CounterId, LevelId, Outcome, WaitId};
+use crate::metrics::{CounterId, LevelId, Outcome, Recorder, WaitId};
 use crate::policy::persistence::Persistence;
 use crate::rng::{Salt, Stream, Streams};
 use crate::spec::{Node, Own, With};
+use crate::stats::Histogram;
 use crate::traffic::arrivals::{Arrivals, Gaps};
 use crate::traffic::curve::Curve;
 use crate::units::{SimDuration, SimTime};
@@ -169,6 +170,33 @@ impl Books {
     }
 }
 
+/// What a source came to, without the warm-up.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Rounds or visits begun, done, broken off because a request failed, and because the user was stopped.
+    pub begun: u64,
+    /// See `begun`.
+    pub done: u64,
+    /// See `begun`.
+    pub failed: u64,
+    /// See `begun`.
+    pub interrupted: u64,
+    /// Rounds that were due when no user was idle.
+    pub dropped: u64,
+    /// Visitors who were not let in because too many were there.
+    pub skipped: u64,
+    /// Times that a user was held up because its rounds took no time at all.
+    pub spun: u64,
+    /// How long rounds took.
+    pub rounds: Histogram,
+    /// How long answers took, every answer counted, as a load tool sees it.
+    pub answers: Histogram,
+    /// The most users at the same time in a window, and on average.
+    pub users_most: u64,
+    /// See `users_most`.
+    pub users_mean: f64,
+}
+
 /// How many arrivals are drawn at a time.
 const BATCH: usize = 64;
 
@@ -220,7 +248,8 @@ pub(super) fn pause_lanes(plan: &Plan, cx: &mut Context) -> Vec<Option<(LaneId, 
 
 /// A source at work.
 #[derive(Debug)]
-pub(super) struct State {
+pub struct State {
+    name: String,
     calendar: Calendar,
     pub(super) drive: Drive,
     /// True if its requests are their own only attempts.
@@ -295,6 +324,7 @@ impl State {
             numbers.next_u64()
         };
         Self {
+            name: plan.name.clone(),
             calendar,
             drive,
             is_plain: plan.caller.is_none(),
@@ -320,6 +350,54 @@ impl State {
             idle: Vec::new(),
             rounds_left: u64::MAX,
             is_readying: false,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its levels, to be shown over time.
+    pub(super) fn gauges(&self) -> Vec<Gauge> {
+        let users = Gauge {
+            component: self.name.clone(),
+            what: "users",
+            kept: Kept::Level(self.books.users),
+        };
+        if self.drive == Drive::Requests {
+            Vec::new()
+        } else {
+            vec![users]
+        }
+    }
+
+    /// What it came to.
+    pub fn account(&self, recorder: &Recorder) -> Account {
+        let (books, n) = (&self.books, |counter| recorder.counted(counter));
+        let windows = recorder.windows();
+        let measured = windows.warm_up..recorder.n_closed();
+        let most = measured
+            .clone()
+            .map(|window| recorder.highest_in(window, books.users));
+        let seconds = |window| windows.span(window).as_secs_f64();
+        let area: f64 = measured
+            .clone()
+            .map(|window| recorder.average_in(window, books.users) * seconds(window))
+            .sum();
+        let span: f64 = measured.clone().map(seconds).sum();
+        Account {
+            begun: n(books.begun),
+            done: n(books.done),
+            failed: n(books.failed),
+            interrupted: n(books.interrupted),
+            dropped: n(books.dropped),
+            skipped: n(books.skipped),
+            spun: n(books.spun),
+            rounds: recorder.waits(books.round),
+            answers: recorder.waits(books.answer),
+            users_most: most.max().unwrap_or(0),
+            users_mean: if span > 0.0 { area / span } else { 0.0 },
         }
     }
 

@@ -91,7 +91,7 @@ impl<'a> Estimating<'a> {
             records,
             confidence: scenario.confidence(),
             resources: record::resources(system.nodes()),
-            gauges: record::gauges(system.nodes()),
+            gauges: system.gauges(),
             pooled: merged(&totals),
             totals,
         }

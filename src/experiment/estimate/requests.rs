@@ -82,11 +82,32 @@ impl Estimating<'_> {
         );
         put(
             Metric::Throughput,
-            self.rate(|record| sum(record, |w| w.answered)),
+            self.rate(|record| sum(record, |w| w.answered + w.in_vain)),
         );
         put(
             Metric::ThroughputPeak,
+            self.mean(|record| best(record, |w| w.answered + w.in_vain)),
+        );
+        put(
+            Metric::Goodput,
+            self.rate(|record| sum(record, |w| w.answered)),
+        );
+        put(
+            Metric::GoodputPeak,
             self.mean(|record| best(record, |w| w.answered)),
+        );
+        put(
+            Metric::Attempts,
+            self.rate(|record| sum(record, |w| w.attempts)),
+        );
+        let amplification = |record: &Record| {
+            let arrived = sum(record, |w| w.arrived);
+            (arrived > 0.0).then(|| sum(record, |w| w.attempts) / arrived)
+        };
+        let ratios: Vec<f64> = self.records.iter().filter_map(amplification).collect();
+        put(
+            Metric::AttemptsPerRequest,
+            Estimate::mean(&ratios, self.confidence),
         );
         put(Metric::Cost, self.mean(|record| record.costs.iter().sum()));
         put(

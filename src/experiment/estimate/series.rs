@@ -54,6 +54,12 @@ impl Estimating<'_> {
         add("", "served_per_s".into(), &|r, w| {
             per_second(r.windows[w].answered, r, w)
         });
+        add("", "answered_per_s".into(), &|r, w| {
+            per_second(r.windows[w].answered + r.windows[w].in_vain, r, w)
+        });
+        add("", "attempts_per_s".into(), &|r, w| {
+            per_second(r.windows[w].attempts, r, w)
+        });
         add("", "unserved_per_s".into(), &|r, w| {
             per_second(r.windows[w].unserved, r, w)
         });

@@ -67,6 +67,11 @@ impl Persistence {
             && limit.is_none()
     }
 
+    /// True if there are no rules at all.
+    pub fn is_empty(&self) -> bool {
+        self.timeout.is_none() && self.is_plain()
+    }
+
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         let (timeout, deadline) = (self.timeout.as_ref(), self.deadline.as_ref());
         for (span, what) in [(timeout, "timeout"), (deadline, "deadline")] {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::shape::ScenarioSpec;
 use crate::component::program::{Demand, Keys, KeysId, Op, Program};
 use crate::component::{caller, source};
-use crate::component::{Blueprint, ComponentSpec, Flow, NodeId};
+use crate::component::{Blueprint, ComponentSpec};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::Windows;
