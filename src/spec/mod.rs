@@ -16,6 +16,7 @@ mod macros;
 mod named;
 mod node;
 mod schema;
+mod tool_duration;
 mod values;
 
 pub use data::{Column, Data, finite};
@@ -26,6 +27,7 @@ pub use macros::{
 pub use named::Named;
 pub use node::{Entry, Node, Table, Value, number_text};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};
+pub use tool_duration::{Millis, Seconds, ToolDuration};
 pub use values::{At, Count, list_of};
 
 use crate::diag::Diagnostics;
