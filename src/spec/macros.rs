@@ -11,12 +11,17 @@ use crate::diag::{Diagnostic, Diagnostics, nearest};
 /// A field with `= default` may be missing, as may an `Option`, a `Vec` or a `Named`. `check(path)` names
 /// a method `fn(&Self, Origin, &mut Diagnostics)` for what the types cannot say; it is given the place of
 /// the table and runs on every table that was read without a problem.
+///
+/// A key is called as its field, unless it says otherwise: `pub max_vus as "maxVUs": u32`.
 #[macro_export]
 macro_rules! spec {
     (
         $(#[doc = $doc:literal])*
         pub struct $name:ident {
-            $( $(#[doc = $field_doc:literal])* pub $field:ident : $type:ty $(= $default:expr)? ),* $(,)?
+            $(
+                $(#[doc = $field_doc:literal])*
+                pub $field:ident $(as $key:literal)? : $type:ty $(= $default:expr)?
+            ),* $(,)?
         }
         $(check($check:path))?
     ) => {
@@ -28,7 +33,7 @@ macro_rules! spec {
 
         impl $name {
             /// The keys of this table.
-            pub const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
+            pub const KEYS: &'static [&'static str] = &[$($crate::spec!(@key $field $($key)?)),*];
 
             /// Reads the table; keys in `also` are somebody else's.
             pub fn read_beside(
@@ -49,8 +54,11 @@ macro_rules! spec {
                 out: &mut $crate::diag::Diagnostics,
             ) -> Option<Self> {
                 let _ = (node, fields, before); // A table may have no keys and no check.
-                $( let $field: Option<$type> =
-                    fields.take(stringify!($field), $crate::spec!(@default $type $(, $default)?), out); )*
+                $( let $field: Option<$type> = fields.take(
+                    $crate::spec!(@key $field $($key)?),
+                    $crate::spec!(@default $type $(, $default)?),
+                    out,
+                ); )*
                 let read = Self { $( $field: $field?, )* };
                 $( if out.n_errors() == before { $check(&read, node.origin, out); } )?
                 (out.n_errors() == before).then_some(read)
@@ -92,7 +100,10 @@ macro_rules! spec {
 
             fn write(&self) -> Option<::toml::Value> {
                 let values: Vec<(&str, Option<::toml::Value>)> =
-                    vec![$( (stringify!($field), $crate::spec::Spec::write(&self.$field)) ),*];
+                    vec![$( (
+                        $crate::spec!(@key $field $($key)?),
+                        $crate::spec::Spec::write(&self.$field),
+                    ) ),*];
                 let given = values.into_iter().filter_map(|(key, v)| Some((key.to_owned(), v?)));
                 Some(::toml::Value::Table(given.collect()))
             }
@@ -110,7 +121,7 @@ macro_rules! spec {
                         let schema = <$type as $crate::spec::Spec>::schema(definitions);
                         let doc: &[&str] = &[$($field_doc),*];
                         (
-                            stringify!($field),
+                            $crate::spec!(@key $field $($key)?),
                             $crate::spec::describe_field(schema, doc, default),
                             !optional,
                         )
@@ -120,6 +131,8 @@ macro_rules! spec {
             }
         }
     };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
     (@default $type:ty) => { None };
     (@default $type:ty, $default:expr) => { Some::<$type>($default) };
 }

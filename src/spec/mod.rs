@@ -16,6 +16,7 @@ mod macros;
 mod named;
 mod node;
 mod schema;
+mod tool_duration;
 mod values;
 mod with;
 
@@ -27,6 +28,7 @@ pub use macros::{
 pub use named::Named;
 pub use node::{Entry, Node, Table, Value, number_text};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};
+pub use tool_duration::{Millis, Seconds, ToolDuration};
 pub use values::{At, Count, list_of};
 pub use with::{Own, Shared, With};
 

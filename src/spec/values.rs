@@ -104,7 +104,7 @@ pub fn list_of(item: &serde_json::Value) -> serde_json::Value {
 }
 
 /// "expected …, found …" at a node.
-fn expected(node: &Node, what: &str) -> Diagnostic {
+pub(super) fn expected(node: &Node, what: &str) -> Diagnostic {
     Diagnostic::error(
         node.origin,
         format!("expected {what}, found {}", node.describe()),
