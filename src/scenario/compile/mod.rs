@@ -16,6 +16,7 @@ use crate::dist::Law;
 use crate::metrics::Windows;
 use crate::rng::Salt;
 use crate::spec::{At, Data};
+use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
 use crate::units::{Fraction, SimDuration};
 
@@ -202,7 +203,11 @@ impl Compiler<'_> {
                 .push(Diagnostic::error(name.origin, problem).label("this source has both"));
         }
         let curve = curve::build(rate, &source.curve, horizon, self.data, self.out);
-        let gaps = source.arrivals.start(self.data, self.out);
+        let setting = Setting {
+            rate,
+            curve: curve.as_ref(),
+        };
+        let gaps = source.arrivals.start(setting, self.data, self.out);
         Some(source::Plan {
             name: name.value.clone(),
             gaps: gaps?,
@@ -269,7 +274,7 @@ impl Compiler<'_> {
             let Some(plan) = plan else { continue };
             let expected = plan.gaps.expected(&plan.curve);
             let at = spec.rate.map_or(name.origin, |rate| rate.origin);
-            if expected > MOST_REQUESTS {
+            if expected.is_nan() || expected > MOST_REQUESTS {
                 let problem = format!("{expected:.1e} requests are more than can be simulated");
                 self.out.push(
                     Diagnostic::error(at, problem)
