@@ -106,7 +106,9 @@ impl Batches {
         }
     }
 
-    fn check_against(&self, setting: Setting<'_>, out: &mut Diagnostics) -> Option<()> {
+    /// How many requests of batches that have started may be still to come; nothing if the process does
+    /// not fit to what it is to run along, which is reported.
+    fn most_to_come(&self, setting: Setting<'_>, out: &mut Diagnostics) -> Option<usize> {
         let curve = setting.curve?;
         if let Some(every) = &self.every {
             let batches = curve.length().as_secs_f64() / every.as_secs_f64();
@@ -117,12 +119,13 @@ impl Batches {
                 return None;
             }
         }
+        let mut to_come = 0.0;
         if let Some(over) = &self.over {
             // Those of batches that overlap, and those of one more batch.
             let every = self.every.as_ref().map_or(0.0, |every| every.as_secs_f64());
             let own = self.size.as_ref().map_or(0.0, |size| size.mean().0);
             let time = (over.as_secs_f64() + every).min(curve.length().as_secs_f64());
-            let to_come = curve.highest().as_per_second() * time + own;
+            to_come = curve.highest().as_per_second() * time + own;
             if to_come > MOST_TO_COME {
                 let problem = format!("{to_come:.1e} requests would be spread out at a time");
                 let label = format!("at most {MOST_TO_COME:.0e}");
@@ -130,7 +133,7 @@ impl Batches {
                 return None;
             }
         }
-        Some(())
+        Some(to_come as usize)
     }
 }
 
@@ -142,7 +145,7 @@ impl Shape for Batches {
         _: &mut dyn Data,
         out: &mut Diagnostics,
     ) -> Option<Bursts> {
-        self.check_against(setting, out)?;
+        let most_to_come = self.most_to_come(setting, out)?;
         let beat = match (&self.size, &self.every) {
             (Some(Size::Geometric(mean)), _) if mean.value > 1.0 => Beat::Geometric {
                 mean: mean.value,
@@ -163,6 +166,7 @@ impl Shape for Batches {
             at: SimTime::ZERO,
             left: 0,
             to_come: BinaryHeap::new(),
+            most_to_come,
             following: None,
             spreading: None,
         })
@@ -224,6 +228,7 @@ pub struct Bursts {
     left: u64,
     /// Where batches are spread: what is left of those that have started, and the one that follows.
     to_come: BinaryHeap<Reverse<SimTime>>,
+    most_to_come: usize,
     following: Option<(SimTime, u64)>,
     /// Where the spreading is drawn from, once started: the batches are the same with and without it.
     spreading: Option<Stream>,
@@ -238,6 +243,8 @@ impl Bursts {
         stream: &mut Stream,
     ) -> Option<SimTime> {
         let spreading = self.spreading.get_or_insert_with(|| {
+            // Chance may bring more than expected; twice as many are next to never there at once.
+            self.to_come.reserve(2 * self.most_to_come);
             let mut own = stream.clone();
             own.long_jump();
             own

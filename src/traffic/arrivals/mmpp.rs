@@ -49,7 +49,7 @@ spec! {
     check(Self::check)
 }
 
-/// How many changes of state one replication can have: some ten seconds of computing.
+/// How many changes of state one replication can have: some twenty seconds of computing.
 const MOST_CHANGES: f64 = 1e9;
 /// The smallest share of the time that fitted busy spells may have.
 const LEAST_SHARE: f64 = 1e-9;
