@@ -22,7 +22,10 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
     ],
     &[
         ("policy", &["rand", "serde_json", "toml"]),
-        ("traffic", &["jiff", "rand_distr", "serde_json", "toml"]),
+        (
+            "traffic",
+            &["jiff", "rand", "rand_distr", "serde_json", "toml"],
+        ),
         ("autoscaler", &[]),
         ("objective", &["serde", "serde_json", "toml"]),
     ],

@@ -216,10 +216,44 @@ impl Generator {
             .to_owned()
     }
 
+    /// Arrivals whose rate jumps between levels.
+    fn modulated(&mut self) -> String {
+        if self.chance(40) {
+            let burstiness = self.one_of(&["1", "3.5", "60"]);
+            let lasts = self.one_of(&["10ms", "2s", "1m"]);
+            return format!("{{ mmpp = {{ burstiness = {burstiness}, lasts = \"{lasts}\" }} }}");
+        }
+        let states: Vec<_> = (0..self.between(2, 4))
+            .map(|at| {
+                let level = self.one_of(&["0", "0.2", "1", "30"]);
+                let level = if at == 0 { "2" } else { level };
+                let lasts = self.one_of(&["1ms", "300ms", "5s", "40s"]);
+                format!("{{ level = {level}, lasts = \"{lasts}\" }}")
+            })
+            .collect();
+        format!("{{ mmpp = {{ states = [{}] }} }}", states.join(", "))
+    }
+
+    /// Arrivals of several at a time.
+    fn batches(&mut self) -> String {
+        let when = self.one_of(&[
+            "size = 1",
+            "size = 7",
+            "size = { geometric = 4 }",
+            "size = { geometric = 1 }",
+            "every = \"100ms\"",
+            "every = \"20s\"",
+        ]);
+        let over = self.one_of(&["", ", over = \"200ms\"", ", over = \"45s\""]);
+        format!("{{ batches = {{ {when}{over} }} }}")
+    }
+
     fn source(&mut self, at: usize, text: &mut String) {
-        let arrivals = match self.below(3) {
+        let arrivals = match self.below(5) {
             0 => "\"poisson\"".to_owned(),
             1 => "\"regular\"".to_owned(),
+            2 => self.modulated(),
+            3 => self.batches(),
             _ => format!("{{ renewal = {} }}", self.law(10)),
         };
         let _ = writeln!(
@@ -252,6 +286,14 @@ impl Generator {
                 "{ decay_to = 0.5, half_life = \"10s\" }",
                 "{ spike_to = 12, rise = \"5s\", stay = \"20s\", fall = \"5s\" }",
                 "{ diurnal = \"90%\", day = \"60s\", over = \"40s\" }",
+                "{ flash_crowd = 9, time_to_peak = \"10s\", plateau = \"5s\", half_life = \"10s\", over = \"60s\" }",
+                "{ growth = \"30%\", per = \"20s\", over = \"50s\" }",
+                "{ growth = \"-99%\", per = \"1m\", over = \"30s\" }",
+                // Across midnight, where the clock is put forward, and into a Monday.
+                "{ weekly = { sun = 0.1 }, swing = \"50%\", second = \"50%\", zone = \"Africa/Cairo\", \
+                 starts = \"2026-04-23T23:59:40\", over = \"40s\" }",
+                "{ weekly = { sun = 0.1, mon = 3 }, zone = \"+05:30\", starts = \"2026-11-22T23:59:50\", \
+                 over = \"20s\" }",
             ];
             let chosen: Vec<_> = (0..self.between(1, 4))
                 .map(|_| self.one_of(&pieces))

@@ -101,6 +101,27 @@ fn arrivals(arrival: &Value) -> String {
     let process = match arrival["process"].as_str().expect("a process") {
         "poisson" => "\"poisson\"".to_owned(),
         "renewal" => format!("{{ renewal = {} }}", law(&arrival["interarrival"])),
+        "mmpp" => {
+            let rates = arrival["rates"].as_array().expect("rates");
+            let leaving = arrival["switch_rates"]
+                .as_array()
+                .expect("rates of leaving");
+            let state = |(level, leaving): (&Value, &Value)| {
+                let lasts = seconds(1.0 / number(leaving));
+                format!("{{ level = {level}, lasts = {lasts} }}")
+            };
+            let states: Vec<_> = rates.iter().zip(leaving).map(state).collect();
+            format!("{{ mmpp = {{ states = [{}] }} }}", states.join(", "))
+        }
+        "batch_poisson" => {
+            let size = &arrival["batch_size"];
+            let mean = number(&size["mean"]);
+            match size["dist"].as_str().expect("a law") {
+                "deterministic" => format!("{{ batches = {{ size = {mean} }} }}"),
+                "geometric" => format!("{{ batches = {{ size = {{ geometric = {mean} }} }} }}"),
+                other => panic!("no such law of sizes: {other}"),
+            }
+        }
         other => panic!("no such process: {other}"),
     };
     format!("arrivals = {process}\nrate = \"{rate}/s\"\nenters = \"station\"\n")
@@ -328,6 +349,10 @@ families! {
     mg1;
     /// GI/M/c: arrivals that are not Poisson.
     gmc;
+    /// MMPP/M/c: Poisson arrivals whose rate jumps between two levels.
+    mmpp;
+    /// M^X/G/1: several requests at a time.
+    batch;
     /// Processor sharing on one core and on several.
     ps;
     /// Stations in tandem.

@@ -216,7 +216,7 @@ impl Compiler<'_> {
                 continue;
             };
             let at = self.rate_origin(name);
-            if expected > MOST_REQUESTS {
+            if expected.is_nan() || expected > MOST_REQUESTS {
                 let problem = format!("{expected:.1e} requests are more than can be simulated");
                 self.out.push(
                     Diagnostic::error(at, problem)

@@ -10,6 +10,7 @@ use crate::component::{Flow, NodeId};
 use crate::diag::{Diagnostic, Origin};
 use crate::policy::persistence::Persistence;
 use crate::spec::At;
+use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
 use crate::units::{Fraction, Rate};
 
@@ -145,7 +146,11 @@ impl Compiler<'_> {
                     );
                 }
                 let curve = curve::build(rate, &open.curve, horizon, self.data, self.out);
-                let gaps = open.arrivals.start(self.data, self.out);
+                let setting = Setting {
+                    rate,
+                    curve: curve.as_ref(),
+                };
+                let gaps = open.arrivals.start(setting, self.data, self.out);
                 Some(Begins::Arrivals {
                     gaps: gaps?,
                     curve: curve?,

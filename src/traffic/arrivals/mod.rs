@@ -3,24 +3,43 @@
 //! One file per process. To add one: write its file (the table that describes it, its check, its gaps)
 //! and add its line to the list below.
 
+pub mod batches;
+pub mod mmpp;
 pub mod poisson;
 pub mod regular;
 pub mod renewal;
 pub mod replay;
 
+use rand::Rng as _;
+
 use super::curve::{Cursor, Curve};
 use crate::diag::Diagnostics;
 use crate::rng::Stream;
 use crate::spec::Data;
-use crate::units::SimTime;
+use crate::units::{Rate, SimTime};
+
+/// What a process is going to run along.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// Requests per second at level 1 of the curve.
+    pub rate: Rate,
+    /// The rate over the run; nothing if there is a problem with it, which has been reported.
+    pub curve: Option<&'a Curve>,
+}
 
 /// What every process's table can do.
 pub trait Shape {
     /// The process at work.
     type Process: Process;
 
-    /// The process; nothing if a data file it needs is not there or not right, which is reported.
-    fn start(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Self::Process>;
+    /// The process; nothing if it does not fit to what it is to run along, or if a data file it needs is
+    /// not there or not right, which is reported.
+    fn start(
+        &self,
+        setting: Setting<'_>,
+        data: &mut dyn Data,
+        out: &mut Diagnostics,
+    ) -> Option<Self::Process>;
 }
 
 /// What every process can do.
@@ -53,11 +72,17 @@ macro_rules! processes {
         }
 
         impl ArrivalProcess {
-            /// The process; nothing if a data file it needs is not there or not right, which is
-            /// reported.
-            pub fn start(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Gaps> {
+            /// The process; nothing if it does not fit to what it is to run along, or if a data file it
+            /// needs is not there or not right, which is reported.
+            pub fn start(
+                &self,
+                setting: Setting<'_>,
+                data: &mut dyn Data,
+                out: &mut Diagnostics,
+            ) -> Option<Gaps> {
                 match self {
-                    $( Self::$variant(shape) => shape.start(data, out).map(Gaps::$variant), )*
+                    $( Self::$variant(shape) =>
+                        shape.start(setting, data, out).map(Gaps::$variant), )*
                 }
             }
 
@@ -94,6 +119,10 @@ processes! {
     Regular: regular = "regular",
     /// Independent gaps of any law.
     Renewal: renewal = "renewal",
+    /// Poisson, with a rate that jumps between several levels at random instants.
+    Mmpp: mmpp = "mmpp",
+    /// Several requests at a time.
+    Batches: batches = "batches",
     /// Recorded instants, one by one.
     Replay: replay = "replay",
 }
@@ -122,3 +151,12 @@ impl Arrivals {
         self.gaps.fill(&mut self.clock, &mut self.stream, times);
     }
 }
+
+/// A uniform number in (0, 1]: never 0, so that its logarithm is finite.
+#[inline]
+fn unit(stream: &mut Stream) -> f64 {
+    ((stream.next_u64() >> 11) + 1) as f64 * (1.0 / (1u64 << 53) as f64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use rand_distr::{Distribution as _, Exp1};
 
-use super::{Process, Shape};
+use super::{Process, Setting, Shape};
 use crate::diag::Diagnostics;
 use crate::rng::Stream;
 use crate::spec;
@@ -17,7 +17,7 @@ spec! {
 
 impl Shape for Poisson {
     type Process = Exponentials;
-    fn start(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Exponentials> {
+    fn start(&self, _: Setting<'_>, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Exponentials> {
         Some(Exponentials)
     }
 }

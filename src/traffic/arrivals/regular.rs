@@ -1,6 +1,6 @@
 //! Evenly spaced arrivals, as a load generator sends them.
 
-use super::{Process, Shape};
+use super::{Process, Setting, Shape};
 use crate::diag::Diagnostics;
 use crate::rng::Stream;
 use crate::spec;
@@ -15,7 +15,7 @@ spec! {
 
 impl Shape for Regular {
     type Process = Beat;
-    fn start(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Beat> {
+    fn start(&self, _: Setting<'_>, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Beat> {
         Some(Beat)
     }
 }

@@ -1,6 +1,6 @@
 //! Independent gaps of any law.
 
-use super::{Process, Shape};
+use super::{Process, Setting, Shape};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::dist::{Law, Sampler};
 use crate::rng::Stream;
@@ -26,7 +26,7 @@ impl Spec for Renewal {
 
 impl Shape for Renewal {
     type Process = Scaled;
-    fn start(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Scaled> {
+    fn start(&self, _: Setting<'_>, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Scaled> {
         let law = self.0.sampler(data, out)?;
         let mean = law.mean();
         if mean == SimDuration::ZERO {

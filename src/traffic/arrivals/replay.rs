@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Process, Shape};
+use super::{Process, Setting, Shape};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::rng::Stream;
 use crate::spec::{At, Column, Data, finite, number_text};
@@ -61,7 +61,12 @@ fn seconds_since_1970(cell: &str) -> Option<f64> {
 
 impl Shape for Replay {
     type Process = Instants;
-    fn start(&self, data: &mut dyn Data, out: &mut Diagnostics) -> Option<Instants> {
+    fn start(
+        &self,
+        _: Setting<'_>,
+        data: &mut dyn Data,
+        out: &mut Diagnostics,
+    ) -> Option<Instants> {
         let (file, name) = (&self.file, &self.column);
         let (expected, read, nanos): (_, fn(&str) -> Option<f64>, _) = match self.times.value {
             Times::DateTime => ("a date and time", seconds_since_1970, 1e9),

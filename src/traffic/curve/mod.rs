@@ -6,14 +6,18 @@
 pub mod counts;
 pub mod decay;
 pub mod diurnal;
+pub mod flash_crowd;
+pub mod growth;
 pub mod hold;
 pub mod ramp;
 mod segment;
 pub mod spike;
 pub mod step;
+pub mod weekly;
+pub mod zones;
 
 use segment::Form;
-pub use segment::{Cursor, Curve, Segment};
+pub use segment::{Cursor, Curve, Met, Segment};
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::{At, Data, number_text};
@@ -57,6 +61,12 @@ pieces! {
     Decay: decay = "decay_to",
     /// Rises and falls with the time of day.
     Diurnal: diurnal = "diurnal",
+    /// Rises to a multiple, stays, and fades back.
+    FlashCrowd: flash_crowd = "flash_crowd",
+    /// Follows the days of the week and the hours of the local clock.
+    Weekly: weekly = "weekly",
+    /// Grows at compound interest.
+    Growth: growth = "growth",
     /// Follows recorded counts per interval.
     Counts: counts = "counts",
 }

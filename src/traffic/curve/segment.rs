@@ -22,6 +22,17 @@ pub(super) enum Form {
         turn: f64,
         phase: f64,
     },
+    /// The same with a second harmonic: `… + second · cos(2 · turn · x + second_phase)`.
+    Waves {
+        mean: f64,
+        swing: f64,
+        turn: f64,
+        phase: f64,
+        second: f64,
+        second_phase: f64,
+    },
+    /// `from · exp(growth · x)`; neither is zero.
+    Growth { from: f64, growth: f64 },
 }
 
 impl Form {
@@ -44,6 +55,18 @@ impl Form {
                 turn,
                 phase,
             } => mean + swing * math::cos(turn * x + phase),
+            Self::Waves {
+                mean,
+                swing,
+                turn,
+                phase,
+                second,
+                second_phase,
+            } => {
+                let harmonic = second * math::cos(2.0 * turn * x + second_phase);
+                mean + swing * math::cos(turn * x + phase) + harmonic
+            }
+            Self::Growth { from, growth } => from * math::exp(growth * x),
         }
     }
 
@@ -61,6 +84,38 @@ impl Form {
                 turn,
                 phase,
             } => mean * x + swing / turn * (math::sin(turn * x + phase) - math::sin(phase)),
+            Self::Waves {
+                mean,
+                swing,
+                turn,
+                phase,
+                second,
+                second_phase,
+            } => {
+                let first = swing * (math::sin(turn * x + phase) - math::sin(phase));
+                let angle = 2.0 * turn * x + second_phase;
+                let harmonic = second / 2.0 * (math::sin(angle) - math::sin(second_phase));
+                mean * x + (first + harmonic) / turn
+            }
+            Self::Growth { from, growth } => from / growth * math::exp_m1(growth * x),
+        }
+    }
+
+    /// A rate that is not exceeded within `span` from the start of the segment, and is reached or, for
+    /// waves, may be.
+    fn highest(self, span: f64) -> f64 {
+        match self {
+            Self::Constant { rate, .. } => rate,
+            Self::Linear { .. } | Self::Decay { .. } | Self::Growth { .. } => {
+                self.rate(0.0).max(self.rate(span))
+            }
+            Self::Wave { mean, swing, .. } => mean + swing,
+            Self::Waves {
+                mean,
+                swing,
+                second,
+                ..
+            } => mean + swing + second,
         }
     }
 
@@ -74,7 +129,10 @@ impl Form {
                 let root = (from * from + 2.0 * slope * expected).max(0.0).sqrt();
                 2.0 * expected / (from + root)
             }
-            Self::Decay { .. } | Self::Wave { .. } => self.search(expected, from, to),
+            Self::Growth { from, growth } => math::ln_1p(expected * growth / from) / growth,
+            Self::Decay { .. } | Self::Wave { .. } | Self::Waves { .. } => {
+                self.search(expected, from, to)
+            }
         }
     }
 
@@ -143,6 +201,21 @@ impl Curve {
             .sum()
     }
 
+    /// A rate that is not exceeded anywhere.
+    pub fn highest(&self) -> Rate {
+        let rates = self.segments.iter().map(|own| own.form.highest(own.span));
+        Rate::per_second(rates.fold(0.0, f64::max) * 1e9).unwrap_or(Rate::ZERO)
+    }
+
+    /// How long it is.
+    pub fn length(&self) -> SimDuration {
+        let end = self
+            .segments
+            .last()
+            .map_or(0.0, |last| last.start + last.span);
+        SimDuration::from_nanos_f64(end)
+    }
+
     /// The rate at `at`.
     pub fn rate_at(&self, at: SimTime) -> Rate {
         let at = at.as_nanos() as f64;
@@ -208,6 +281,59 @@ impl Cursor {
                 return Some(instant(segment.start + self.at));
             }
             expected -= total - self.passed;
+            self.segment += 1;
+            (self.at, self.passed) = (0.0, 0.0);
+        }
+    }
+}
+
+/// What a cursor met first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Met {
+    /// The next arrival.
+    Arrival(SimTime),
+    /// The instant up to which it was to go; so many arrivals were expected until then.
+    Until(f64),
+    /// The end of the curve.
+    End,
+}
+
+impl Cursor {
+    /// Goes on until `expected` more arrivals are expected, but no further than to `until`, in nanoseconds
+    /// since the start; `expected` may be infinite.
+    pub fn advance_until(&mut self, expected: f64, until: f64) -> Met {
+        let mut expected = expected;
+        let mut counted = 0.0;
+        loop {
+            let Some(segment) = self.curve.segments.get(self.segment) else {
+                return Met::End;
+            };
+            // Where to stop; an instant that is over by now is where we are.
+            let cap = (until - segment.start).max(self.at);
+            let stop = cap.min(segment.span);
+            if let Form::Constant { rate, gap } = segment.form {
+                let at = self.at + expected * gap;
+                if at < stop {
+                    self.at = at;
+                    return Met::Arrival(instant(segment.start + at));
+                }
+                self.passed = rate * self.at;
+            }
+            // Rounding must not make it fall.
+            let total = segment.form.integral(stop).max(self.passed);
+            let rest = total - self.passed;
+            if expected < rest {
+                self.passed += expected;
+                let x = segment.form.inverse(self.passed, self.at, stop);
+                self.at = x.clamp(self.at, stop);
+                return Met::Arrival(instant(segment.start + self.at));
+            }
+            counted += rest;
+            if cap < segment.span {
+                (self.at, self.passed) = (stop, total);
+                return Met::Until(counted);
+            }
+            expected -= rest;
             self.segment += 1;
             (self.at, self.passed) = (0.0, 0.0);
         }

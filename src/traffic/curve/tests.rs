@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::math;
-use crate::spec::Column;
+use crate::spec::{Column, Node, Spec as _, Value};
 
 struct Recording;
 
@@ -102,6 +102,202 @@ fn walking_inverts_the_integral() {
     let stops = (total / step).round();
     assert!((curve.expected() - total) < step && stops > 1000.0);
     assert!(f64::from(n) > 0.99 * stops, "{n} of {stops}");
+}
+
+fn weekly(zone: &str, starts: &str, over: &str) -> weekly::Weekly {
+    let text = |text: &str| Node {
+        value: Value::Text(text.to_owned()),
+        origin: crate::diag::Origin::BUILT_IN,
+    };
+    let mut out = Diagnostics::default();
+    let weekdays = weekly::Weekdays::read(&Node::empty_table(text("").origin), &mut out);
+    weekly::Weekly {
+        weekly: weekly::Weekdays {
+            sun: At::built_in(0.5),
+            ..weekdays.expect("all have defaults")
+        },
+        swing: At::built_in(Fraction::percent(60)),
+        peak_at: span("20h"),
+        second: At::built_in(Fraction::percent(20)),
+        second_peak_at: Some(span("12h")),
+        zone: At::read(&text(zone), &mut out).expect(zone),
+        starts: At::read(&text(starts), &mut out).expect(starts),
+        over: span(over),
+    }
+}
+
+fn new_pieces() -> [CurvePiece; 5] {
+    let change = |percent| At::built_in(growth::Change::percent(percent).expect("a change"));
+    let growth = |percent| growth::Growth {
+        growth: change(percent),
+        per: span("1h"),
+        over: span("3h"),
+    };
+    [
+        CurvePiece::FlashCrowd(flash_crowd::FlashCrowd {
+            flash_crowd: At::built_in(20.0),
+            time_to_peak: span("30s"),
+            plateau: span("2m"),
+            half_life: span("5m"),
+            over: Some(span("1h")),
+        }),
+        CurvePiece::Growth(growth(15.0)),
+        CurvePiece::Growth(growth(1e-9)),
+        CurvePiece::Growth(growth(-90.0)),
+        CurvePiece::Weekly(weekly("Europe/Berlin", "2026-10-24T21:30", "30h")),
+    ]
+}
+
+/// Each new piece by itself: its rate against its integral, from one stop of the cursor to the next.
+#[test]
+fn integrals_of_new_pieces_are_those_of_their_rates() {
+    for piece in new_pieces() {
+        let curve = curve(std::slice::from_ref(&piece), "30h");
+        let step = curve.expected() / 997.3;
+        let mut cursor = curve.walk();
+        let (mut last, mut n, mut right) = (SimTime::ZERO, 0u32, 0u32);
+        while let Some(at) = cursor.advance(step) {
+            const PARTS: u32 = 100;
+            let width = at.since(last).as_nanos() as f64 / f64::from(PARTS);
+            let rate = |part: u32| {
+                let x = last.as_nanos() as f64 + width * f64::from(part);
+                curve.rate_at(SimTime::from_nanos(x as u64)).as_per_second() / 1e9
+            };
+            let sum: f64 = (0..PARTS)
+                .step_by(2)
+                .map(|part| rate(part) + 4.0 * rate(part + 1) + rate(part + 2))
+                .sum();
+            n += 1;
+            right += u32::from((sum * width / 3.0 / step - 1.0).abs() < 1e-6);
+            last = at;
+        }
+        // Those with a jump or a bend between them are integrated badly by Simpson's rule.
+        assert!(n == 997 && right > 990, "{right} of {n}: {piece:?}");
+    }
+}
+
+/// Stopping the cursor on the way, wherever, changes nothing about where arrivals are.
+#[test]
+fn a_cursor_that_is_stopped_goes_on_as_if_it_had_not_been() {
+    for piece in new_pieces() {
+        let curve = curve(&[piece], "30h");
+        let (mut free, mut stopped) = (curve.walk(), curve.walk());
+        let (mut until, mut n) = (0.0, 0);
+        loop {
+            let wanted = 17.3;
+            let (at, mut left, mut passed) = (free.advance(wanted), wanted, 0.0);
+            let found = loop {
+                match stopped.advance_until(left, until) {
+                    Met::Arrival(at) => break Some(at),
+                    Met::End => break None,
+                    Met::Until(so_far) => {
+                        passed += so_far;
+                        left = wanted - passed;
+                        until += 333e9;
+                    }
+                }
+            };
+            let apart = |at: SimTime| found.map(|found| found.as_nanos().abs_diff(at.as_nanos()));
+            assert!(
+                at.map_or(found.is_none(), |at| apart(at) < Some(1000)),
+                "{at:?} {found:?}"
+            );
+            n += 1;
+            if found.is_none() {
+                break;
+            }
+        }
+        assert!(n > 500, "{n}");
+    }
+}
+
+#[test]
+fn a_flash_crowd_rises_stays_and_fades() {
+    let [crowd, ..] = new_pieces();
+    let pieces = [
+        CurvePiece::Step(step::Step {
+            step_to: At::built_in(2.0),
+        }),
+        crowd,
+    ];
+    let curve = curve(&pieces, "2h");
+    let at = |text: &str| {
+        let at = SimTime::ZERO + span(text).value;
+        curve.rate_at(at).as_per_second()
+    };
+    // Half of the way up at half of the time; then 400 at the peak, and back to 20.
+    for (when, rate) in [
+        ("0s", 20.0),
+        ("15s", 210.0),
+        ("30s", 400.0),
+        ("149s", 400.0),
+    ] {
+        assert!(
+            (at(when) - rate).abs() < 1e-9 * rate,
+            "{when}: {}",
+            at(when)
+        );
+    }
+    assert!((at("7m30s") - 210.0).abs() < 1e-9 && (at("1h1s") - 20.0).abs() < 1e-9);
+    assert!((curve.highest().as_per_second() - 400.0).abs() < 1e-9);
+}
+
+#[test]
+fn growth_compounds() {
+    let [_, growth, ..] = new_pieces();
+    let curve = curve(&[growth], "4h");
+    let at = |text: &str| {
+        let at = SimTime::ZERO + span(text).value;
+        curve.rate_at(at).as_per_second()
+    };
+    assert!((at("1h") - 11.5).abs() < 1e-9 && (at("2h") - 13.225).abs() < 1e-9);
+    assert!((at("3h30m") - 15.208_75).abs() < 1e-9, "kept afterwards");
+}
+
+/// The clock goes back from 3:00 to 2:00 on 2026-10-25, a Sunday, and forward on 2026-03-29.
+#[test]
+fn a_week_goes_by_the_local_clock() {
+    // Hours since the start, the first being Saturday 0:00; the local hour, the factor of the day.
+    let autumn = (
+        "2026-10-24T00:00",
+        [
+            (20, 20.0, 1.0),
+            (44, 19.0, 0.5),
+            (45, 20.0, 0.5),
+            (68, 19.0, 1.0),
+        ],
+    );
+    let spring = (
+        "2026-03-28T00:00",
+        [
+            (20, 20.0, 1.0),
+            (43, 20.0, 0.5),
+            (26, 3.0, 0.5),
+            (67, 20.0, 1.0),
+        ],
+    );
+    for (starts, instants) in [autumn, spring] {
+        let week = CurvePiece::Weekly(weekly("Europe/Berlin", starts, "100h"));
+        let curve = curve(&[week], "100h");
+        for (hours, clock, factor) in instants {
+            let turn = |peak: f64| std::f64::consts::TAU * (clock - peak) / 24.0;
+            let day = 1.0 + 0.6 * math::cos(turn(20.0)) + 0.2 * math::cos(2.0 * turn(12.0));
+            let expected = 10.0 * factor * day;
+            let at = SimTime::ZERO + SimDuration::from_secs(hours * 3600);
+            let found = curve.rate_at(at).as_per_second();
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "{starts} + {hours} h: {found}, not {expected}"
+            );
+        }
+    }
+    // A whole week of 7 days at 10/s, one of which has half of it.
+    let week = CurvePiece::Weekly(weekly("+05:30", "2026-06-03T07:00", "168h"));
+    let expected = curve(&[week], "168h").expected();
+    assert!(
+        (expected / (10.0 * 86_400.0 * 6.5) - 1.0).abs() < 1e-12,
+        "{expected}"
+    );
 }
 
 #[test]
