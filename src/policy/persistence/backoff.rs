@@ -53,7 +53,10 @@ spec! {
         pub factor: At<f64> = At::built_in(2.0),
         /// The longest wait.
         pub cap: At<SimDuration> = At::built_in(SimDuration::from_secs(20)),
-        /// How it is spread, so that those who failed together do not come back together.
+        /// How it is spread, so that those who failed together do not come back together: not at all
+        /// ("none"); evenly between nothing and the wait ("full"); evenly between half of the wait and all
+        /// of it ("equal"); evenly between the first wait and three times the previous one, at most the cap,
+        /// whatever the factor ("decorrelated").
         pub jitter: Jitter = Jitter::Full,
     }
     check(Self::check)

@@ -129,6 +129,7 @@ impl Persistence {
 mod tests {
     use super::testing::{problems, read};
     use super::*;
+    use crate::spec::{Definitions, Spec as _};
 
     #[test]
     fn a_timeout_alone_is_plain() {
@@ -157,6 +158,26 @@ mod tests {
              limit = { aimd = { initial = 30, max = 100 } } }",
         );
         assert!(all.retry.is_some_and(|retry| retry.budget.is_some()));
+    }
+
+    /// Every table has a schema of its own, and says of every key what it is.
+    #[test]
+    fn everything_is_described() {
+        let mut definitions = Definitions::default();
+        Persistence::schema(&mut definitions);
+        let all = definitions.into_value();
+        for (name, own) in all.as_object().expect("definitions by name") {
+            assert!(own["description"].is_string(), "{name}");
+            for (key, schema) in own["properties"].as_object().into_iter().flatten() {
+                assert!(schema["description"].is_string(), "{name}.{key}");
+            }
+        }
+        assert!(
+            all["BackoffSpec"]["anyOf"]
+                .as_array()
+                .is_some_and(|ways| ways.len() == 4)
+        );
+        assert_eq!(all["RetrySpec"]["properties"]["attempts"]["default"], 3);
     }
 
     /// Each message points at the place, and at the other one that it is about.

@@ -23,7 +23,9 @@ spec! {
         pub attempts: At<Attempts> = At::built_in(Attempts::AtMost(Count::new(3))),
         /// How long to wait before each retry. Without it, exponential from 100 ms with full jitter.
         pub backoff: At<BackoffSpec> = At::built_in(BackoffSpec::usual()),
-        /// What is retried.
+        /// What is retried: what was turned away at a door, full or limited or a breaker open
+        /// ("rejected"); what was answered with an error, refused or killed ("failed"); what was not
+        /// answered in time ("timeout"). Without it, all three.
         pub on: Vec<At<Trouble>> =
             [Trouble::Rejected, Trouble::Failed, Trouble::Timeout].map(At::built_in).to_vec(),
         /// How many retries there may be in relation to requests, whatever happens. Without it, any number.

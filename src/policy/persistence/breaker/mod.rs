@@ -15,9 +15,8 @@
 //! under way when it opened can decide about a later trial. Others (sony/gobreaker) forget such results:
 //! `late_results = "ignore"`.
 //!
-//! Left out: opening by itself after the wait without a call (it would be seen in nothing but the gauge),
-//! waits that grow from one opening to the next, and telling apart kinds of errors, which is the caller's
-//! business.
+//! Left out: becoming half-open without a call when the wait is over (there off by default), waits that grow
+//! from one opening to the next, and telling apart kinds of errors, which is the caller's business.
 
 mod window;
 
@@ -38,20 +37,22 @@ spec! {
         pub slow_call_rate_threshold: At<Fraction> = At::built_in(Fraction::ONE),
         /// A call that takes longer is slow.
         pub slow_call_duration: At<SimDuration> = At::built_in(SimDuration::from_secs(60)),
-        /// What the window is made of. Without it, the size tells.
+        /// What the window is made of: the last calls ("count") or the calls of the last seconds ("time").
+        /// Without it, the size tells.
         pub sliding_window_type: Option<At<WindowType>>,
-        /// The last so many calls, at most a million, or the calls of the last so many whole seconds, at
+        /// The last so many calls, at most 100 000, or the calls of the last so many whole seconds, at
         /// most an hour. Without it, 100 calls, or 100 s for a window of time.
         pub sliding_window_size: Option<At<WindowSize>>,
         /// With fewer calls in the window it stays closed.
         pub minimum_calls: At<Count> = At::built_in(Count::new(100)),
         /// How long it refuses everything.
         pub wait_in_open: At<SimDuration> = At::built_in(SimDuration::from_secs(60)),
-        /// How many calls it lets through on trial, at most a million.
+        /// How many calls it lets through on trial, at most 100 000.
         pub permitted_calls_in_half_open: At<Count> = At::built_in(Count::new(10)),
         /// How long a trial may take before it opens again. Without it, until the results are known.
         pub max_wait_in_half_open: Option<At<SimDuration>>,
-        /// What becomes of the results of calls that an earlier state let through.
+        /// What becomes of the results of calls that an earlier state let through: they count for the
+        /// present state ("count", as in resilience4j), or are forgotten ("ignore", as in gobreaker).
         pub late_results: LateResults = LateResults::Count,
     }
     check(Self::check)

@@ -8,7 +8,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::words;
 
 /// The longest window of calls.
-pub(super) const MOST_CALLS: u32 = 1_000_000;
+pub(super) const MOST_CALLS: u32 = 100_000;
 /// The longest window of time.
 pub(super) const MOST_SECONDS: u64 = 3600;
 

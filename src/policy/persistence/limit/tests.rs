@@ -113,6 +113,17 @@ fn gradient2_shrinks_by_the_gradient() {
     assert_eq!([gradient.ok(200, 200), gradient.ok(200, 200)], [195, 193]);
 }
 
+/// After ten samples of 100 ms, one of 200 ms: no plain mean any more, but 100 + 100 * 2/601 = 100.333 ms;
+/// the gradient is 0.752496, and 200 becomes 160 + 0.2 * 150.499 = 190.1. (The mean of all eleven would
+/// make it 192.7.)
+#[test]
+fn gradient2_averages_ten_samples_and_then_follows_slowly() {
+    let mut gradient =
+        Shown::new("{ gradient2 = { min = 1, initial = 200, max = 200, queue_size = 0 } }");
+    assert_eq!((0..10).map(|_| gradient.ok(100, 200)).last(), Some(200));
+    assert_eq!(gradient.ok(200, 200), 190);
+}
+
 /// After a long overload the long-term response time is cut by 5 % a sample: ten samples of 1 s, then
 /// 100 ms until an intermediate one of 500 ms is slow again. Without the cut, long would still be
 /// 1000 * (1 - 2/601)^40 + ... = 887 ms, and 500 ms would pass for quick (gradient 1, the limit grows);
