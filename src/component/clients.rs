@@ -51,8 +51,13 @@ impl System {
     /// A load tool notes an answer, as it sees it.
     pub(super) fn source_notes(&mut self, source: u16, due: SimTime, outcome: Outcome) {
         let now = self.cx.now();
-        let books = &self.sources[source as usize].books;
-        if outcome != Outcome::BrowserCache {
+        let state = &self.sources[source as usize];
+        let books = &state.books;
+        self.cx.recorder.count(books.ends[outcome.index()]);
+        if state.late_after.is_some_and(|limit| now.since(due) >= limit) {
+            // wrk leaves what is late out of its latencies.
+            self.cx.recorder.count(books.late);
+        } else if !matches!(outcome, Outcome::BrowserCache | Outcome::Interrupted) {
             self.cx.recorder.wait(books.answer, due, now);
         }
     }

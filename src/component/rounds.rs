@@ -3,12 +3,12 @@
 use super::arena::NOBODY;
 use super::errand::By;
 use super::source::flow::Move;
-use super::source::{Choice, Drive};
+use super::source::{Choice, Drive, Entry};
 use super::user::{Doing, User};
 use super::{Event, System};
 use crate::engine::{Class, LaneId, Timer};
 use crate::metrics::Outcome;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// A source has no further users or rounds from now on.
 pub(super) const ENDS: u8 = 0;
@@ -27,10 +27,10 @@ impl System {
     pub(super) fn users_begin(&mut self, source: u16) {
         let state = &self.sources[source as usize];
         let (end, grace, ready) = (state.end, state.grace, state.ready_at_start());
-        if end < self.horizon {
+        if end < SimTime::NEVER {
             let scheduler = &mut self.cx.scheduler;
             scheduler.at(end, Class::Control, Event::Source(source, ENDS));
-            if end + grace < self.horizon {
+            if grace < SimDuration::MAX {
                 scheduler.at(end + grace, Class::Control, Event::Source(source, STOPS));
             }
         }
@@ -43,7 +43,10 @@ impl System {
     /// Something that a source scheduled for itself.
     pub(super) fn source_signal(&mut self, source: u16, code: u8) {
         match code {
-            ENDS => self.round_takers_go(source, 0),
+            ENDS => {
+                self.drops_the_rest(source);
+                self.round_takers_go(source, 0);
+            }
             STOPS => self.stops_all(source),
             _ => self.further_user_is_ready(source),
         }
@@ -55,11 +58,21 @@ impl System {
         let (what, next) = state.acts();
         self.cx.scheduler.set_arrival(source, next);
         let state = &self.sources[source as usize];
-        match state.drive {
-            Drive::Visits => self.visitor_comes(source, what),
-            Drive::Paced { .. } => self.round_is_due(source),
-            Drive::Crew | Drive::Shares { .. } => self.crew_becomes(source, what),
-            Drive::Requests => self.arrives_with_care(source),
+        match (what, state.drive) {
+            (Entry::Users(wanted), _) => self.crew_becomes(source, wanted),
+            (Entry::Tick { .. }, Drive::Paced { .. }) => self.round_is_due(source),
+            (Entry::Tick { worker, phase }, _) => self.visitor_comes(source, worker, phase),
+            (Entry::Arrival, Drive::Requests) => self.arrives_with_care(source),
+            (Entry::Arrival, _) => self.visitor_comes(source, 0, 0),
+        }
+    }
+
+    /// Rounds that should have begun by now are counted as dropped.
+    fn drops_the_rest(&mut self, source: u16) {
+        let state = &mut self.sources[source as usize];
+        if let Drive::Shares { .. } = state.drive {
+            let rest = std::mem::take(&mut state.rounds_left);
+            self.cx.recorder.count_many(state.books.dropped, rest);
         }
     }
 
@@ -74,17 +87,21 @@ impl System {
     }
 
     /// A visitor comes, goes through the flow once, and leaves.
-    fn visitor_comes(&mut self, source: u16, phase: u32) {
-        let state = &mut self.sources[source as usize];
-        let number = state.next_number();
-        if state.is_full(phase) {
-            self.cx.recorder.count(state.books.skipped);
-            return;
-        }
+    fn visitor_comes(&mut self, source: u16, worker: u32, phase: u32) {
         if self.is_overfull() {
             return self.overflows();
         }
+        let state = &mut self.sources[source as usize];
+        let number = state.next_number();
+        if !state.lets_in(worker, phase) {
+            self.cx.recorder.count(state.books.skipped);
+            return;
+        }
         let user = self.adds_user(source);
+        if let Some(entry) = self.users.get_mut(user) {
+            // A visitor has no seat of its own; it counts with its worker.
+            entry.seat = worker;
+        }
         self.begins_round(user, number);
     }
 
@@ -96,10 +113,10 @@ impl System {
             return self.begins_round(user, number);
         }
         self.cx.recorder.count(state.books.dropped);
-        if let Some(after) = state.readies_another() {
-            let at = self.cx.now() + after;
+        if state.readies_another() {
             let event = Event::Source(source, READY);
-            self.cx.scheduler.at(at, Class::Control, event);
+            let now = self.cx.now();
+            self.cx.scheduler.at(now, Class::Control, event);
         }
     }
 
@@ -169,6 +186,7 @@ impl System {
         entry.leaving = true;
         match grace {
             Some(SimDuration::ZERO) => self.is_stopped(user),
+            Some(SimDuration::MAX) => {}
             Some(grace) => {
                 let event = Event::StopUser(user);
                 entry.stop = Some(self.cx.scheduler.at(now + grace, Class::Control, event));
@@ -213,7 +231,7 @@ impl System {
                     vec![entry.errand]
                 };
                 for errand in own {
-                    self.resolves(errand, Outcome::ClientAbort, false);
+                    self.resolves(errand, Outcome::Interrupted, false);
                 }
                 // It is not there any more to hear of it.
                 self.answered.retain(|(other, _)| *other != user);
@@ -247,6 +265,9 @@ impl System {
             }
             let state = &mut self.sources[entry.source as usize];
             state.n_users -= 1;
+            if state.drive == Drive::Visits {
+                state.lets_out(entry.seat);
+            }
             if let Some(seat) = state.crew.get_mut(entry.seat as usize)
                 && *seat == user
             {
@@ -396,9 +417,8 @@ impl System {
         let Some(entry) = self.users.get_mut(user) else {
             return;
         };
-        if entry.spins >= SPINS {
-            // It was held up between two rounds.
-            entry.spins = 0;
+        if entry.is_between {
+            entry.is_between = false;
             entry.doing = Doing::Idle;
             return self.next_round(user);
         }
@@ -460,13 +480,14 @@ impl System {
         entry.open = entry.open.saturating_sub(1);
         entry.failed |= !outcome.is_success();
         let state = &self.sources[entry.source as usize];
-        if entry.failed && state.leaves_on(outcome) {
+        if state.breaks_off(outcome) || (entry.failed && entry.to_fetch == u16::MAX) {
             if entry.open == 0 {
                 entry.errand = NOBODY;
                 self.cx.recorder.count(state.books.failed);
                 return self.round_is_over(user);
             }
-            entry.to_fetch = 0;
+            // What it has asked for already it still waits for.
+            entry.to_fetch = u16::MAX;
             return;
         }
         if entry.to_fetch > 0 && now < self.horizon {
@@ -499,15 +520,25 @@ impl System {
             }
             Drive::Visits | Drive::Requests => self.goes(user),
             Drive::Crew | Drive::Shares { .. } => {
-                entry.spins = if now == entry.began { entry.spins + 1 } else { 0 };
+                let took = now.since(entry.began);
+                let mut wait = state.wait.wait(took, state.draw_of_wait(entry.number));
+                entry.spins = if took + wait == SimDuration::ZERO {
+                    entry.spins + 1
+                } else {
+                    0
+                };
                 if entry.spins >= SPINS {
                     self.cx.recorder.count(state.books.spun);
-                    let event = Event::User(user);
-                    let slot = self.cx.scheduler.after(HELD_UP, Class::Arrival, event);
-                    entry.doing = Doing::Pausing(slot);
-                } else {
-                    self.next_round(user);
+                    entry.spins = 0;
+                    wait = HELD_UP;
                 }
+                if wait == SimDuration::ZERO {
+                    return self.next_round(user);
+                }
+                let event = Event::User(user);
+                let slot = self.cx.scheduler.after(wait, Class::Arrival, event);
+                entry.doing = Doing::Pausing(slot);
+                entry.is_between = true;
             }
         }
     }

@@ -153,7 +153,13 @@ impl System {
             let pauses = source::pause_lanes(plan, &mut cx);
             let own = pauses.iter().flatten();
             lanes.extend(own.map(|(lane, _)| (*lane, LaneUse::Pause)));
-            source::State::new(plan, streams, (lane, pauses), blueprint.windows.horizon, &mut cx)
+            source::State::new(
+                plan,
+                streams,
+                (lane, pauses),
+                blueprint.windows.horizon,
+                &mut cx,
+            )
         });
         let sources: Vec<_> = sources.collect();
         lanes.sort_by_key(|(lane, _)| *lane);

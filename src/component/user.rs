@@ -50,6 +50,8 @@ pub(super) struct User {
     pub(super) spins: u8,
     /// It is to go when this round is over.
     pub(super) leaving: bool,
+    /// It pauses between two rounds, not within one.
+    pub(super) is_between: bool,
     /// A request of this round has failed.
     pub(super) failed: bool,
     /// When it is stopped, if it has not gone by then.
@@ -75,6 +77,7 @@ impl User {
             epoch: 0,
             spins: 0,
             leaving: false,
+            is_between: false,
             failed: false,
             stop: None,
         }

@@ -76,8 +76,10 @@ outcomes! {
     Killed: Failed = "killed", "killed";
     /// The client's own timeout ran out.
     ClientTimeout: GivenUp = "client_timeout", "client gave up";
-    /// The client lost patience and left, or was stopped.
+    /// The client lost patience and left.
     ClientAbort: GivenUp = "client_abort", "client left";
+    /// The test ended before there was an answer: says nothing about the system.
+    Interrupted: GivenUp = "interrupted", "cut off at the end of the test";
 }
 
 impl Outcome {
@@ -96,6 +98,7 @@ impl Outcome {
     pub const fn has_latency(self) -> bool {
         !matches!(self, Self::NoInstance | Self::BrowserCache)
             && !matches!(self.group(), Group::Shed)
+            && !matches!(self, Self::Interrupted)
     }
 
     /// True if the client got what it asked for.

@@ -255,6 +255,13 @@ impl Recorder {
         }
     }
 
+    /// Something happens `n` times; left out during the warm-up.
+    pub fn count_many(&mut self, id: CounterId, n: u64) {
+        if self.open >= self.shape.windows.warm_up {
+            self.counters[id.0 as usize] += n;
+        }
+    }
+
     /// Closes the open window at `now`, which must be its end.
     pub fn close_window(&mut self, now: SimTime) {
         let (window, n_levels) = (self.open, self.levels.len());

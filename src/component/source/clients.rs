@@ -20,6 +20,9 @@ spec! {
         /// How long a client waits before it loses patience and leaves, in all; for ever unless given. Not
         /// a setting of a program (that is `timeout`) but a property of people.
         pub patience: Option<Law>,
+        /// Whether a user breaks off its round when a request fails; as the load tool does unless given,
+        /// and else not.
+        pub breaks_off: Option<At<bool>>,
     }
     check(Self::check)
 }

@@ -3,7 +3,6 @@
 use crate::component::program::Demand;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
-use crate::engine::LaneId;
 use crate::spec::{At, Count, Definitions, Node, Spec, Value, number_text};
 use crate::units::SimDuration;
 use crate::{leads, spec};
@@ -209,6 +208,3 @@ pub enum Move {
     /// The round is over.
     End,
 }
-
-/// The lane of a pause that is always the same.
-pub type PauseLane = Option<LaneId>;

@@ -5,14 +5,15 @@ use crate::component::caller;
 use crate::component::program::threshold;
 use crate::component::source::clients::Clients;
 use crate::component::source::flow::{FlowStep, Move, Pause};
-use crate::component::source::{Begins, Choice, Plan, Source, SourceKind};
+use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceKind};
 use crate::component::{Flow, NodeId};
 use crate::diag::{Diagnostic, Origin};
 use crate::policy::persistence::Persistence;
 use crate::spec::At;
 use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
-use crate::units::{Fraction, Rate};
+use crate::traffic::tools::{self, Timeout};
+use crate::units::{Fraction, Rate, SimTime};
 
 /// The most steps of a flow, repetitions written out.
 const MOST_MOVES: usize = 10_000;
@@ -97,19 +98,39 @@ impl Compiler<'_> {
             Some(found) => Some(found?),
             None => None,
         };
+        let tool = source.own.tool();
+        let rules = self.rules_of(&source.own, persistence, tool.as_ref().map(|tool| tool.timeout));
         let is_plain = persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
         let caller = if is_plain {
             None
         } else {
-            Some(self.add_caller(name.value.clone(), (1, 1), persistence)?)
+            Some(self.add_caller(name.value.clone(), (1, 1), &rules)?)
         };
+        self.warn_of_the_end(name, tool.as_ref());
         if self.out.n_errors() > before {
             return None;
         }
+        let (enters, service) = entered?;
+        let late_after = match tool.as_ref().map(|tool| tool.timeout) {
+            Some(Timeout::Counts(usual)) => {
+                Some(persistence.timeout.map_or(usual, |timeout| timeout.value))
+            }
+            _ => None,
+        };
+        let breaks_off = match (clients.breaks_off, &source.own) {
+            (Some(own), _) => own.value.then_some(BreaksOff::Failure),
+            (None, SourceKind::Artillery(_)) => Some(BreaksOff::NoAnswer {
+                refused: enters == service,
+            }),
+            _ => None,
+        };
         Some(Plan {
             name: name.value.clone(),
+            kind: source.own.word(),
+            late_after,
+            breaks_off,
             begins: begins?,
-            enters: NodeId::new(entered?.0),
+            enters: NodeId::new(enters),
             timeout: persistence
                 .timeout
                 .filter(|_| is_plain)
@@ -160,6 +181,48 @@ impl Compiler<'_> {
                 users: own.users.get(),
                 over: own.over.value,
             }),
+            tool => Some(Begins::Tool(Box::new(tool.tool()?))),
+        }
+    }
+
+    /// How a source's clients persist, with what its load tool does unless told otherwise.
+    fn rules_of(
+        &mut self,
+        kind: &SourceKind,
+        own: &Persistence,
+        tool: Option<Timeout>,
+    ) -> Persistence {
+        let mut rules = own.clone();
+        match (tool, own.timeout) {
+            (Some(Timeout::Counts(_)), _) => {
+                // A late answer is waited for all the same.
+                rules.timeout = None;
+                if let (false, SourceKind::Wrk(wrk)) = (own.is_plain(), kind) {
+                    let problem = "wrk sends each request once, and waits for its answer";
+                    self.out.push(
+                        Diagnostic::error(wrk.duration.origin, problem)
+                            .help("leave out `deadline`, `retry`, `hedge`, `breaker` and `limit`"),
+                    );
+                }
+            }
+            (Some(Timeout::Aborts(usual)), None) => rules.timeout = Some(At::built_in(usual)),
+            _ => {}
+        }
+        rules
+    }
+
+    /// A test that goes on after the run has ended is told of.
+    fn warn_of_the_end(&mut self, name: &At<String>, tool: Option<&tools::Plan>) {
+        let horizon = SimTime::ZERO + self.spec.run.horizon.value;
+        let Some(end) = tool.map(|tool| tool.end) else {
+            return;
+        };
+        if end > horizon && end < SimTime::NEVER {
+            let problem = format!("this test takes {}", end.since(SimTime::ZERO));
+            self.out.push(
+                Diagnostic::warning(name.origin, problem)
+                    .related(self.spec.run.horizon.origin, "the run ends before"),
+            );
         }
     }
 
@@ -182,7 +245,7 @@ impl Compiler<'_> {
     ) {
         let think = match kind {
             SourceKind::Users(own) => own.think.as_ref(),
-            SourceKind::Open(_) => None,
+            _ => None,
         };
         if let Some(pause) = think {
             self.add_pause(draft, pause);

@@ -22,11 +22,12 @@ spec! {
         pub connections: At<Count> = At::built_in(Count::new(10)),
         /// How long the run takes.
         pub duration: At<Seconds> = built_in(10),
-        /// From when on an answer counts as timed out.
-        pub timeout: At<Seconds> = built_in(2),
     }
     check(Self::check)
 }
+
+/// From when on an answer counts as timed out, unless `timeout` says otherwise.
+const TIMEOUT: SimDuration = SimDuration::from_secs(2);
 
 const fn built_in(seconds: u64) -> At<Seconds> {
     At::built_in(Seconds::new(SimDuration::from_secs(seconds)))
@@ -69,7 +70,7 @@ impl Wrk {
             end: SimTime::ZERO + self.duration.span(),
             grace: SimDuration::ZERO,
             ramp_down_grace: SimDuration::ZERO,
-            timeout: Timeout::Counts(self.timeout.span()),
+            timeout: Timeout::Counts(TIMEOUT),
             wait: Wait::NONE,
         }
     }
