@@ -40,6 +40,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// True if there is more to its rules than a timeout.
+    pub fn persists(&self) -> bool {
+        self.retry.is_some()
+            || self.hedge.is_some()
+            || self.breaker.is_some()
+            || self.limit.is_some()
+            || self.deadline.is_some()
+    }
+
     /// The rules of `spec`; nothing if there is a problem that only shows now, which is reported.
     pub fn new(
         name: String,

@@ -30,6 +30,10 @@ pub struct Findings {
     pub objectives: Vec<ObjectiveFindings>,
     /// The verdict on all objectives together.
     pub verdict: Verdict,
+    /// Sources with users, and what a load tool would have counted.
+    pub sources: Vec<SourceFindings>,
+    /// Those who persist: clients with retries, services that call with rules of their own.
+    pub callers: Vec<CallerFindings>,
     /// What can run out.
     pub resources: Vec<ResourceFindings>,
     /// Shares of look-ups that found their key, by cache.
@@ -121,6 +125,109 @@ pub struct Violation {
     pub from_s: f64,
     /// To, in seconds.
     pub to_s: f64,
+}
+
+/// A source with users: what a load tool would have counted. Counts are averages over the replications.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceFindings {
+    /// Its name.
+    pub name: String,
+    /// Its kind: `open`, `users`, `k6`, `artillery`, `locust`, `wrk`.
+    pub kind: String,
+    /// For how long it was at work, in seconds, warm-up left out.
+    pub seconds: f64,
+    /// Rounds of users, or visits, that began.
+    pub begun: Option<Estimate>,
+    /// Those that came to their end.
+    pub done: Option<Estimate>,
+    /// Those that were broken off because a request failed.
+    pub broken_off: Option<Estimate>,
+    /// Those that were cut off because the test was over.
+    pub interrupted: Option<Estimate>,
+    /// Rounds that were due when no user was idle, or that there was no time for.
+    pub dropped: Option<Estimate>,
+    /// Visitors who were not let in because too many were there.
+    pub skipped: Option<Estimate>,
+    /// Answers that took longer than the tool's timeout, but were waited for.
+    pub late: Option<Estimate>,
+    /// Times that a user was held up because its rounds took no time at all.
+    pub held_up: Option<Estimate>,
+    /// The most users at the same time.
+    pub users_most: Option<Estimate>,
+    /// Users on average.
+    pub users: Option<Estimate>,
+    /// How its requests ended: outcome and how many.
+    pub ends: Vec<(String, Estimate)>,
+    /// How long rounds took.
+    pub rounds: Option<Spread>,
+    /// How long answers took, as the tool reports it: every answer counts once, however many it held up.
+    pub answers: Option<Spread>,
+    /// How long answers would have taken for clients who do not wait for one another: for each answer that
+    /// held its user up, those that should have been asked for meanwhile are added (as wrk does). Only for
+    /// sources whose users wait.
+    pub corrected: Option<Spread>,
+    /// The gap between two requests of one user on which `corrected` rests, in seconds.
+    pub expected_gap_s: Option<f64>,
+}
+
+impl SourceFindings {
+    /// How many requests ended like this, on average over the replications.
+    pub fn ended(&self, outcome: crate::metrics::Outcome) -> f64 {
+        let found = self.ends.iter().find(|(name, _)| name == outcome.name());
+        found.map_or(0.0, |(_, n)| n.value)
+    }
+}
+
+/// A distribution of times in a few figures, in seconds, over all replications.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many, per replication.
+    pub n: f64,
+    /// The shortest.
+    pub min_s: f64,
+    /// The mean, with its interval.
+    pub mean_s: Estimate,
+    /// The standard deviation.
+    pub sd_s: f64,
+    /// The share within one standard deviation of the mean.
+    pub within_sd: f64,
+    /// Quantiles, with their intervals.
+    pub p50_s: Estimate,
+    /// See `p50_s`.
+    pub p75_s: Estimate,
+    /// See `p50_s`.
+    pub p90_s: Estimate,
+    /// See `p50_s`.
+    pub p95_s: Estimate,
+    /// See `p50_s`.
+    pub p99_s: Estimate,
+    /// See `p50_s`.
+    pub p999_s: Estimate,
+    /// The longest.
+    pub max_s: f64,
+}
+
+/// Somebody who persists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallerFindings {
+    /// A source, or a service and whom it calls.
+    pub name: String,
+    /// What it wanted done, per second.
+    pub errands: Option<Estimate>,
+    /// Attempts for one of these, retries and copies included.
+    pub attempts_per_errand: Option<Estimate>,
+    /// Retries per second.
+    pub retries: Option<Estimate>,
+    /// Copies sent beside a late attempt, per second.
+    pub hedges: Option<Estimate>,
+    /// Attempts that were not answered in time, as a share of all.
+    pub timed_out: Option<Estimate>,
+    /// Retries and copies that the budget did not allow, per second.
+    pub out_of_budget: Option<Estimate>,
+    /// Attempts that an open breaker kept back, per second.
+    pub breaker_rejections: Option<Estimate>,
+    /// Attempts that the concurrency limit kept back, per second.
+    pub limit_rejections: Option<Estimate>,
 }
 
 /// Something that can run out.
@@ -239,6 +346,20 @@ pub enum Advisory {
         first_s: f64,
         /// Requests in flight at which they stop.
         cap: u64,
+    },
+    /// Users went round without any time passing.
+    NoTime {
+        /// Their source.
+        source: String,
+        /// How often one of them was held up, per replication.
+        times: f64,
+    },
+    /// A load test could not begin all rounds that were due.
+    Dropped {
+        /// The source.
+        source: String,
+        /// The share of the rounds that were due.
+        share: f64,
     },
     /// With one replication nothing is known about the spread.
     SingleReplication,

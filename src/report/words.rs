@@ -253,6 +253,14 @@ pub fn advisory(advisory: &Advisory) -> String {
             crate::units::with_suffix(*cap as f64),
             clock(*first_s)
         ),
+        Advisory::NoTime { source, times } => format!(
+            "users of {source} went round without any time passing, {} times per replication; each time one was held up for 10 ms, so its rates mean nothing: give it a pause, or the system some time",
+            three_digits(*times)
+        ),
+        Advisory::Dropped { source, share } => format!(
+            "{source} could not begin {} of what was due: too few users for this load, so the test shows less than it was meant to",
+            show(Unit::Fraction, *share)
+        ),
         Advisory::SingleReplication => {
             "one replication has no interval: set run.replications to 5 or more".to_owned()
         }

@@ -98,6 +98,19 @@ impl Histogram {
         self.sum += other.sum;
     }
 
+    /// Counts the same span `n` times.
+    pub fn record_many(&mut self, span: SimDuration, n: u64) {
+        self.counts[Buckets::of(span)] += n;
+        self.n += n;
+        self.sum += u128::from(span.as_nanos()) * u128::from(n);
+    }
+
+    /// The middles of all buckets with something in them, and how many spans each has, shortest first.
+    pub fn spans(&self) -> impl Iterator<Item = (SimDuration, u64)> {
+        let full = self.counts.iter().enumerate().filter(|(_, n)| **n > 0);
+        full.map(|(bucket, n)| (Self::inside(bucket, 0.5), *n))
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.counts.fill(0);

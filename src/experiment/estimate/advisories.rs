@@ -32,6 +32,22 @@ impl Estimating<'_> {
         if share > 0.001 && stopped.is_empty() {
             found.push(Advisory::StillInFlight { share });
         }
+        for (at, plan) in self.blueprint().sources.iter().enumerate() {
+            let mean = |of: fn(&crate::component::source::Account) -> u64| {
+                let sum: u64 = self.records.iter().map(|r| of(&r.sources[at])).sum();
+                sum as f64 / self.records.len().max(1) as f64
+            };
+            let (times, source) = (mean(|own| own.spun), plan.name.clone());
+            if times > 0.0 {
+                let source = source.clone();
+                found.push(Advisory::NoTime { source, times });
+            }
+            let (dropped, begun) = (mean(|own| own.dropped + own.skipped), mean(|own| own.begun));
+            if dropped > 0.0 {
+                let share = dropped / (dropped + begun);
+                found.push(Advisory::Dropped { source, share });
+            }
+        }
         let n = self
             .totals
             .iter()

@@ -5,6 +5,7 @@ mod objectives;
 mod requests;
 mod resources;
 mod series;
+mod sources;
 
 use super::bottleneck;
 use super::findings::{Findings, Stop};
@@ -44,6 +45,8 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         advisories: own.advisories(&objectives),
         objectives,
         verdict,
+        sources: own.source_findings(),
+        callers: own.caller_findings(),
         resources,
         hit_ratios: own.hit_ratios(),
         bottleneck,

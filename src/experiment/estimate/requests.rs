@@ -36,7 +36,9 @@ impl Estimating<'_> {
                 } else {
                     0
                 };
-                (class.n_served(), class.ended() + lost)
+                // What was cut off with the test says nothing about the system.
+                let interrupted = class.outcomes[Outcome::Interrupted.index()];
+                (class.n_served(), class.ended() + lost - interrupted)
             })
             .collect();
         let success = Estimate::share(&shares, self.confidence);
