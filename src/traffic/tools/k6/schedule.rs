@@ -19,7 +19,7 @@ pub struct Even {
     /// How many nanoseconds iterations are due.
     lasts: u64,
     /// How many iterations have been due.
-    n: u64,
+    pub(super) n: u64,
 }
 
 impl Even {
