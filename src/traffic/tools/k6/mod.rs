@@ -6,6 +6,8 @@
 mod check;
 mod executor;
 mod ramp;
+#[cfg(test)]
+mod refusals;
 mod schedule;
 #[cfg(test)]
 mod tests;
