@@ -9,8 +9,6 @@
 mod check;
 mod clock;
 mod divide;
-#[cfg(test)]
-mod tests;
 
 pub use clock::Schedule;
 
@@ -94,3 +92,6 @@ impl Artillery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
