@@ -22,6 +22,11 @@ pub fn exp_m1(x: f64) -> f64 {
     libm::expm1(x)
 }
 
+/// Logarithm to base 2.
+pub fn log2(x: f64) -> f64 {
+    libm::log2(x)
+}
+
 /// Logarithm to base 10.
 pub fn log10(x: f64) -> f64 {
     libm::log10(x)

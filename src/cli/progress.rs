@@ -28,6 +28,15 @@ pub(super) struct Progress {
     n_points: usize,
 }
 
+/// Does something when it goes out of scope.
+struct Finally<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 impl Progress {
     pub(super) fn new(how: ProgressHow, n_points: usize) -> Self {
         let how = match how {
@@ -46,10 +55,12 @@ impl Progress {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let shower = scope.spawn(|| self.show(session, &done));
-            let result = work();
-            done.store(true, Ordering::Relaxed);
-            shower.thread().unpark();
-            result
+            // Also when the work panics: the scope would wait for ever.
+            let _end = Finally(|| {
+                done.store(true, Ordering::Relaxed);
+                shower.thread().unpark();
+            });
+            work()
         })
     }
 

@@ -97,8 +97,14 @@ fn is_unicode() -> bool {
 pub(super) fn explain_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
+        // With RUST_BACKTRACE=1, where it happened.
+        let trace = std::backtrace::Backtrace::capture();
+        let trace = match trace.status() {
+            std::backtrace::BacktraceStatus::Captured => format!("\n{trace}"),
+            _ => String::new(),
+        };
         say(&format!(
-            "\ncapsim has a defect: {panic}\n\n\
+            "\ncapsim has a defect: {panic}\n{trace}\n\
              version {VERSION} ({COMMIT})\n\
              to see it again: {command}\n\
              please report this together with the scenario"

@@ -26,10 +26,10 @@ impl System {
             let timer = self.errands.timer(at);
             self.cx.scheduler.set_timer(lane, timer);
         }
-        if let By::Request(id) = by {
-            self.cx.requests.extra_mut(id).waits_for = at;
-        } else {
-            self.cx.recorder.counts_attempts();
+        match by {
+            By::Request(id) => self.cx.requests.extra_mut(id).waits_for = at,
+            By::Source | By::User(_) => self.cx.recorder.counts_attempts(),
+            By::Browser => {}
         }
         self.sends(at);
         at
@@ -58,9 +58,7 @@ impl System {
         request.frame.visit ^= (errand.attempts - 1).wrapping_mul(0x85EB_CA6B);
         request.frame.entered = now;
         request.flags.set(Flags::ATTEMPT);
-        if errand.conditional {
-            request.flags.set(Flags::CONDITIONAL);
-        }
+        request.flags.set(errand.marks);
         let generation = request.generation;
         errand.has_sent(id);
         let (client, attempts) = (errand.client, errand.attempts);
@@ -122,7 +120,8 @@ impl System {
         };
         errand.pending = Pending::No;
         let caller = &mut self.callers[errand.caller as usize];
-        if errand.n_running() == 0 {
+        if errand.in_backoff {
+            errand.in_backoff = false;
             caller.waits_no_more(&mut self.cx);
         } else {
             // A copy takes from the same budget as a retry.
@@ -182,6 +181,11 @@ impl System {
 
     /// An attempt is over, and its caller hears of it, at once or after the way back.
     pub(super) fn attempt_ends(&mut self, id: RequestId, outcome: Outcome) {
+        let flags = self.cx.requests.get(id).flags;
+        let outcome = match outcome {
+            Outcome::Served if flags.has(Flags::CONDITIONAL) => Outcome::NotModified,
+            outcome => outcome,
+        };
         if self.travels_back(id, outcome) {
             return;
         }
@@ -258,6 +262,7 @@ impl System {
             return self.resolves(at, outcome, false);
         };
         errand.waited = wait;
+        errand.in_backoff = true;
         self.epoch = self.epoch.wrapping_add(1);
         errand.epoch = self.epoch;
         errand.pending = match caller.retry_lane().filter(|(_, length)| *length == wait) {
@@ -306,10 +311,6 @@ impl System {
 
     /// An errand is over: attempts that still run are left, and its caller hears of the outcome.
     pub(super) fn resolves(&mut self, at: u32, outcome: Outcome, by_deadline: bool) {
-        let was_waiting = self
-            .errands
-            .get(at)
-            .is_some_and(|errand| errand.n_running() == 0 && errand.pending != Pending::No);
         self.cancels_pending(at);
         let Some(errand) = self.errands.get(at).copied() else {
             return;
@@ -320,7 +321,7 @@ impl System {
         self.errands.remove(at);
         let now = self.cx.now();
         let caller = &mut self.callers[errand.caller as usize];
-        if was_waiting {
+        if errand.in_backoff {
             caller.waits_no_more(&mut self.cx);
         }
         caller.is_over(errand.process);
@@ -341,6 +342,12 @@ impl System {
                 outcome => Wake::Fail(outcome),
             };
             return self.cx.wake(id, how);
+        }
+        if outcome.is_success() {
+            self.browser_keeps(errand.flow, errand.number, errand.client);
+        }
+        if errand.by == By::Browser {
+            return self.note_if_over();
         }
         let Flow { class, source } = self.flows[errand.flow as usize];
         self.cx.recorder.outcome(class, errand.due, now, outcome);
@@ -367,6 +374,9 @@ impl System {
         }
         self.errands.remove(at);
         let caller = &mut self.callers[errand.caller as usize];
+        if errand.in_backoff {
+            caller.waits_no_more(&mut self.cx);
+        }
         caller.is_over(errand.process);
         if let Some(lane) = caller.deadline_lane() {
             let errands = &self.errands;
@@ -495,14 +505,6 @@ impl System {
         self.attempt_ends(id, outcome);
     }
 
-    fn way_there(&mut self, _id: RequestId) -> SimDuration {
-        SimDuration::ZERO
-    }
-
-    fn way_back(&mut self, _id: RequestId, _outcome: Outcome) -> SimDuration {
-        SimDuration::ZERO
-    }
-
     /// An errand with these rules that begins now.
     pub(super) fn new_errand(&self, by: By, caller: u16, due: SimTime) -> Errand {
         Errand {
@@ -519,9 +521,10 @@ impl System {
             running: [NOBODY; super::errand::MOST_AT_ONCE],
             waited: SimDuration::ZERO,
             pending: Pending::No,
+            in_backoff: false,
             epoch: 0,
             patience: None,
-            conditional: false,
+            marks: 0,
         }
     }
 

@@ -10,7 +10,7 @@
 
 mod lru;
 
-use lru::Lru;
+pub(super) use lru::Lru;
 
 use super::program::{Demand, KeysId, Visit};
 use super::request::RequestId;
@@ -170,8 +170,12 @@ impl State {
 /// What a request asks for: keys of different catalogues are different keys.
 #[inline]
 fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
-    let rank = cx.program.keys[keys.0 as usize].key(cx.requests.get(id).number);
-    u64::from(keys.0) << 48 | rank
+    let (catalogue, request) = (&cx.program.keys[keys.0 as usize], cx.requests.get(id));
+    let mut key = catalogue.key(request.number);
+    if request.flags.has(catalogue.varies()) {
+        key = catalogue.own_key(key, cx.requests.extra(id).client);
+    }
+    u64::from(keys.0) << 48 | key
 }
 
 impl Component for State {

@@ -456,7 +456,7 @@ impl State {
             let running = errand.running.iter().filter(|id| **id != NOBODY).count();
             n_errands += 1;
             n_attempts += running as u32;
-            n_waiting += u64::from(running == 0);
+            n_waiting += u64::from(errand.in_backoff);
         }
         let sum = |of: fn(&Process) -> u32| self.processes.iter().map(of).sum::<u32>();
         let name = &self.name;

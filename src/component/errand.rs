@@ -16,6 +16,8 @@ pub enum By {
     Source,
     /// A user, by its number.
     User(u32),
+    /// A browser that asks in the background: nobody waits.
+    Browser,
     /// A request that waits for it in a service.
     Request(RequestId),
 }
@@ -65,12 +67,14 @@ pub struct Errand {
     pub waited: SimDuration,
     /// What is scheduled next.
     pub pending: Pending,
+    /// Whether it waits for the time to retry, and counts as one that does.
+    pub in_backoff: bool,
     /// Tells the timers of what is scheduled from earlier ones.
     pub epoch: u32,
     /// When the client loses patience.
     pub patience: Option<Slot>,
-    /// Whether it asks only if what the client has is still good.
-    pub conditional: bool,
+    /// What is so of its attempts because of the client, as flags.
+    pub marks: u16,
 }
 
 impl Errand {

@@ -138,6 +138,15 @@ impl System {
                     }
                 }
                 Op::Jump(to) => Step::Jump(to),
+                Op::IfNewConnection { otherwise } => self.pays_for_connection(id, otherwise),
+                Op::IfNotModified { otherwise } => {
+                    let flags = self.cx.requests.get(id).flags;
+                    if flags.has(Flags::CONDITIONAL) && self.cx.requests.is_at_base(id) {
+                        Step::Next
+                    } else {
+                        Step::Jump(otherwise)
+                    }
+                }
                 Op::Guard { caller, body, site } => return self.guards(id, caller, body, site),
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 Op::Acquire(pool) => self.acquires(id, at, pool),
@@ -187,6 +196,16 @@ impl System {
             )
     }
 
+    /// The first service that a request over a new connection comes to pays for its set-up.
+    fn pays_for_connection(&mut self, id: RequestId, otherwise: u16) -> Step {
+        let request = self.cx.requests.get_mut(id);
+        if !request.flags.has(Flags::NEW_CONNECTION) {
+            return Step::Jump(otherwise);
+        }
+        request.flags.clear(Flags::NEW_CONNECTION);
+        Step::Next
+    }
+
     /// A request has something done as an errand, and waits for it.
     #[cold]
     fn guards(&mut self, id: RequestId, caller: u16, body: u16, site: u32) {
@@ -204,6 +223,7 @@ impl System {
         };
         errand.process = self.callers[caller as usize].process_of(&request.frame);
         errand.client = self.cx.requests.extra(id).client;
+        errand.marks = request.flags.marks() & !(Flags::CONDITIONAL | Flags::NEW_CONNECTION);
         self.begins_errand(errand);
     }
 

@@ -74,6 +74,18 @@ pub enum Op {
     },
     /// Goes on elsewhere.
     Jump(u16),
+    /// Goes on with the next instruction if the request comes over a new connection that has not been paid
+    /// for, else at `otherwise`.
+    IfNewConnection {
+        /// Where to go on otherwise.
+        otherwise: u16,
+    },
+    /// Goes on with the next instruction if the request asks only whether what its client has is still
+    /// good, and it is; else at `otherwise`.
+    IfNotModified {
+        /// Where to go on otherwise.
+        otherwise: u16,
+    },
     /// Has what stands at `body` done as an errand, by the rules of `caller`, and waits for its end.
     Guard {
         /// Whose rules, by position in [`Blueprint::callers`](super::Blueprint::callers).
@@ -113,6 +125,8 @@ pub fn threshold(chance: Fraction) -> u64 {
 pub struct Keys {
     law: KeyLaw,
     salt: Salt,
+    /// Marks of the requests of clients who have keys of their own.
+    varies: u16,
 }
 
 #[derive(Debug, Clone)]
@@ -141,7 +155,30 @@ impl Keys {
             let law = rand_distr::Zipf::new(count as f64, exponent);
             KeyLaw::Zipf(law.expect("the exponent is not negative"))
         };
-        Self { law, salt }
+        Self {
+            law,
+            salt,
+            varies: 0,
+        }
+    }
+
+    /// The same catalogue, of which the clients of requests with one of these marks have copies of their
+    /// own.
+    pub fn varied(self, varies: u16) -> Self {
+        Self { varies, ..self }
+    }
+
+    /// Marks of the requests of clients who have keys of their own.
+    #[inline]
+    pub fn varies(&self) -> u16 {
+        self.varies
+    }
+
+    /// The key that `client` has of its own instead of `key`. Keys have 48 bits; that two of some millions
+    /// meet is unlikely, and would make one hit too many.
+    pub fn own_key(&self, key: u64, client: u32) -> u64 {
+        let mixed = self.salt.uniform(key ^ u64::from(client) << 32);
+        (mixed >> 16) | 1
     }
 
     /// The key that the request with this number asks for; always the same for the same request.
@@ -171,6 +208,18 @@ impl Program {
     #[inline]
     pub fn op(&self, pc: u16) -> &Op {
         &self.ops[pc as usize]
+    }
+
+    /// True if what starts at `pc` begins by working on a CPU.
+    #[inline]
+    pub fn begins_on_cpu(&self, pc: u16) -> bool {
+        match *self.op(pc) {
+            Op::Cpu(_) => true,
+            Op::IfNewConnection { otherwise } | Op::IfNotModified { otherwise } => {
+                self.begins_on_cpu(otherwise)
+            }
+            _ => false,
+        }
     }
 
     /// What `demand` is for a request's frame with this seed; always the same for the same one.

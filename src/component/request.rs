@@ -52,6 +52,15 @@ impl Flags {
     pub const NEW_CONNECTION: u16 = 256;
     /// Asks only whether what its client has is still good.
     pub const CONDITIONAL: u16 = 512;
+    /// Came over a connection that was new then.
+    pub const OVER_NEW: u16 = 4096;
+    /// Its client is one of a population.
+    pub const KNOWN: u16 = 1024;
+    /// Its client is logged in.
+    pub const AUTHENTICATED: u16 = 2048;
+    /// What is so of a request because of its client.
+    const MARKS: u16 =
+        Self::NEW_CONNECTION | Self::CONDITIONAL | Self::KNOWN | Self::AUTHENTICATED;
     /// In the arena.
     const LIVE: u16 = 1 << 15;
 
@@ -59,6 +68,12 @@ impl Flags {
     #[inline]
     pub const fn has(self, bits: u16) -> bool {
         self.0 & bits != 0
+    }
+
+    /// What is so of the request because of its client.
+    #[inline]
+    pub const fn marks(self) -> u16 {
+        self.0 & Self::MARKS
     }
 
     /// Sets `bits`.

@@ -80,7 +80,7 @@ impl System {
         let state = &mut self.sources[source as usize];
         let seat = state.n_users;
         state.n_users += 1;
-        let client = state.client_of_user(seat);
+        let client = state.client_in(seat);
         let now = self.cx.now();
         self.cx.recorder.level(state.books.users).up(now, 1);
         self.users.add(User::new(source, seat, client))
@@ -101,6 +101,7 @@ impl System {
         if let Some(entry) = self.users.get_mut(user) {
             // A visitor has no seat of its own; it counts with its worker.
             entry.seat = worker;
+            entry.client = self.sources[source as usize].client_of(number);
         }
         self.begins_round(user, number);
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::arena::Arena;
 use super::context::Context;
 use super::errand::{By, Errand};
-use super::program::Program;
+use super::program::{Demand, Program};
 use super::request::{Flags, Request, RequestId, Requests};
 use super::user::User;
 use super::{
@@ -38,6 +38,8 @@ pub struct Blueprint {
     pub classes: Vec<String>,
     /// Sources and classes that go together.
     pub flows: Vec<Flow>,
+    /// By position in `flows`: how large answers are, in nanoseconds that stand for bytes.
+    pub responses: Vec<Option<Demand>>,
     /// The sources.
     pub sources: Vec<source::Plan>,
     /// Rules by which clients and services persist.
@@ -81,6 +83,7 @@ pub struct System {
     /// Tells timers of errands and users from earlier ones.
     pub(super) epoch: u32,
     pub(super) flows: Vec<Flow>,
+    pub(super) responses: Vec<Option<Demand>>,
     pub(super) horizon: SimTime,
     pub(super) max_in_flight: usize,
     /// Requests that were served after their client had gone.
@@ -174,6 +177,7 @@ impl System {
             answered: VecDeque::with_capacity(64),
             epoch: 0,
             flows: blueprint.flows.clone(),
+            responses: blueprint.responses.clone(),
             horizon: blueprint.windows.horizon,
             max_in_flight: blueprint.max_in_flight,
             served_in_vain,
@@ -291,7 +295,8 @@ impl System {
         let (requests, recorder) = (&self.cx.requests, &self.cx.recorder);
         let is_awaited = |r: &Request| !r.flags.has(Flags::GONE | Flags::ATTEMPT);
         let plain = requests.all().filter(|(_, r)| is_awaited(r)).count();
-        let by_clients = |(_, errand): &(u32, &Errand)| !matches!(errand.by, By::Request(_));
+        let by_clients =
+            |(_, errand): &(u32, &Errand)| matches!(errand.by, By::Source | By::User(_));
         let waiting = (plain + self.errands.iter().filter(by_clients).count()) as u64;
         assert_eq!(
             recorder.n_arrived(),

@@ -54,6 +54,8 @@ pub(super) struct User {
     pub(super) is_between: bool,
     /// A request of this round has failed.
     pub(super) failed: bool,
+    /// When its connection was used last.
+    pub(super) used: SimTime,
     /// When it is stopped, if it has not gone by then.
     pub(super) stop: Option<Slot>,
 }
@@ -79,6 +81,7 @@ impl User {
             leaving: false,
             is_between: false,
             failed: false,
+            used: SimTime::NEVER,
             stop: None,
         }
     }

@@ -60,11 +60,7 @@ impl Shape for LogNormal {
     fn sampler(&self, _: &mut dyn Data, _: &mut Diagnostics) -> Option<Sampler> {
         let nanos = |span: &At<SimDuration>| span.as_nanos() as f64;
         if let (Some(mean), Some(cv)) = (&self.mean, &self.cv) {
-            let variance = math::ln(1.0 + cv.value * cv.value);
-            return Some(Sampler {
-                mu: math::ln(nanos(mean)) - variance / 2.0,
-                sigma: variance.sqrt(),
-            });
+            return Some(Sampler::new(nanos(mean), cv.value));
         }
         let (median, p95) = (self.median.as_ref()?, self.p95.as_ref()?);
         let mu = math::ln(nanos(median));
@@ -80,6 +76,17 @@ impl Shape for LogNormal {
 pub struct Sampler {
     mu: f64,
     sigma: f64,
+}
+
+impl Sampler {
+    /// With this mean, in nanoseconds and above 0, and this coefficient of variation.
+    pub(super) fn new(mean: f64, cv: f64) -> Self {
+        let variance = math::ln(1.0 + cv * cv);
+        Self {
+            mu: math::ln(mean) - variance / 2.0,
+            sigma: variance.sqrt(),
+        }
+    }
 }
 
 impl Sample for Sampler {

@@ -14,6 +14,7 @@ pub mod hyperexponential;
 pub mod lognormal;
 pub mod mixture;
 pub mod pareto;
+pub mod popularity;
 pub mod uniform;
 pub mod weibull;
 
@@ -123,6 +124,15 @@ impl Sampler {
     /// The sampler that always gives `span`.
     pub fn constant(span: SimDuration) -> Self {
         Self::Constant(constant::Sampler::new(span))
+    }
+
+    /// Log-normal with this mean, in nanoseconds, and this coefficient of variation; always the mean if that
+    /// is too small to matter.
+    pub fn spread(mean: f64, cv: f64) -> Self {
+        if cv < *CV_RANGE.start() || mean <= 0.0 {
+            return Self::constant(SimDuration::from_nanos_f64(mean));
+        }
+        Self::LogNormal(lognormal::Sampler::new(mean, cv))
     }
 
     /// What every draw is, if it is always the same.

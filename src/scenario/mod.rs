@@ -25,8 +25,7 @@ use files::Remembering;
 pub use files::{Disk, Files, Memory};
 pub use resolved::INPUTS;
 pub use shape::{
-    InstanceType, KeysSpec, Popularity, Replications, ReplicationsSpec, RunSpec, ScenarioSpec,
-    Uniform,
+    InstanceType, KeysSpec, Replications, ReplicationsSpec, RunSpec, ScenarioSpec, Vary,
 };
 pub use sweep::{Point, Setting, SweepSpec, show};
 

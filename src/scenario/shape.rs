@@ -5,11 +5,12 @@ use serde_json::json;
 use super::sweep::SweepSpec;
 use crate::component::ComponentSpec;
 use crate::component::source::Source;
+use crate::dist::popularity::Popularity;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::objective::Objectives;
 use crate::spec::{At, Count, Definitions, Named, Node, Spec, Value, number_text};
 use crate::units::{CostPerHour, Fraction, SimDuration};
-use crate::{choice, spec};
+use crate::{spec, words};
 
 /// The version of the scenario language.
 const SCHEMA: u32 = 1;
@@ -232,6 +233,18 @@ impl Spec for Replications {
     }
 }
 
+words! {
+    /// For whom the answers to the same request differ, so that caches keep them apart.
+    pub enum Vary {
+        /// For nobody.
+        Nobody = "nobody",
+        /// For those who are logged in: each has answers of their own.
+        Authenticated = "authenticated",
+        /// For every client.
+        Client = "client",
+    }
+}
+
 spec! {
     /// A catalogue of keys: `{ count = 100_000, popularity = { zipf = 0.8 } }`.
     pub struct KeysSpec {
@@ -239,6 +252,8 @@ spec! {
         pub count: At<u64>,
         /// How popular they are.
         pub popularity: Popularity,
+        /// For whom they differ; for nobody unless given.
+        pub vary: At<Vary> = At::built_in(Vary::Nobody),
     }
     check(Self::check)
 }
@@ -252,41 +267,7 @@ impl KeysSpec {
             );
             out.push(Diagnostic::error(self.count.origin, problem));
         }
-        if let Popularity::Zipf(exponent) = &self.popularity
-            && !(0.0..=10.0).contains(&exponent.value)
-        {
-            let problem = format!(
-                "expected an exponent between 0 and 10, found {}",
-                number_text(exponent.value)
-            );
-            out.push(Diagnostic::error(exponent.origin, problem));
-        }
-    }
-}
-
-spec! {
-    /// All keys alike.
-    pub struct Uniform {}
-}
-
-choice! {
-    /// How popular the keys of a catalogue are.
-    pub enum Popularity {
-        /// The i-th most popular is asked for in proportion to i to the power of minus this: 0.6 to 1 for
-        /// pages, up to 1.2 for videos.
-        Zipf(At<f64>) = "zipf",
-        /// All alike.
-        Uniform(Uniform) = "uniform",
-    }
-}
-
-impl Popularity {
-    /// The exponent of Zipf's law.
-    pub fn exponent(&self) -> f64 {
-        match self {
-            Self::Zipf(exponent) => exponent.value,
-            Self::Uniform(_) => 0.0,
-        }
+        self.popularity.check(out);
     }
 }
 

@@ -7,11 +7,13 @@
 mod fraction;
 mod money;
 mod rate;
+mod size;
 mod time;
 
 pub use fraction::Fraction;
 pub use money::CostPerHour;
 pub use rate::Rate;
+pub use size::{Bandwidth, Bytes};
 pub use time::{SimDuration, SimTime};
 
 /// A text that is not the quantity it should be.

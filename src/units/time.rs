@@ -124,6 +124,11 @@ impl SimDuration {
         self.0 as f64 / NANOS_PER_SECOND
     }
 
+    /// This span `n` times.
+    pub const fn times(self, n: u32) -> Self {
+        Self(self.0.saturating_mul(n as u64))
+    }
+
     /// Hours, for costs.
     pub fn as_hours(self) -> f64 {
         self.as_secs_f64() / 3600.0

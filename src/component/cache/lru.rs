@@ -43,7 +43,7 @@ impl Slot {
 /// A bounded map from keys, which are not 0, to expiries. Grows with what it holds, up to its capacity, and
 /// then replaces.
 #[derive(Debug, Clone)]
-pub(super) struct Lru {
+pub(in crate::component) struct Lru {
     capacity: u32,
     /// How many entries there are.
     n_entries: u32,
@@ -57,7 +57,7 @@ pub(super) struct Lru {
 }
 
 impl Lru {
-    pub(super) fn new(capacity: u32) -> Self {
+    pub(in crate::component) fn new(capacity: u32) -> Self {
         Self {
             capacity,
             n_entries: 0,
@@ -87,8 +87,15 @@ impl Lru {
         now < self.slots[at as usize].good_until
     }
 
+    /// Until when `key` is good, or was, if it is there; it has been used now.
+    pub(in crate::component) fn until(&mut self, key: u64) -> Option<SimTime> {
+        let at = self.find(key)?;
+        self.touch(at);
+        Some(self.slots[at as usize].good_until)
+    }
+
     /// Puts `key` in, or makes it good again; pushes out the one used least recently if there is no room.
-    pub(super) fn fill(&mut self, key: u64, good_until: SimTime) {
+    pub(in crate::component) fn fill(&mut self, key: u64, good_until: SimTime) {
         assert!(key != VACANT, "keys count from 1");
         if let Some(at) = self.find(key) {
             self.slots[at as usize].good_until = good_until;

@@ -196,7 +196,7 @@ impl State {
             instance.next_worker = 0;
         }
         // A request is begun when its loop first runs it; one that begins by waiting is begun at once.
-        if let Op::Cpu(_) = *cx.program.op(request.frame.pc) {
+        if cx.program.begins_on_cpu(request.frame.pc) {
             request.flags.set(Flags::NOT_BEGUN);
             instance.not_begun += 1;
             if self.plan.queue_timeout.is_some() {

@@ -2,6 +2,7 @@
 
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
+use crate::component::service::response::ResponseSpec;
 use crate::dist::Law;
 use crate::policy::persistence::Persistence;
 use crate::spec::{At, With};
@@ -13,6 +14,11 @@ spec! {
     pub struct OperationSpec {
         /// The steps.
         pub steps: Vec<OperationStep>,
+        /// How large the answer is; only its way back takes time for that.
+        pub response: Option<ResponseSpec>,
+        /// The steps where a client asks only whether what it has is still good, and it is (304); as many as
+        /// for a full answer unless given, as where a page is made to compute its ETag.
+        pub not_modified: Option<Vec<OperationStep>>,
     }
 }
 

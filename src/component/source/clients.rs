@@ -1,6 +1,8 @@
 //! What all sources have: what their clients ask for, where, and how long they wait.
 
 use super::flow::FlowStep;
+use super::network::Network;
+use super::population::Population;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::spec;
@@ -20,6 +22,10 @@ spec! {
         /// How long a client waits before it loses patience and leaves, in all; for ever unless given. Not
         /// a setting of a program (that is `timeout`) but a property of people.
         pub patience: Option<Law>,
+        /// Who the clients are; strangers unless given, each of whom comes once.
+        pub clients: Option<Population>,
+        /// The way between them and the system; none unless given.
+        pub network: Option<Network>,
         /// Whether a user breaks off its round when a request fails; as the load tool does unless given,
         /// and else not.
         pub breaks_off: Option<At<bool>>,

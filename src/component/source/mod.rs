@@ -5,10 +5,13 @@
 //! is where a service calls another.
 
 mod books;
+pub mod browser;
 mod calendar;
 pub mod clients;
 pub mod flow;
+pub mod network;
 pub mod open;
+pub mod population;
 mod state;
 pub mod users;
 
@@ -123,6 +126,12 @@ pub struct Plan {
     pub caller: Option<u16>,
     /// How long a client waits before it loses patience.
     pub patience: Option<Demand>,
+    /// Who its clients are.
+    pub people: Option<population::People>,
+    /// What their browsers keep.
+    pub browsers: Option<browser::Plan>,
+    /// The way between them and the system.
+    pub way: Option<network::Way>,
     /// An answer that takes longer counts as late, though it is waited for.
     pub late_after: Option<SimDuration>,
     /// Whether a user breaks off its round when a request is not answered, and whether an instance that
@@ -156,4 +165,6 @@ pub struct Choice {
     pub flow: u16,
     /// Where the operation of the class starts in the service that they enter.
     pub pc: u16,
+    /// Whether browsers keep the answers.
+    pub is_kept: bool,
 }

@@ -3,11 +3,15 @@
 use rand::Rng as _;
 
 use super::books::{Account, Books};
+use super::browser::Browsers;
 use super::calendar::{Calendar, Entry};
 use super::flow::Move;
+use super::network::Way;
+use super::population::People;
 use super::{Begins, BreaksOff, Choice, Plan};
 use crate::component::arena::NOBODY;
 use crate::component::program::Demand;
+use crate::component::request::Flags;
 use crate::component::{Context, Gauge, Kept, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::{Outcome, Recorder};
@@ -66,6 +70,11 @@ pub struct State {
     pub(in crate::component) lane: Option<LaneId>,
     pub(in crate::component) caller: u16,
     pub(in crate::component) patience: Option<Demand>,
+    people: Option<People>,
+    pub(in crate::component) browsers: Option<Browsers>,
+    pub(in crate::component) way: Option<Way>,
+    /// By client: when its connection was used last.
+    used: Vec<SimTime>,
     /// An answer that takes longer counts as late.
     pub(in crate::component) late_after: Option<SimDuration>,
     breaks_off: Option<BreaksOff>,
@@ -128,6 +137,13 @@ impl State {
             lane,
             caller: plan.caller.unwrap_or(0),
             patience: plan.patience,
+            people: plan.people.clone(),
+            browsers: plan.browsers.as_ref().map(Browsers::new),
+            used: match (&plan.people, &plan.way) {
+                (Some(people), Some(_)) => vec![SimTime::NEVER; people.count as usize],
+                _ => Vec::new(),
+            },
+            way: plan.way.clone(),
             late_after: plan.late_after,
             breaks_off: plan.breaks_off,
             wait: tool.map_or(Wait::NONE, |tool| tool.wait),
@@ -277,9 +293,42 @@ impl State {
         may
     }
 
+    /// The client who sends the request, or makes the visit, with this number.
+    pub(in crate::component) fn client_of(&self, number: u64) -> u32 {
+        let people = self.people.as_ref();
+        people.map_or(NOBODY, |people| people.client_of(number))
+    }
+
     /// The client that the user in a seat is.
-    pub(in crate::component) fn client_of_user(&self, _seat: u32) -> u32 {
-        NOBODY
+    pub(in crate::component) fn client_in(&self, seat: u32) -> u32 {
+        let people = self.people.as_ref();
+        people.map_or(NOBODY, |people| people.client_in(seat))
+    }
+
+    /// What is so of the requests of a client.
+    pub(in crate::component) fn marks_of(&self, client: u32) -> u16 {
+        match &self.people {
+            Some(people) if people.is_authenticated(client) => {
+                Flags::KNOWN | Flags::AUTHENTICATED
+            }
+            Some(_) => Flags::KNOWN,
+            None => 0,
+        }
+    }
+
+    /// When a client's connection was used last; nothing if clients are strangers.
+    pub(in crate::component) fn last_use(&self, client: u32) -> Option<SimTime> {
+        let first = self.people.as_ref()?.first;
+        self.used.get(client.checked_sub(first)? as usize).copied()
+    }
+
+    /// A client's connection is used now.
+    pub(in crate::component) fn uses_connection(&mut self, client: u32, now: SimTime) {
+        let first = self.people.as_ref().map_or(0, |people| people.first);
+        let place = client.checked_sub(first).map(|at| at as usize);
+        if let Some(last) = place.and_then(|at| self.used.get_mut(at)) {
+            *last = now;
+        }
     }
 
     /// True if a user breaks off its round when a request ends like this.

@@ -8,8 +8,9 @@ mod sources;
 
 use std::collections::BTreeMap;
 
-use super::shape::ScenarioSpec;
+use super::shape::{ScenarioSpec, Vary};
 use crate::component::program::{Demand, Keys, KeysId, Op, Program};
+use crate::component::request::Flags;
 use crate::component::{caller, source};
 use crate::component::{Blueprint, ComponentSpec};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
@@ -36,6 +37,10 @@ struct Compiler<'a> {
     callers: Vec<caller::Plan>,
     /// Where the operations start, by service and name.
     starts: BTreeMap<(usize, String), u16>,
+    /// How large the answers of operations are, by where they start.
+    responses: BTreeMap<u16, Demand>,
+    /// Clients of the sources so far.
+    n_clients: u32,
     /// Calls whose place in the program is not known yet: where the call is, which service and operation
     /// it means.
     open_calls: Vec<(usize, usize, String)>,
@@ -61,6 +66,8 @@ pub(super) fn compile(
         program: Program::default(),
         callers: Vec::new(),
         starts: BTreeMap::new(),
+        responses: BTreeMap::new(),
+        n_clients: 0,
         open_calls: Vec::new(),
         calls: Vec::new(),
         cache_users: Vec::new(),
@@ -72,7 +79,7 @@ pub(super) fn compile(
     compiler.check_caches();
     let nodes = compiler.plan_components();
     let (sources, traffic) = compiler.plan_sources();
-    let (flows, classes) = (traffic.flows, traffic.classes);
+    let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
     let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
     compiler.check_objectives(&classes);
@@ -90,6 +97,7 @@ pub(super) fn compile(
         max_in_flight: spec.run.max_in_flight.get() as usize,
         classes,
         flows,
+        responses,
         sources: sources.into_iter().collect::<Option<_>>()?,
         callers,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
@@ -129,11 +137,13 @@ impl Compiler<'_> {
     fn add_keys(&mut self) {
         for (name, keys) in &self.spec.keys.items {
             let exponent = keys.popularity.exponent();
-            self.program.keys.push(Keys::zipf(
-                keys.count.value,
-                exponent,
-                Salt::new(name, "keys"),
-            ));
+            let varies = match keys.vary.value {
+                Vary::Nobody => 0,
+                Vary::Authenticated => Flags::AUTHENTICATED,
+                Vary::Client => Flags::KNOWN,
+            };
+            let catalogue = Keys::zipf(keys.count.value, exponent, Salt::new(name, "keys"));
+            self.program.keys.push(catalogue.varied(varies));
         }
     }
 

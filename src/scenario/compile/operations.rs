@@ -3,8 +3,8 @@
 use super::{Compiler, DEFAULT};
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
-use crate::component::program::{Op, Visit, threshold};
-use crate::component::service::{Call, OperationStep, Service};
+use crate::component::program::{Demand, Op, Visit, threshold};
+use crate::component::service::{Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
 use crate::policy::persistence::Persistence;
@@ -48,10 +48,10 @@ impl Compiler<'_> {
                     operation,
                     path,
                 };
+                let start = self.here() as u16;
                 self.starts
-                    .insert((service, operation.value.clone()), self.here() as u16);
-                self.add_steps(&place, &steps.steps);
-                self.emit(Op::End);
+                    .insert((service, operation.value.clone()), start);
+                self.add_operation(&place, steps, start);
             }
             if spec.operations.items.is_empty() {
                 let problem = "a service needs an operation";
@@ -78,6 +78,37 @@ impl Compiler<'_> {
                 *pc = start;
             }
         }
+    }
+
+    /// What a new connection costs, what an unchanged answer costs, and the steps themselves.
+    fn add_operation(&mut self, place: &Place<'_>, own: &OperationSpec, start: u16) {
+        if let Some(law) = &place.spec.handshake
+            && let Some(demand) = self.demand(law, &format!("{}/handshake", place.path))
+        {
+            let otherwise = (self.here() + 2) as u16;
+            self.emit(Op::IfNewConnection { otherwise });
+            self.emit(Op::Cpu(demand));
+        }
+        if let Some(steps) = &own.not_modified {
+            let at = self.here();
+            self.emit(Op::IfNotModified { otherwise: 0 });
+            self.add_steps(&place.inner("not_modified"), steps);
+            self.emit(Op::End);
+            let after = self.here() as u16;
+            self.program.ops[at] = Op::IfNotModified { otherwise: after };
+        }
+        self.add_steps(place, &own.steps);
+        if let Some(response) = &own.response {
+            // The size and the work of compressing it are drawn at one place: large answers take more.
+            let salt = Salt::new(&place.path, "response");
+            let law = self.program.add_law(response.sizes());
+            self.responses.insert(start, Demand { law, salt });
+            if let Some(work) = response.compressing() {
+                let law = self.program.add_law(work);
+                self.emit(Op::Cpu(Demand { law, salt }));
+            }
+        }
+        self.emit(Op::End);
     }
 
     fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {

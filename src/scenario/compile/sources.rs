@@ -2,9 +2,12 @@
 
 use super::{Compiler, DEFAULT};
 use crate::component::caller;
-use crate::component::program::threshold;
+use crate::component::program::{Demand, threshold};
+use crate::component::source::browser::{self, BrowserCache};
 use crate::component::source::clients::Clients;
 use crate::component::source::flow::{FlowStep, Move, Pause};
+use crate::component::source::network::Way;
+use crate::component::source::population::People;
 use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceKind};
 use crate::component::{Flow, NodeId};
 use crate::diag::{Diagnostic, Origin};
@@ -25,6 +28,8 @@ struct Draft {
     service: Option<usize>,
     moves: Vec<Move>,
     choices: Vec<Choice>,
+    /// The classes that browsers keep; all if there are none.
+    kept: Vec<String>,
     /// Tells the places of a flow apart.
     place: String,
     /// Where the source stands, for what concerns all of it.
@@ -36,6 +41,8 @@ struct Draft {
 pub(super) struct Traffic {
     pub(super) flows: Vec<Flow>,
     pub(super) classes: Vec<String>,
+    /// By flow: how large answers are.
+    pub(super) responses: Vec<Option<Demand>>,
 }
 
 impl Traffic {
@@ -53,6 +60,7 @@ impl Traffic {
         let known = self.flows.iter().position(|known| *known == flow);
         let at = known.unwrap_or_else(|| {
             self.flows.push(flow);
+            self.responses.push(None);
             self.flows.len() - 1
         });
         at as u16
@@ -85,6 +93,13 @@ impl Compiler<'_> {
             service: entered.map(|(_, service)| service),
             moves: Vec::new(),
             choices: Vec::new(),
+            kept: clients
+                .clients
+                .as_ref()
+                .and_then(|own| own.browser_cache.as_ref())
+                .map_or(Vec::new(), |own| {
+                    own.classes.iter().map(|class| class.value.clone()).collect()
+                }),
             place: format!("{}/flow", name.value),
             origin: name.origin,
         };
@@ -100,7 +115,16 @@ impl Compiler<'_> {
         };
         let tool = source.own.tool();
         let rules = self.rules_of(&source.own, persistence, tool.as_ref().map(|tool| tool.timeout));
-        let is_plain = persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
+        let people = self.people(name, clients);
+        let way = self.network(name, clients);
+        let browsers = clients.clients.as_ref().and_then(|own| {
+            let spec = own.browser_cache.as_ref()?;
+            let keys = self.keys(&spec.keys)?;
+            self.check_kept(spec, &draft, traffic);
+            Some(browser::Plan::new(name, spec, keys))
+        });
+        let is_stranger = people.is_none() && way.is_none();
+        let is_plain = is_stranger && persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
         let caller = if is_plain {
             None
         } else {
@@ -127,6 +151,9 @@ impl Compiler<'_> {
         Some(Plan {
             name: name.value.clone(),
             kind: source.own.word(),
+            people,
+            browsers,
+            way,
             late_after,
             breaks_off,
             begins: begins?,
@@ -140,6 +167,49 @@ impl Compiler<'_> {
             moves: draft.moves,
             choices: draft.choices,
         })
+    }
+
+    /// Who a source's clients are.
+    fn people(&mut self, name: &At<String>, clients: &Clients) -> Option<People> {
+        let spec = clients.clients.as_ref()?;
+        let first = self.n_clients;
+        match first.checked_add(spec.population.get()).filter(|n| *n < u32::MAX) {
+            Some(upto) => self.n_clients = upto,
+            None => {
+                let problem = "these are too many clients, those of other sources included";
+                self.out
+                    .push(Diagnostic::error(spec.population.origin, problem));
+            }
+        }
+        Some(People::new(name, spec, first))
+    }
+
+    /// The way between a source's clients and the system.
+    fn network(&mut self, name: &At<String>, clients: &Clients) -> Option<Way> {
+        let spec = clients.network.as_ref()?;
+        let rtt = self.demand(&spec.rtt, &format!("{}/rtt", name.value));
+        let jitter = match &spec.jitter {
+            Some(law) => Some(self.demand(law, &format!("{}/jitter", name.value))?),
+            None => None,
+        };
+        Some(Way::new(name, spec, rtt?, jitter))
+    }
+
+    /// Reports classes that browsers are to keep, but nobody asks for.
+    fn check_kept(&mut self, spec: &BrowserCache, draft: &Draft, traffic: &Traffic) {
+        let own = traffic.flows.iter().filter(|flow| flow.source == draft.source);
+        let classes: Vec<&str> = own
+            .map(|flow| traffic.classes[flow.class as usize].as_str())
+            .collect();
+        for class in &spec.classes {
+            if !classes.contains(&class.value.as_str()) {
+                let problem = format!("this source has no requests of class `{}`", class.value);
+                self.out.push(
+                    Diagnostic::error(class.origin, problem)
+                        .label(format!("there are: {}", classes.join(", "))),
+                );
+            }
+        }
     }
 
     /// Adds the rules of a caller; gives their number.
@@ -298,7 +368,14 @@ impl Compiler<'_> {
             .service
             .and_then(|service| self.start_of(service, class, origin));
         let pc = start.unwrap_or(0);
-        draft.choices.push(Choice { below, flow, pc });
+        traffic.responses[flow as usize] = self.responses.get(&pc).copied();
+        let is_kept = draft.kept.is_empty() || draft.kept.iter().any(|own| own == class);
+        draft.choices.push(Choice {
+            below,
+            flow,
+            pc,
+            is_kept,
+        });
         (draft.choices.len() - 1) as u16
     }
 
