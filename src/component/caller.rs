@@ -408,6 +408,13 @@ impl State {
         }
     }
 
+    /// An attempt that the budget has granted will not be sent.
+    pub(super) fn gives_back(&mut self, process: u32) {
+        if let Some(budget) = &mut self.processes[process as usize].budget {
+            budget.retry_over();
+        }
+    }
+
     /// What it is called in reports.
     pub fn name(&self) -> &str {
         &self.name

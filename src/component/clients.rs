@@ -10,7 +10,7 @@ use crate::units::SimTime;
 impl System {
     /// An arrival at an open source whose clients do more than wait for one answer.
     pub(super) fn arrives_with_care(&mut self, source: u16) {
-        if self.cx.requests.n_live() >= self.max_in_flight {
+        if self.is_overfull() {
             return self.overflows();
         }
         let now = self.cx.now();

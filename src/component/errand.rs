@@ -57,6 +57,10 @@ pub struct Errand {
     pub client: u32,
     /// Attempts sent so far, copies included.
     pub attempts: u32,
+    /// Tells the place of the caller from others.
+    pub site: u32,
+    /// Whether the budget has granted an attempt that is yet to be sent.
+    pub granted: bool,
     /// Copies sent beside the attempt that is under way.
     pub copies: u32,
     /// Attempts that are waited for.

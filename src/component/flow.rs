@@ -118,6 +118,9 @@ impl System {
             let request = self.cx.requests.get(id);
             let (pc, at, seed) = (request.frame.pc, request.frame.node, request.seed());
             if request.flags.has(Flags::GONE) && self.stops_here(pc, at) {
+                if self.cx.requests.get(id).flags.has(Flags::NOT_BEGUN) {
+                    service(&mut self.nodes, at).never_begins(id, &mut self.cx);
+                }
                 return self.fails(id, Outcome::ClientTimeout);
             }
             let step = match *self.cx.program.op(pc) {
@@ -195,10 +198,10 @@ impl System {
         let mut errand = self.new_errand(By::Request(id), caller, now);
         errand.number = request.number;
         errand.flow = request.flow;
+        errand.site = site;
         errand.frame = Frame {
             pc: body,
             via: NodeId::NONE,
-            visit: (request.frame.visit.rotate_left(5) ^ site).wrapping_mul(0x9E37_79B1),
             entered: now,
             ..request.frame
         };
@@ -274,7 +277,8 @@ impl System {
     /// A worker takes a request up; false if it will not, because the client has given up.
     #[inline(always)]
     fn is_begun(&mut self, id: RequestId) -> bool {
-        let request = self.cx.requests.get(id);
+        let request = self.cx.requests.get_mut(id);
+        request.flags.clear(Flags::CALLED);
         let (gone, node) = (request.flags.has(Flags::GONE), request.frame.node);
         if gone && service(&mut self.nodes, node).abandoned() != Abandoned::Serve {
             self.fails(id, Outcome::ClientTimeout);

@@ -52,6 +52,8 @@ impl Flags {
     pub const NEW_CONNECTION: u16 = 256;
     /// Asks only whether what its client has is still good.
     pub const CONDITIONAL: u16 = 512;
+    /// A worker is about to take it up: it stands in no line any more, and does nothing yet.
+    pub const CALLED: u16 = 1024;
     /// In the arena.
     const LIVE: u16 = 1 << 15;
 

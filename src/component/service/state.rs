@@ -348,6 +348,7 @@ impl State {
             if let Some(next) = next {
                 let request = cx.requests.get_mut(next);
                 request.flags.clear(Flags::NOT_BEGUN);
+                request.flags.set(Flags::CALLED);
                 let entered = request.frame.entered;
                 cx.recorder.level(self.levels.waiting).down(now, 1);
                 cx.recorder.wait(self.levels.wait, entered, now);
@@ -458,6 +459,14 @@ impl Component for State {
                     "idle workers in {name}"
                 );
             }
+        }
+        let not_begun = self.instances.iter().map(|i| u64::from(i.not_begun));
+        if self.plan.runtime == Runtime::EventLoop {
+            assert_eq!(
+                not_begun.sum::<u64>(),
+                seen.not_begun(own),
+                "requests that no loop of {name} has begun with"
+            );
         }
         for (number, pool) in self.pools.iter().enumerate() {
             let books = pool.audit(cx);
