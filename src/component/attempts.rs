@@ -42,11 +42,23 @@ impl System {
             return;
         };
         errand.attempts += 1;
+        if self.cx.requests.n_live() >= self.max_in_flight {
+            // Attempts that nobody waits for may pile up though no request arrives. What is begun is done
+            // nevertheless, so that the books are right in the end.
+            self.overflow = Some(now);
+            self.over = true;
+        }
         let (caller, process) = (&mut self.callers[errand.caller as usize], errand.process);
         let (permit, in_flight) = match caller.admits(process, &mut self.cx) {
             Ok(admitted) => admitted,
-            Err(outcome) => return self.decides(at, outcome),
+            Err(outcome) => {
+                if std::mem::take(&mut errand.granted) {
+                    caller.gives_back(process);
+                }
+                return self.decides(at, outcome);
+            }
         };
+        let granted = std::mem::take(&mut errand.granted);
         let (is_inner, number) = (matches!(errand.by, By::Request(_)), errand.number);
         let id = self
             .cx
@@ -55,16 +67,20 @@ impl System {
         let request = self.cx.requests.get_mut(id);
         request.frame = errand.frame;
         // Every attempt asks for work of its own; the first for what a request without retries would.
-        request.frame.visit ^= (errand.attempts - 1).wrapping_mul(0x85EB_CA6B);
+        if errand.attempts > 1 {
+            let again = errand.attempts.wrapping_mul(0x85EB_CA6B) ^ errand.site;
+            request.frame.visit = (request.frame.visit.rotate_left(5) ^ again).wrapping_mul(0x9E37_79B1);
+        }
         request.frame.entered = now;
         request.flags.set(Flags::ATTEMPT);
         request.flags.set(errand.marks);
         let generation = request.generation;
         errand.has_sent(id);
-        let (client, attempts) = (errand.client, errand.attempts);
+        let (client, address) = (errand.client, errand.address);
         let extra = self.cx.requests.extra_mut(id);
         (extra.errand, extra.client, extra.waits_for) = (at, client, NOBODY);
-        (extra.permit, extra.in_flight, extra.granted) = (permit, in_flight, attempts > 1);
+        (extra.permit, extra.in_flight, extra.granted) = (permit, in_flight, granted);
+        (extra.address, extra.retry_after) = (address, None);
         let caller = &self.callers[errand.caller as usize];
         if let Some(lane) = caller.timeout_lane() {
             let subject = id.index();
@@ -76,7 +92,8 @@ impl System {
         }
         self.plans_copy(at);
         if is_inner {
-            self.cx.requests.get_mut(id).flags.set(Flags::INNER);
+            let flags = &mut self.cx.requests.get_mut(id).flags;
+            flags.set(Flags::INNER | Flags::CALLED);
             self.cx.wake(id, Wake::Begin);
         } else {
             self.cx.recorder.attempt();
@@ -120,8 +137,8 @@ impl System {
         };
         errand.pending = Pending::No;
         let caller = &mut self.callers[errand.caller as usize];
-        if errand.in_backoff {
-            errand.in_backoff = false;
+        if errand.granted {
+            // It waited for a retry.
             caller.waits_no_more(&mut self.cx);
         } else {
             // A copy takes from the same budget as a retry.
@@ -129,20 +146,25 @@ impl System {
                 return;
             }
             errand.copies += 1;
+            errand.granted = true;
         }
         self.sends(at);
     }
 
     /// A timer of an errand runs out: a retry or a copy.
     pub(super) fn errand_timer(&mut self, lane: crate::engine::LaneId, timer: Timer) {
-        let is_current = |errand: &Errand| {
-            errand.epoch == timer.generation
-                && matches!(errand.pending, Pending::RetryTimer | Pending::HedgeTimer)
-        };
-        if self.errands.get(timer.subject).is_some_and(is_current) {
+        if self.is_errands_timer(timer) {
             self.cx.scheduler.timer_ran_out(lane);
             self.errand_is_due(timer.subject);
         }
+    }
+
+    /// True if an errand waits for this timer.
+    pub(super) fn is_errands_timer(&self, timer: Timer) -> bool {
+        self.errands.get(timer.subject).is_some_and(|errand| {
+            errand.epoch == timer.generation
+                && matches!(errand.pending, Pending::RetryTimer | Pending::HedgeTimer)
+        })
     }
 
     /// The time in which an errand must be done is over.
@@ -211,6 +233,7 @@ impl System {
         let sent = self.cx.requests.get(id).arrived;
         if let Some(errand) = self.errands.get_mut(extra.errand) {
             errand.forgets(id);
+            errand.retry_after = extra.retry_after;
             let caller = &mut self.callers[errand.caller as usize];
             let seen = super::caller::Seen {
                 permit: extra.permit,
@@ -242,7 +265,6 @@ impl System {
     /// An attempt of an errand has ended: the errand has too, or waits for another attempt, or for the time
     /// to send one.
     fn decides(&mut self, at: u32, outcome: Outcome) {
-        let retry_after = None;
         let Some(errand) = self.errands.get(at) else {
             return;
         };
@@ -257,12 +279,13 @@ impl System {
             return;
         };
         let caller = &mut self.callers[errand.caller as usize];
+        let retry_after = errand.retry_after.take();
         let wait = caller.retries_after(errand, outcome, retry_after, &mut self.cx);
         let Some(wait) = wait else {
             return self.resolves(at, outcome, false);
         };
         errand.waited = wait;
-        errand.in_backoff = true;
+        errand.granted = true;
         self.epoch = self.epoch.wrapping_add(1);
         errand.epoch = self.epoch;
         errand.pending = match caller.retry_lane().filter(|(_, length)| *length == wait) {
@@ -309,20 +332,22 @@ impl System {
         }
     }
 
-    /// An errand is over: attempts that still run are left, and its caller hears of the outcome.
-    pub(super) fn resolves(&mut self, at: u32, outcome: Outcome, by_deadline: bool) {
+    /// Takes an errand off all books: attempts that still run are left, and what is scheduled is forgotten.
+    fn takes_down(&mut self, at: u32, by_deadline: bool) -> Option<Errand> {
+        let errand = *self.errands.get(at)?;
+        if let By::Request(id) = errand.by {
+            self.cx.requests.extra_mut(id).waits_for = NOBODY;
+        }
         self.cancels_pending(at);
-        let Some(errand) = self.errands.get(at).copied() else {
-            return;
-        };
         for running in errand.running.into_iter().filter(|id| *id != NOBODY) {
             self.leaves_attempt(RequestId::from_index(running), at);
         }
         self.errands.remove(at);
-        let now = self.cx.now();
         let caller = &mut self.callers[errand.caller as usize];
-        if errand.in_backoff {
+        if errand.granted {
+            // It waited for a retry.
             caller.waits_no_more(&mut self.cx);
+            caller.gives_back(errand.process);
         }
         caller.is_over(errand.process);
         if let (Some(lane), false) = (caller.deadline_lane(), by_deadline) {
@@ -334,8 +359,16 @@ impl System {
         if let Some(slot) = errand.patience {
             self.cx.scheduler.cancel(slot);
         }
+        Some(errand)
+    }
+
+    /// An errand is over, and its caller hears of the outcome.
+    pub(super) fn resolves(&mut self, at: u32, outcome: Outcome, by_deadline: bool) {
+        let Some(errand) = self.takes_down(at, by_deadline) else {
+            return;
+        };
+        let now = self.cx.now();
         if let By::Request(id) = errand.by {
-            self.cx.requests.extra_mut(id).waits_for = NOBODY;
             let how = match outcome {
                 Outcome::ClientTimeout => Wake::Fail(Outcome::CallTimeout),
                 outcome if outcome.is_success() => Wake::GoOn,
@@ -360,30 +393,7 @@ impl System {
 
     /// An errand that nobody wants any more ends without a word.
     pub(super) fn drops_errand(&mut self, at: u32) {
-        if let Some(errand) = self.errands.get_mut(at) {
-            if let By::Request(id) = errand.by {
-                self.cx.requests.extra_mut(id).waits_for = NOBODY;
-            }
-            self.cancels_pending(at);
-        }
-        let Some(errand) = self.errands.get(at).copied() else {
-            return;
-        };
-        for running in errand.running.into_iter().filter(|id| *id != NOBODY) {
-            self.leaves_attempt(RequestId::from_index(running), at);
-        }
-        self.errands.remove(at);
-        let caller = &mut self.callers[errand.caller as usize];
-        if errand.in_backoff {
-            caller.waits_no_more(&mut self.cx);
-        }
-        caller.is_over(errand.process);
-        if let Some(lane) = caller.deadline_lane() {
-            let errands = &self.errands;
-            self.cx
-                .scheduler
-                .unset_timer(lane, |timer| errands.is_current(timer));
-        }
+        self.takes_down(at, false);
     }
 
     /// An attempt that runs is not waited for any more.
@@ -409,7 +419,8 @@ impl System {
             self.cx.requests.close(id);
             return self.note_if_over();
         }
-        if frame.node == NodeId::NONE || flags.has(Flags::IN_TRANSIT) {
+        // Whoever is about to be taken up is looked at then.
+        if frame.node == NodeId::NONE || flags.has(Flags::IN_TRANSIT | Flags::CALLED) {
             return;
         }
         let abandoned = service(&mut self.nodes, frame.node).abandoned();
@@ -516,12 +527,15 @@ impl System {
             flow: 0,
             process: 0,
             client: NOBODY,
+            address: NOBODY,
             attempts: 0,
+            site: 0,
+            granted: false,
             copies: 0,
             running: [NOBODY; super::errand::MOST_AT_ONCE],
+            retry_after: None,
             waited: SimDuration::ZERO,
             pending: Pending::No,
-            in_backoff: false,
             epoch: 0,
             patience: None,
             marks: 0,

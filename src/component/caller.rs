@@ -408,6 +408,13 @@ impl State {
         }
     }
 
+    /// An attempt that the budget has granted will not be sent.
+    pub(super) fn gives_back(&mut self, process: u32) {
+        if let Some(budget) = &mut self.processes[process as usize].budget {
+            budget.retry_over();
+        }
+    }
+
     /// What it is called in reports.
     pub fn name(&self) -> &str {
         &self.name
@@ -456,7 +463,7 @@ impl State {
             let running = errand.running.iter().filter(|id| **id != NOBODY).count();
             n_errands += 1;
             n_attempts += running as u32;
-            n_waiting += u64::from(errand.in_backoff);
+            n_waiting += u64::from(errand.granted);
         }
         let sum = |of: fn(&Process) -> u32| self.processes.iter().map(of).sum::<u32>();
         let name = &self.name;

@@ -14,7 +14,7 @@ use crate::units::{Bytes, SimDuration, SimTime};
 impl System {
     /// An arrival at an open source whose clients do more than wait for one answer.
     pub(super) fn arrives_with_care(&mut self, source: u16) {
-        if self.cx.requests.n_live().max(self.errands.len()) >= self.max_in_flight {
+        if self.is_overfull() {
             return self.overflows();
         }
         let now = self.cx.now();
@@ -66,6 +66,7 @@ impl System {
         errand.frame.pc = choice.pc;
         errand.client = client;
         errand.marks = marks;
+        errand.address = state.address_of(client);
         let patience = patience.filter(|_| by != By::Browser);
         let span = patience.map(|law| self.cx.program.draw(law, number));
         let at = self.begins_errand(errand);

@@ -59,20 +59,26 @@ pub struct Errand {
     pub client: u32,
     /// Attempts sent so far, copies included.
     pub attempts: u32,
+    /// Tells the place of the caller from others.
+    pub site: u32,
+    /// Whether the budget has granted an attempt that is yet to be sent.
+    pub granted: bool,
     /// Copies sent beside the attempt that is under way.
     pub copies: u32,
     /// Attempts that are waited for.
     pub running: [u32; MOST_AT_ONCE],
+    /// How long whoever turned the last attempt away asks to stay away.
+    pub retry_after: Option<SimDuration>,
     /// The last wait before a retry.
     pub waited: SimDuration,
     /// What is scheduled next.
     pub pending: Pending,
-    /// Whether it waits for the time to retry, and counts as one that does.
-    pub in_backoff: bool,
     /// Tells the timers of what is scheduled from earlier ones.
     pub epoch: u32,
     /// When the client loses patience.
     pub patience: Option<Slot>,
+    /// The client's address, as a number.
+    pub address: u32,
     /// What is so of its attempts because of the client, as flags.
     pub marks: u16,
 }

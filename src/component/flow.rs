@@ -78,6 +78,9 @@ impl System {
     fn is_dispatched(&mut self, id: RequestId, via: NodeId) -> bool {
         let seed = self.cx.requests.get(id).seed();
         let (to, picked) = match &mut self.nodes[via.index()] {
+            Node::Balancer(front) if front.sticky.is_some() => {
+                (front.to, front.pick_again(id, &self.cx.requests))
+            }
             Node::Balancer(front) => (front.to, front.balance.pick(front.salt, seed)),
             Node::Service(front) => (via, front.balance.pick(front.salt, seed)),
             other => unreachable!("requests enter balancers and services, not {other:?}"),
@@ -92,7 +95,12 @@ impl System {
             Accepted::Begins => true,
             Accepted::Waits => false,
             Accepted::Refused(outcome) => {
-                self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
+                let request = self.cx.requests.get_mut(id);
+                request.frame.node = NodeId::NONE;
+                if request.flags.has(Flags::ATTEMPT) {
+                    let asked = service(&mut self.nodes, to).retry_after();
+                    self.cx.requests.extra_mut(id).retry_after = asked;
+                }
                 self.is_done(via, instance);
                 self.fails(id, outcome);
                 false
@@ -118,6 +126,9 @@ impl System {
             let request = self.cx.requests.get(id);
             let (pc, at, seed) = (request.frame.pc, request.frame.node, request.seed());
             if request.flags.has(Flags::GONE) && self.stops_here(pc, at) {
+                if self.cx.requests.get(id).flags.has(Flags::NOT_BEGUN) {
+                    service(&mut self.nodes, at).never_begins(id, &mut self.cx);
+                }
                 return self.fails(id, Outcome::ClientTimeout);
             }
             let step = match *self.cx.program.op(pc) {
@@ -214,15 +225,16 @@ impl System {
         let mut errand = self.new_errand(By::Request(id), caller, now);
         errand.number = request.number;
         errand.flow = request.flow;
+        errand.site = site;
         errand.frame = Frame {
             pc: body,
             via: NodeId::NONE,
-            visit: (request.frame.visit.rotate_left(5) ^ site).wrapping_mul(0x9E37_79B1),
             entered: now,
             ..request.frame
         };
         errand.process = self.callers[caller as usize].process_of(&request.frame);
-        errand.client = self.cx.requests.extra(id).client;
+        let extra = self.cx.requests.extra(id);
+        (errand.client, errand.address) = (extra.client, extra.address);
         errand.marks = request.flags.marks() & !(Flags::CONDITIONAL | Flags::NEW_CONNECTION);
         self.begins_errand(errand);
     }
@@ -294,7 +306,8 @@ impl System {
     /// A worker takes a request up; false if it will not, because the client has given up.
     #[inline(always)]
     fn is_begun(&mut self, id: RequestId) -> bool {
-        let request = self.cx.requests.get(id);
+        let request = self.cx.requests.get_mut(id);
+        request.flags.clear(Flags::CALLED);
         let (gone, node) = (request.flags.has(Flags::GONE), request.frame.node);
         if gone && service(&mut self.nodes, node).abandoned() != Abandoned::Serve {
             self.fails(id, Outcome::ClientTimeout);

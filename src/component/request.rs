@@ -2,7 +2,7 @@
 
 use crate::engine::{Slot, Timer};
 use crate::policy::persistence::Permit;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 use super::NodeId;
 
@@ -61,6 +61,8 @@ impl Flags {
     /// What is so of a request because of its client.
     const MARKS: u16 =
         Self::NEW_CONNECTION | Self::CONDITIONAL | Self::KNOWN | Self::AUTHENTICATED;
+    /// A worker is about to take it up: it stands in no line any more, and does nothing yet.
+    pub const CALLED: u16 = 8192;
     /// In the arena.
     const LIVE: u16 = 1 << 15;
 
@@ -177,10 +179,14 @@ pub struct Extra {
     pub errand: u32,
     /// The client, by its number in the source's population.
     pub client: u32,
+    /// The address of its client, as a number.
+    pub address: u32,
     /// The errand that it waits for.
     pub waits_for: u32,
     /// What its caller's breaker gave it.
     pub permit: Option<Permit>,
+    /// How long whoever turned it away asks to stay away.
+    pub retry_after: Option<SimDuration>,
     /// How many attempts of its caller were in flight when it was sent, itself included.
     pub in_flight: u32,
     /// Whether it took from its caller's retry budget.
@@ -191,8 +197,10 @@ impl Extra {
     const NONE: Self = Self {
         errand: NONE,
         client: NONE,
+        address: NONE,
         waits_for: NONE,
         permit: None,
+        retry_after: None,
         in_flight: 0,
         granted: false,
     };

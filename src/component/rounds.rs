@@ -35,6 +35,9 @@ impl System {
             }
         }
         for _ in 0..ready {
+            if self.is_overfull() {
+                return self.overflows();
+            }
             let user = self.adds_user(source);
             self.sources[source as usize].idle.push(user);
         }
@@ -122,13 +125,24 @@ impl System {
     }
 
     fn further_user_is_ready(&mut self, source: u16) {
-        self.sources[source as usize].is_readying = false;
+        let state = &mut self.sources[source as usize];
+        state.is_readying = false;
+        if self.cx.now() >= state.end {
+            return;
+        }
+        if self.is_overfull() {
+            return self.overflows();
+        }
         let user = self.adds_user(source);
         self.sources[source as usize].idle.push(user);
     }
 
     /// There are to be `wanted` users.
     fn crew_becomes(&mut self, source: u16, wanted: u32) {
+        if self.cx.now() >= self.sources[source as usize].end {
+            // A ramp that arrives at its target with the end of the test: nobody comes any more.
+            return;
+        }
         let there = self.sources[source as usize].crew.len() as u32;
         for seat in self.sources[source as usize].wanted..wanted {
             if seat < there {
@@ -151,9 +165,12 @@ impl System {
                 state.crew[seat as usize] = user;
             } else {
                 state.crew.push(user);
+                state.rounds_of.push(0);
             }
+            let rounds = state.rounds_of[seat as usize];
             if let Some(entry) = self.users.get_mut(user) {
-                entry.seat = seat;
+                // Whoever takes the seat of somebody who has gone does not do the same all over again.
+                (entry.seat, entry.rounds) = (seat, rounds);
             }
             self.next_round(user);
         }
@@ -185,6 +202,10 @@ impl System {
             return;
         };
         entry.leaving = true;
+        if entry.is_between {
+            // There is nothing for it to finish.
+            return self.is_stopped(user);
+        }
         match grace {
             Some(SimDuration::ZERO) => self.is_stopped(user),
             Some(SimDuration::MAX) => {}
@@ -232,13 +253,17 @@ impl System {
                     vec![entry.errand]
                 };
                 for errand in own {
+                    debug_assert!(
+                        self.errands.get(errand).is_none_or(|e| e.by == By::User(user)),
+                        "a user waits for its own errand"
+                    );
                     self.resolves(errand, Outcome::Interrupted, false);
                 }
                 // It is not there any more to hear of it.
                 self.answered.retain(|(other, _)| *other != user);
             }
         }
-        if entry.doing != Doing::Idle {
+        if entry.doing != Doing::Idle && !entry.is_between {
             let books = &self.sources[entry.source as usize].books;
             self.cx.recorder.count(books.interrupted);
         }
@@ -273,6 +298,7 @@ impl System {
                 && *seat == user
             {
                 *seat = NOBODY;
+                state.rounds_of[entry.seat as usize] = entry.rounds;
             }
             self.cx.recorder.level(state.books.users).down(now, 1);
         }
@@ -303,6 +329,7 @@ impl System {
         entry.rounds += 1;
         entry.began = now;
         entry.failed = false;
+        entry.to_fetch = 0;
         self.cx
             .recorder
             .count(self.sources[entry.source as usize].books.begun);
@@ -429,13 +456,17 @@ impl System {
 
     /// A user's pause ends by a timer.
     pub(super) fn pause_timer(&mut self, lane: LaneId, timer: Timer) {
-        let is_current = |user: &User| {
-            user.epoch == timer.generation && user.doing == Doing::PausingByTimer
-        };
-        if self.users.get(timer.subject).is_some_and(is_current) {
+        if self.is_users_timer(timer) {
             self.cx.scheduler.timer_ran_out(lane);
             self.pause_is_over(timer.subject);
         }
+    }
+
+    /// True if a user pauses until this timer runs out.
+    pub(super) fn is_users_timer(&self, timer: Timer) -> bool {
+        self.users.get(timer.subject).is_some_and(|user| {
+            user.epoch == timer.generation && user.doing == Doing::PausingByTimer
+        })
     }
 
     /// A user sends the objects of a page, as many as it may at the same time.
@@ -485,7 +516,7 @@ impl System {
             if entry.open == 0 {
                 entry.errand = NOBODY;
                 self.cx.recorder.count(state.books.failed);
-                return self.round_is_over(user);
+                return self.has_gone_round(user);
             }
             // What it has asked for already it still waits for.
             entry.to_fetch = u16::MAX;
@@ -501,14 +532,23 @@ impl System {
         }
     }
 
+    /// A user has come to the end of its flow.
     fn round_is_over(&mut self, user: u32) {
+        if let Some(entry) = self.users.get(user) {
+            let done = self.sources[entry.source as usize].books.done;
+            self.cx.recorder.count(done);
+        }
+        self.has_gone_round(user);
+    }
+
+    /// A round is over, done or broken off: what follows depends on what drives the source.
+    fn has_gone_round(&mut self, user: u32) {
         let now = self.cx.now();
         let Some(entry) = self.users.get_mut(user) else {
             return;
         };
         entry.doing = Doing::Idle;
         let state = &mut self.sources[entry.source as usize];
-        self.cx.recorder.count(state.books.done);
         self.cx.recorder.wait(state.books.round, entry.began, now);
         match state.drive {
             Drive::Paced { .. } => {
@@ -555,13 +595,26 @@ impl System {
         for (at, user) in self.users.iter() {
             let waits_for = open.remove(&at).unwrap_or(0);
             assert_eq!(user.open, waits_for, "answers that user {at} waits for");
+            let waits = user.doing == Doing::Waiting;
+            assert_eq!(waits, user.open > 0, "user {at} is {:?}", user.doing);
         }
         assert!(open.is_empty(), "nobody waits for {open:?}");
+        for (at, source) in self.sources.iter().enumerate() {
+            let own = self.users.iter().map(|(_, user)| user);
+            let there = own.filter(|user| user.source as usize == at).count() as u64;
+            let name = source.name();
+            assert_eq!(u64::from(source.n_users), there, "users of {name}");
+            let level = self.cx.recorder.level_now(source.books.users);
+            assert_eq!(level, there, "users of {name} on the books");
+            let idle = |user: &u32| self.users.get(*user).is_some_and(|u| u.doing == Doing::Idle);
+            assert!(source.idle.iter().all(idle), "idle users of {name}");
+        }
     }
 
     /// True if there are more requests and users than a run can hold.
-    fn is_overfull(&self) -> bool {
-        self.cx.requests.n_live().max(self.users.len()) >= self.max_in_flight
+    pub(super) fn is_overfull(&self) -> bool {
+        let most = self.cx.requests.n_live().max(self.errands.len());
+        most.max(self.users.len()) >= self.max_in_flight
     }
 }
 

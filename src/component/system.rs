@@ -11,7 +11,7 @@ use super::user::User;
 use super::{
     Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, service, source,
 };
-use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Watch};
+use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
 use crate::metrics::{CounterId, Outcome, Recorder, Shape, Windows};
 use crate::rng::Streams;
 use crate::units::{SimDuration, SimTime};
@@ -91,9 +91,9 @@ pub struct System {
     drain: SimDuration,
     /// By lane.
     lanes: Vec<LaneUse>,
-    overflow: Option<SimTime>,
+    pub(super) overflow: Option<SimTime>,
     begun: bool,
-    over: bool,
+    pub(super) over: bool,
 }
 
 /// The service with this id.
@@ -166,6 +166,8 @@ impl System {
         });
         let sources: Vec<_> = sources.collect();
         lanes.sort_by_key(|(lane, _)| *lane);
+        // The steps of a flow share theirs.
+        lanes.dedup_by_key(|(lane, _)| *lane);
         let served_in_vain = cx.recorder.add_counter();
         Self {
             cx,
@@ -312,6 +314,29 @@ impl System {
             caller.audit(own.filter(|e| e.caller as usize == at), &self.cx);
         }
         self.audit_users();
+        self.audit_lanes();
+    }
+
+    /// Holds the timers that lanes count as live against those that somebody still waits for.
+    fn audit_lanes(&self) {
+        let requests = &self.cx.requests;
+        for (at, used) in self.lanes.iter().enumerate() {
+            let is_live = |timer: Timer| match used {
+                LaneUse::Client | LaneUse::Attempt => requests.is_awaited(timer),
+                LaneUse::Deadline => self.errands.is_current(timer),
+                LaneUse::Errand => self.is_errands_timer(timer),
+                LaneUse::Pause => self.is_users_timer(timer),
+                LaneUse::Queue(_) => service::is_waiting(requests, timer),
+                LaneUse::Pool(..) => service::is_in_line(requests, timer),
+            };
+            let (counted, live) = self.cx.scheduler.lane_books(at, is_live);
+            // A stale timer may look like a live one where its number is an instant.
+            let by_instant = matches!(used, LaneUse::Queue(_) | LaneUse::Pool(..));
+            assert!(
+                counted == live || (by_instant && counted < live),
+                "timers of {used:?}: {counted} are counted, {live} are live"
+            );
+        }
     }
 
     /// What was recorded.

@@ -11,6 +11,8 @@ use super::{Component as _, Node, NodeId};
 pub struct Tally {
     /// Frames by service and instance.
     inside: BTreeMap<(NodeId, u32), u64>,
+    /// By service: requests inside that no worker has begun with.
+    not_begun: BTreeMap<NodeId, u64>,
     /// Requests that visit a component now.
     visiting: BTreeMap<NodeId, u64>,
     /// By service and pool: connections held, and requests in line for one.
@@ -50,6 +52,9 @@ impl Tally {
 
     fn count(&mut self, request: &Request, program: &Program) {
         let frame = &request.frame;
+        if request.flags.has(Flags::NOT_BEGUN) {
+            *self.not_begun.entry(frame.node).or_default() += 1;
+        }
         // Whoever is under way or in an instance's backlog has not come to its first instruction yet.
         if request.flags.has(Flags::IN_TRANSIT | Flags::NOT_BEGUN) {
             return;
@@ -88,6 +93,11 @@ impl Tally {
     /// Requests inside an instance of a service.
     pub fn inside(&self, service: NodeId, instance: u32) -> u64 {
         self.inside.get(&(service, instance)).copied().unwrap_or(0)
+    }
+
+    /// Requests inside a service that no worker has begun with.
+    pub fn not_begun(&self, service: NodeId) -> u64 {
+        self.not_begun.get(&service).copied().unwrap_or(0)
     }
 
     /// Requests that visit a component now.

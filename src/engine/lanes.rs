@@ -90,6 +90,17 @@ impl Lanes {
             .retain(|(_, timer)| is_live(*timer));
     }
 
+    /// How many timers count as live, and how many of them `is_live` knows.
+    pub(super) fn books(
+        &self,
+        lane: usize,
+        mut is_live: impl FnMut(Timer) -> bool,
+    ) -> (usize, usize) {
+        let lane = &self.lanes[lane];
+        let live = lane.timers.iter().filter(|(_, timer)| is_live(*timer));
+        (lane.n_live, live.count())
+    }
+
     /// The lane whose first timer runs out first, and when; ties go to the lane made first.
     pub(super) fn earliest(&self) -> (SimTime, LaneId) {
         let mut best = (SimTime::NEVER, LaneId(0));

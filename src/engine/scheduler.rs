@@ -136,6 +136,11 @@ impl<E: Copy> Scheduler<E> {
         }
     }
 
+    /// How many timers of the lane at this position count as live, and how many of them `is_live` knows.
+    pub fn lane_books(&self, lane: usize, is_live: impl FnMut(Timer) -> bool) -> (usize, usize) {
+        self.lanes.books(lane, is_live)
+    }
+
     /// Notes that the timer handed out by [`Occurrence::Timer`] was live.
     pub fn timer_ran_out(&mut self, lane: LaneId) {
         self.lanes.unset(lane);

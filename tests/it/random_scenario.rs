@@ -3,6 +3,9 @@
 //! Small systems with everything that the language knows, in combinations that nobody would write:
 //! starved pools, backlogs of nothing, instances killed while they drain, clients that give up at once.
 
+mod persistence;
+mod sources;
+
 use std::fmt::Write as _;
 
 use rand::{Rng as _, SeedableRng as _};
@@ -72,7 +75,10 @@ impl Generator {
                     format!("{{ wait = {long}{probability} }}")
                 }
                 2 => format!("{{ wait = {law}{probability} }}"),
-                3 => format!("{{ query = \"pg\", pool = \"db\", time = {law}{probability} }}"),
+                3 => {
+                    let rules = self.persistence_inline();
+                    format!("{{ query = \"pg\", pool = \"db\", time = {law}{probability}{rules} }}")
+                },
                 4 if depth < 2 => {
                     let cache = self.one_of(&["shared", "own"]).to_owned();
                     let cache = if cache == "own" {
@@ -92,10 +98,17 @@ impl Generator {
                     } else {
                         format!("s{to}")
                     };
-                    format!("{{ call = \"{to}\"{probability} }}")
+                    let rules = self.persistence_inline();
+                    format!("{{ call = \"{to}\"{probability}{rules} }}")
                 }
-                5 => format!("{{ query = \"pg\", time = {law}{probability} }}"),
-                _ => format!("{{ call = \"outside\"{probability} }}"),
+                5 => {
+                    let rules = self.persistence_inline();
+                    format!("{{ query = \"pg\", time = {law}{probability}{rules} }}")
+                }
+                _ => {
+                    let rules = self.persistence_inline();
+                    format!("{{ call = \"outside\"{probability}{rules} }}")
+                }
             });
         }
         format!("[{}]", steps.join(", "))
@@ -127,8 +140,19 @@ impl Generator {
         let _ = writeln!(
             text,
             "abandoned = \"{}\"",
-            self.one_of(&["serve", "skip", "stop"])
+            self.one_of(&["serve", "skip", "stop", "cancel"])
         );
+        if self.chance(40) {
+            let limit = match self.below(3) {
+                0 => "\"8ms\"".to_owned(),
+                1 => "\"500ms\"".to_owned(),
+                _ => self.law(10),
+            };
+            let _ = writeln!(text, "queue_timeout = {limit}");
+        }
+        if self.chance(30) {
+            text.push_str("retry_after = \"300ms\"\n");
+        }
         let _ = writeln!(text, "boot = {}", self.law(20_000));
         let _ = writeln!(
             text,
@@ -216,97 +240,15 @@ impl Generator {
             .to_owned()
     }
 
-    /// Arrivals whose rate jumps between levels.
-    fn modulated(&mut self) -> String {
-        if self.chance(40) {
-            let burstiness = self.one_of(&["1", "3.5", "60"]);
-            let lasts = self.one_of(&["10ms", "2s", "1m"]);
-            return format!("{{ mmpp = {{ burstiness = {burstiness}, lasts = \"{lasts}\" }} }}");
-        }
-        let states: Vec<_> = (0..self.between(2, 4))
-            .map(|at| {
-                let level = self.one_of(&["0", "0.2", "1", "30"]);
-                let level = if at == 0 { "2" } else { level };
-                let lasts = self.one_of(&["1ms", "300ms", "5s", "40s"]);
-                format!("{{ level = {level}, lasts = \"{lasts}\" }}")
-            })
-            .collect();
-        format!("{{ mmpp = {{ states = [{}] }} }}", states.join(", "))
-    }
-
-    /// Arrivals of several at a time.
-    fn batches(&mut self) -> String {
-        let when = self.one_of(&[
-            "size = 1",
-            "size = 7",
-            "size = { geometric = 4 }",
-            "size = { geometric = 1 }",
-            "every = \"100ms\"",
-            "every = \"20s\"",
-        ]);
-        let over = self.one_of(&["", ", over = \"200ms\"", ", over = \"45s\""]);
-        format!("{{ batches = {{ {when}{over} }} }}")
-    }
-
-    fn source(&mut self, at: usize, text: &mut String) {
-        let arrivals = match self.below(5) {
-            0 => "\"poisson\"".to_owned(),
-            1 => "\"regular\"".to_owned(),
-            2 => self.modulated(),
-            3 => self.batches(),
-            _ => format!("{{ renewal = {} }}", self.law(10)),
-        };
-        let _ = writeln!(
-            text,
-            "[sources.u{at}]\narrivals = {arrivals}\nrate = \"{}/s\"",
-            self.between(1, 60)
-        );
-        let _ = writeln!(text, "enters = \"{}\"", self.one_of(&["s0", "lb0"]));
-        if self.chance(50) {
-            let share = self.between(1, 99);
-            let _ = writeln!(
-                text,
-                "mix = {{ page = \"{share}%\", api = \"{}%\" }}",
-                100 - share
-            );
-        }
-        if self.chance(60) {
-            let _ = writeln!(
-                text,
-                "timeout = \"{}ms\"",
-                self.one_of(&["1", "30", "2000"])
-            );
-        }
-        if self.chance(60) {
-            let pieces = [
-                "{ hold = \"20s\" }",
-                "{ ramp_to = 4, over = \"30s\" }",
-                "{ step_to = 0.2 }",
-                "{ step_to = 8 }",
-                "{ decay_to = 0.5, half_life = \"10s\" }",
-                "{ spike_to = 12, rise = \"5s\", stay = \"20s\", fall = \"5s\" }",
-                "{ diurnal = \"90%\", day = \"60s\", over = \"40s\" }",
-                "{ flash_crowd = 9, time_to_peak = \"10s\", plateau = \"5s\", half_life = \"10s\", over = \"60s\" }",
-                "{ growth = \"30%\", per = \"20s\", over = \"50s\" }",
-                "{ growth = \"-99%\", per = \"1m\", over = \"30s\" }",
-                // Across midnight, where the clock is put forward, and into a Monday.
-                "{ weekly = { sun = 0.1 }, swing = \"50%\", second = \"50%\", zone = \"Africa/Cairo\", \
-                 starts = \"2026-04-23T23:59:40\", over = \"40s\" }",
-                "{ weekly = { sun = 0.1, mon = 3 }, zone = \"+05:30\", starts = \"2026-11-22T23:59:50\", \
-                 over = \"20s\" }",
-            ];
-            let chosen: Vec<_> = (0..self.between(1, 4))
-                .map(|_| self.one_of(&pieces))
-                .collect();
-            let _ = writeln!(text, "curve = [{}]", chosen.join(", "));
-        }
-    }
-
     /// A scenario of some thousand requests.
     pub(crate) fn scenario(&mut self) -> String {
         let mut text = format!(
             "[run]\nhorizon = \"{}s\"\nreplications = 3\nseed = {}\ndrain = \"{}s\"\n",
-            self.between(30, 300),
+            if self.chance(20) {
+                self.between(60, 300)
+            } else {
+                self.between(10, 40)
+            },
             self.below(1000),
             self.one_of(&["0", "5", "60"])
         );
@@ -316,7 +258,7 @@ impl Generator {
         if self.chance(20) {
             text.push_str("max_in_flight = 60\n");
         }
-        for at in 0..self.between(1, 2) {
+        for at in 0..self.between(1, 3) {
             self.source(at as usize, &mut text);
         }
         let n_services = self.between(1, 3) as usize;

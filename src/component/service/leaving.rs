@@ -81,6 +81,18 @@ impl State {
         true
     }
 
+    /// A request that has just come to a loop is not begun with at all.
+    pub(in crate::component) fn never_begins(&mut self, id: RequestId, cx: &mut Context) {
+        let request = cx.requests.get_mut(id);
+        request.flags.clear(Flags::NOT_BEGUN);
+        let (entered, instance) = (request.frame.entered, request.frame.instance);
+        self.instances[instance as usize].not_begun -= 1;
+        cx.recorder.wait(self.levels.wait, entered, cx.scheduler.now());
+        if let Some(lane) = self.queue_lane() {
+            Self::unsets_wait_limit(lane, cx);
+        }
+    }
+
     /// Takes the CPU away from a request, or takes it out of the line for it. False if that cannot be done:
     /// an event loop finishes the burst that it has begun.
     pub(in crate::component) fn interrupt_cpu(&mut self, id: RequestId, cx: &mut Context) -> bool {
@@ -119,7 +131,7 @@ impl State {
 }
 
 /// True if the wait that the timer was set for goes on: its number is the start of the wait, cut to 32 bits.
-fn is_waiting(requests: &Requests, timer: Timer) -> bool {
+pub(in crate::component) fn is_waiting(requests: &Requests, timer: Timer) -> bool {
     let id = RequestId::from_index(timer.subject);
     let entered: SimTime = requests.get(id).frame.entered;
     requests.is_live(id)

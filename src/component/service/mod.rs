@@ -18,7 +18,8 @@ mod state;
 mod steps;
 mod workers;
 
-pub(super) use pool::Asked;
+pub(super) use leaving::is_waiting;
+pub(super) use pool::{Asked, is_in_line};
 pub use pool::{Plan as PoolPlan, PoolSpec};
 pub use scaling::{Change, Scaling};
 pub(super) use state::Accepted;

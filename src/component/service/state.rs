@@ -13,6 +13,7 @@ use crate::engine::LaneId;
 use crate::metrics::{LevelId, Outcome, WaitId};
 use crate::policy::balance::Balance;
 use crate::rng::{Salt, Stream, Streams};
+use crate::units::SimDuration;
 
 /// The next burst on an instance's shared CPU is over.
 pub(super) const CPU: u8 = 0;
@@ -136,6 +137,11 @@ impl State {
     /// Whether there can be more runnable than vCPUs.
     pub(in crate::component) fn shares_cpu(&self) -> bool {
         self.shares_cpu
+    }
+
+    /// How long a caller that is turned away is asked to stay away.
+    pub(in crate::component) fn retry_after(&self) -> Option<SimDuration> {
+        self.plan.retry_after
     }
 
     /// What it does with a request whose client has given up.
@@ -348,6 +354,7 @@ impl State {
             if let Some(next) = next {
                 let request = cx.requests.get_mut(next);
                 request.flags.clear(Flags::NOT_BEGUN);
+                request.flags.set(Flags::CALLED);
                 let entered = request.frame.entered;
                 cx.recorder.level(self.levels.waiting).down(now, 1);
                 cx.recorder.wait(self.levels.wait, entered, now);
@@ -458,6 +465,14 @@ impl Component for State {
                     "idle workers in {name}"
                 );
             }
+        }
+        let not_begun = self.instances.iter().map(|i| u64::from(i.not_begun));
+        if self.plan.runtime == Runtime::EventLoop {
+            assert_eq!(
+                not_begun.sum::<u64>(),
+                seen.not_begun(own),
+                "requests that no loop of {name} has begun with"
+            );
         }
         for (number, pool) in self.pools.iter().enumerate() {
             let books = pool.audit(cx);

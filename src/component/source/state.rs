@@ -94,6 +94,8 @@ pub struct State {
     pub(in crate::component) wanted: u32,
     /// Users who go round, by seat.
     pub(in crate::component) crew: Vec<u32>,
+    /// How many rounds those who had a seat have begun, by seat, for whoever takes it next.
+    pub(in crate::component) rounds_of: Vec<u32>,
     /// Users with nothing to do.
     pub(in crate::component) idle: Vec<u32>,
     /// Rounds that may still begin.
@@ -156,6 +158,7 @@ impl State {
             n_users: 0,
             wanted: 0,
             crew: Vec::new(),
+            rounds_of: Vec::new(),
             idle: Vec::new(),
             rounds_left,
             is_readying: false,
@@ -299,6 +302,14 @@ impl State {
         people.map_or(NOBODY, |people| people.client_of(number))
     }
 
+    /// A client's address, as a number.
+    pub(in crate::component) fn address_of(&self, client: u32) -> u32 {
+        match &self.people {
+            Some(people) => people.address_of(client),
+            None => NOBODY,
+        }
+    }
+
     /// The client that the user in a seat is.
     pub(in crate::component) fn client_in(&self, seat: u32) -> u32 {
         let people = self.people.as_ref();
@@ -377,14 +388,26 @@ fn drive(plan: &Plan) -> (Drive, u64, Limits) {
     }
 }
 
+/// More different pauses than this are scheduled one by one: every lane is looked at for every timer.
+const MOST_LANES: usize = 16;
+
 /// By move of a source: the lane and the length of a pause that is always the same.
 pub(in crate::component) fn pause_lanes(plan: &Plan, cx: &mut Context) -> Vec<PauseLane> {
+    // Steps with the same pause share a lane: a repeated one stands in the moves many times.
+    let mut known: Vec<(LaneId, SimDuration)> = Vec::new();
     let lane = |step: &Move| {
         let Move::Think(demand) = step else {
             return None;
         };
         let length = cx.program.laws[demand.law.0 as usize].always()?;
-        Some((cx.scheduler.add_lane(length), length))
+        if let Some(lane) = known.iter().find(|(_, other)| *other == length) {
+            return Some(*lane);
+        }
+        if known.len() == MOST_LANES {
+            return None;
+        }
+        known.push((cx.scheduler.add_lane(length), length));
+        known.last().copied()
     };
     plan.moves.iter().map(lane).collect()
 }

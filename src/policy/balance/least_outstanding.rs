@@ -59,6 +59,17 @@ impl State {
         self.links[fixed as usize].before = at;
     }
 
+    /// One more is outstanding at an instance that had `outstanding`.
+    #[inline]
+    fn counts(&mut self, instance: u32, outstanding: u32) {
+        if self.capacity + outstanding + 1 == self.links.len() as u32 {
+            self.add_ring();
+        }
+        self.unlink(instance);
+        self.append(instance, outstanding + 1);
+        self.outstanding[instance as usize] += 1;
+    }
+
     fn first(&self, ring: u32) -> Option<u32> {
         let first = self.links[(self.capacity + ring) as usize].after;
         (first < self.capacity).then_some(first)
@@ -113,13 +124,17 @@ impl Rules for State {
                 None => self.lowest += 1,
             }
         };
-        if self.capacity + self.lowest + 1 == self.links.len() as u32 {
-            self.add_ring();
-        }
-        self.unlink(picked);
-        self.append(picked, self.lowest + 1);
-        self.outstanding[picked as usize] += 1;
+        self.counts(picked, self.lowest);
         Some(picked)
+    }
+
+    fn pick_this(&mut self, instance: u32) -> bool {
+        let outstanding = self.outstanding[instance as usize];
+        if outstanding == ABSENT {
+            return false;
+        }
+        self.counts(instance, outstanding);
+        true
     }
 
     #[inline]

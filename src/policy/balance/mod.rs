@@ -33,6 +33,10 @@ trait Rules {
     /// in service. `salt` and `request` identify the draw of a policy that picks at random.
     fn pick(&mut self, salt: Salt, request: u64) -> Option<u32>;
 
+    /// Counts a request that goes to `instance`, whoever chose it, as outstanding there; false if it is not
+    /// in service.
+    fn pick_this(&mut self, instance: u32) -> bool;
+
     /// A request that was sent to `instance` is over.
     fn done(&mut self, instance: u32);
 }
@@ -77,6 +81,12 @@ macro_rules! policies {
                 match self { $( Self::$variant(state) => state.pick(salt, request), )* }
             }
 
+            /// Counts a request that goes to `instance`, whoever chose it, as outstanding there; false if it
+            /// is not in service.
+            pub fn pick_this(&mut self, instance: u32) -> bool {
+                match self { $( Self::$variant(state) => state.pick_this(instance), )* }
+            }
+
             /// A request that was sent to `instance` is over.
             #[inline(always)]
             pub fn done(&mut self, instance: u32) {
@@ -118,6 +128,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Action {
         Pick(u64),
+        PickThis(u32),
         Done(usize),
         Toggle(u32),
     }
@@ -125,6 +136,7 @@ mod tests {
     fn action() -> impl Strategy<Value = Action> {
         prop_oneof![
             5 => any::<u64>().prop_map(Action::Pick),
+            1 => (0..7u32).prop_map(Action::PickThis),
             4 => any::<usize>().prop_map(Action::Done),
             1 => (0..7u32).prop_map(Action::Toggle),
         ]
@@ -159,6 +171,14 @@ mod tests {
                             }
                             outstanding[picked as usize] += 1;
                             sent.push(picked);
+                        }
+                        Action::PickThis(instance) => {
+                            let picked = balance.pick_this(instance);
+                            prop_assert_eq!(picked, in_service[instance as usize]);
+                            if picked {
+                                outstanding[instance as usize] += 1;
+                                sent.push(instance);
+                            }
                         }
                         Action::Done(which) if !sent.is_empty() => {
                             let instance = sent.swap_remove(which % sent.len());

@@ -62,6 +62,12 @@ impl Rules for State {
         Some(picked)
     }
 
+    fn pick_this(&mut self, instance: u32) -> bool {
+        let is_there = self.members.contains(&instance);
+        self.outstanding[instance as usize] += u32::from(is_there);
+        is_there
+    }
+
     #[inline]
     fn done(&mut self, instance: u32) {
         let outstanding = &mut self.outstanding[instance as usize];

@@ -41,5 +41,9 @@ impl Rules for State {
         }
     }
 
+    fn pick_this(&mut self, instance: u32) -> bool {
+        self.members.contains(&instance)
+    }
+
     fn done(&mut self, _: u32) {}
 }

@@ -51,5 +51,9 @@ impl Rules for State {
         picked
     }
 
+    fn pick_this(&mut self, instance: u32) -> bool {
+        self.members.binary_search(&instance).is_ok()
+    }
+
     fn done(&mut self, _: u32) {}
 }

@@ -71,6 +71,7 @@ impl Compiler<'_> {
             to: NodeId::new(to),
             n_instances,
             policy: own.policy.clone(),
+            sticky: own.sticky.map(|sticky| sticky.value),
             delay,
         })
     }
