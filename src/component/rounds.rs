@@ -72,7 +72,7 @@ impl System {
         let state = &mut self.sources[source as usize];
         if let Drive::Shares { .. } = state.drive {
             let rest = std::mem::take(&mut state.rounds_left);
-            self.cx.recorder.count_many(state.books.dropped, rest);
+            state.books.drops(rest, &mut self.cx);
         }
     }
 
@@ -94,7 +94,7 @@ impl System {
         let state = &mut self.sources[source as usize];
         let number = state.next_number();
         if !state.lets_in(worker, phase) {
-            self.cx.recorder.count(state.books.skipped);
+            state.books.skips(&mut self.cx);
             return;
         }
         let user = self.adds_user(source);
@@ -112,7 +112,7 @@ impl System {
         if let Some(user) = state.idle.pop() {
             return self.begins_round(user, number);
         }
-        self.cx.recorder.count(state.books.dropped);
+        state.books.drops(1, &mut self.cx);
         if state.readies_another() {
             let event = Event::Source(source, READY);
             let now = self.cx.now();
@@ -428,9 +428,8 @@ impl System {
 
     /// A user's pause ends by a timer.
     pub(super) fn pause_timer(&mut self, lane: LaneId, timer: Timer) {
-        let is_current = |user: &User| {
-            user.epoch == timer.generation && user.doing == Doing::PausingByTimer
-        };
+        let is_current =
+            |user: &User| user.epoch == timer.generation && user.doing == Doing::PausingByTimer;
         if self.users.get(timer.subject).is_some_and(is_current) {
             self.cx.scheduler.timer_ran_out(lane);
             self.pause_is_over(timer.subject);

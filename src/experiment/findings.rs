@@ -136,6 +136,11 @@ pub struct SourceFindings {
     pub kind: String,
     /// For how long it was at work, in seconds, warm-up left out.
     pub seconds: f64,
+    /// Threads, and connections as asked for, of a tool whose report is by thread.
+    pub threads: Option<(u32, u32)>,
+    /// True if nothing stands before the service that could answer in its place: whoever is turned away
+    /// at its door sees the connection refused.
+    pub is_refused: bool,
     /// Rounds of users, or visits, that began.
     pub begun: Option<Estimate>,
     /// Those that came to their end.

@@ -16,8 +16,8 @@ mod sweep;
 
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
-    Advisory, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings, OutcomeShare,
-    ResourceFindings, Series, Stop, Violation,
+    Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings,
+    OutcomeShare, ResourceFindings, Series, SourceFindings, Spread, Stop, Violation,
 };
 pub use record::{Record, replicate};
 pub use run::{Counters, Session, run};

@@ -267,6 +267,65 @@ pub fn advisory(advisory: &Advisory) -> String {
     }
 }
 
+/// What a run consisted of: `seed 1 · 4 replications · 60 s each`.
+pub fn about(seed: u64, findings: &Findings) -> String {
+    format!(
+        "seed {seed} · {} replication{} · {} each",
+        findings.replications,
+        if findings.replications == 1 { "" } else { "s" },
+        span(findings.horizon_s),
+    )
+}
+
+/// What the intervals of a run are; nothing where there are none.
+pub fn intervals(findings: &Findings) -> String {
+    if findings.replications < 2 {
+        return String::new();
+    }
+    let level = three_digits(findings.level * 100.0);
+    format!("{level} % intervals across replications")
+}
+
+/// Two figures closer than this, relative to the larger, are the same to a reader.
+const SAME: f64 = 0.005;
+
+/// What was offered and what became of it. Attempts are only mentioned where they are not the requests,
+/// and goodput only where it is not the throughput.
+pub fn traffic(findings: &Findings) -> String {
+    let value = |metric: Metric| findings.figure(metric).map(|figure| figure.value);
+    let figure = |metric: Metric| {
+        value(metric).map_or("no data".to_owned(), |value| show(metric.unit(), value))
+    };
+    let peak = |metric: Metric| format!("at the most {}", figure(metric));
+    let mut parts = vec![format!(
+        "offered {}, {}",
+        figure(Metric::Offered),
+        peak(Metric::OfferedPeak)
+    )];
+    if let Some(each) = value(Metric::AttemptsPerRequest)
+        && (each - 1.0).abs() > SAME
+    {
+        let attempts = figure(Metric::Attempts);
+        parts.push(format!(
+            "attempts {attempts}, {} per request",
+            three_digits(each)
+        ));
+    }
+    let mut answered = format!(
+        "answered {}, {}",
+        figure(Metric::Throughput),
+        peak(Metric::ThroughputPeak)
+    );
+    if let (Some(all), Some(good)) = (value(Metric::Throughput), value(Metric::Goodput))
+        && all - good > SAME * all
+    {
+        let good = figure(Metric::Goodput);
+        answered.push_str(&format!(", of these {good} to somebody who still waited"));
+    }
+    parts.push(answered);
+    parts.join("; ")
+}
+
 /// Why there were no more replications, in words.
 pub const fn stop(stop: Stop) -> &'static str {
     match stop {

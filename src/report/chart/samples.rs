@@ -204,6 +204,8 @@ impl Sample {
             }],
             verdict: Verdict::all(objectives.iter().map(|own| own.verdict)),
             objectives,
+            sources: Vec::new(),
+            callers: Vec::new(),
             resources: vec![self.workers()],
             hit_ratios: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
