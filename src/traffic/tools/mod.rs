@@ -14,8 +14,6 @@
 pub mod artillery;
 pub mod k6;
 pub mod locust;
-#[cfg(test)]
-mod testing;
 pub mod wrk;
 
 use crate::rng::Stream;
@@ -219,3 +217,6 @@ pub enum Timeout {
     /// (wrk).
     Counts(SimDuration),
 }
+
+#[cfg(test)]
+mod testing;

@@ -9,8 +9,6 @@
 mod check;
 mod clock;
 mod divide;
-#[cfg(test)]
-mod tests;
 
 pub use clock::Schedule;
 
@@ -96,3 +94,6 @@ impl Artillery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,6 @@ mod check;
 mod executor;
 mod ramp;
 mod schedule;
-#[cfg(test)]
-mod tests;
 
 pub use executor::{Chosen, Executor};
 pub use ramp::RampingRate;
@@ -158,3 +156,8 @@ fn or<T: Copy>(given: Option<At<T>>, default: T) -> T {
 fn or_seconds(given: Option<At<Millis>>, default: u64) -> SimDuration {
     given.map_or(SimDuration::from_secs(default), |given| given.span())
 }
+
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod tests;

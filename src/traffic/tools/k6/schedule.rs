@@ -7,8 +7,8 @@ use crate::units::{SimDuration, SimTime};
 /// Iterations at a constant rate: number k = 0, 1, … is due `k * unit / rate` after the start, as long as
 /// that is before the end. Each instant is computed from k, so that nothing adds up.
 ///
-/// k6 itself cuts `unit / rate` to whole nanoseconds first, which makes it faster by up to one part in
-/// `1e9 / rate`: less than its timers can tell at any rate that it reaches.
+/// k6 itself cuts `unit / rate` to whole nanoseconds before it multiplies, which makes it faster than what
+/// it was told by at most rate per second / 1e9: one part in 100,000 at 10,000/s, nothing at 1,000/s.
 #[derive(Debug, Clone)]
 pub struct Even {
     start: SimTime,
@@ -19,7 +19,7 @@ pub struct Even {
     /// How many nanoseconds iterations are due.
     lasts: u64,
     /// How many iterations have been due.
-    n: u64,
+    pub(super) n: u64,
 }
 
 impl Even {

@@ -4,8 +4,6 @@
 //! else; a distributed master finishes first.
 
 mod spawn;
-#[cfg(test)]
-mod tests;
 mod wait;
 
 pub use spawn::Spawning;
@@ -155,3 +153,6 @@ fn check_rate(rate: At<f64>, out: &mut Diagnostics) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;
