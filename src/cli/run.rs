@@ -12,8 +12,9 @@ use crate::objective::Verdict;
 use crate::report::chart;
 use crate::report::output_dir::{OutputDir, OutputError};
 use crate::report::text::Style;
-use crate::report::{csv, manifest, summary, text, words};
-use crate::scenario::Loaded;
+use crate::report::tools::Layout;
+use crate::report::{csv, manifest, markdown, summary, text, words};
+use crate::scenario::{Loaded, Scenario};
 
 /// Options of `capsim run`.
 #[derive(Debug, Args)]
@@ -39,6 +40,36 @@ enum Format {
     Text,
     /// summary.json.
     Json,
+    /// The summary as tables, for a pull request.
+    Markdown,
+    /// One row per figure: name, value, interval, unit.
+    Csv,
+    /// What k6 would print at the end of this test.
+    K6,
+    /// What Artillery would print.
+    Artillery,
+    /// What wrk would print.
+    Wrk,
+    /// What Locust would print.
+    Locust,
+}
+
+impl Format {
+    /// The layout of a load tool, if it is one.
+    const fn layout(self) -> Option<Layout> {
+        match self {
+            Self::K6 => Some(Layout::K6),
+            Self::Artillery => Some(Layout::Artillery),
+            Self::Wrk => Some(Layout::Wrk),
+            Self::Locust => Some(Layout::Locust),
+            Self::Text | Self::Json | Self::Markdown | Self::Csv => None,
+        }
+    }
+
+    /// True for what programs read: it is printed whole, or not at all.
+    const fn is_data(self) -> bool {
+        matches!(self, Self::Json | Self::Csv)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,6 +85,11 @@ pub(super) fn run(args: &RunArgs, global: &Global, terminal: &Terminal) -> anyho
         Err(exit) => return Ok(exit),
     };
     let scenario = &loaded.scenario;
+    if let Some(layout) = args.format.layout()
+        && let Err(exit) = has_source(layout, scenario, &args.scenario)
+    {
+        return Ok(exit);
+    }
     let id = manifest::run_id(scenario);
     // Whether results can be written is known before they are computed.
     let output = OutputDir::create(
@@ -69,29 +105,65 @@ pub(super) fn run(args: &RunArgs, global: &Global, terminal: &Terminal) -> anyho
         return Ok(Exit::Interrupted);
     };
     write(&output, &id, &loaded, &findings, &timings)?;
-    let style = terminal.style;
-    match (args.format, args.output.quiet) {
-        (Format::Json, _) => {
-            terminal.print(&format!(
-                "{:#}\n",
-                summary::summary(&id, scenario.seed(), &findings)
-            ))?;
+    let printed = printed(args, &id, scenario, &findings, terminal.style)?;
+    terminal.print(&printed)?;
+    if !args.output.quiet || args.format.is_data() {
+        match args.format {
+            Format::Text => terminal.print(&format!("\n{}\n", output.path().display()))?,
+            // What is piped somewhere is the result alone.
+            _ => say(&format!("{}", output.path().display())),
         }
-        (Format::Text, true) => terminal.print(&format!("{}\n", words::answer(&findings)))?,
-        (Format::Text, false) => {
-            terminal.print(&text::run(
-                scenario.title(),
-                scenario.seed(),
-                &findings,
-                style,
-            ))?;
-            terminal.print(&format!("\n{}\n", output.path().display()))?;
+        if let Some(layout) = args.format.layout() {
+            say(&format!("note: {}", layout.left_out()));
         }
     }
     if args.output.timings {
         timings.report();
     }
     Ok(exit(args, &findings))
+}
+
+/// Says so if there is nothing that a load tool could have reported on.
+fn has_source(layout: Layout, scenario: &Scenario, args: &ScenarioArgs) -> Result<(), Exit> {
+    let sources = &scenario.blueprint().sources;
+    if sources.iter().any(|source| source.kind == layout.kind()) {
+        return Ok(());
+    }
+    let there: Vec<String> = sources
+        .iter()
+        .map(|source| format!("{} ({})", source.name, source.kind))
+        .collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    let kind = layout.kind();
+    say(&format!(
+        "error: {} has no source of kind `{kind}`, so there is nothing that {kind} would report\n  = help: its sources are {}; give one kind = \"{kind}\", or take another --format\n\nnothing was run",
+        args.scenario.display(),
+        words::list(&there),
+    ));
+    Err(Exit::BadInput)
+}
+
+/// What goes to stdout.
+fn printed(
+    args: &RunArgs,
+    id: &str,
+    scenario: &Scenario,
+    findings: &Findings,
+    style: Style,
+) -> anyhow::Result<String> {
+    let (title, seed) = (scenario.title(), scenario.seed());
+    if args.output.quiet && !args.format.is_data() {
+        return Ok(format!("{}\n", words::answer(findings)));
+    }
+    if let Some(layout) = args.format.layout() {
+        return Ok(layout.report(findings));
+    }
+    Ok(match args.format {
+        Format::Json => format!("{:#}\n", summary::summary(id, seed, findings)),
+        Format::Csv => String::from_utf8(csv::figures(findings)?)?,
+        Format::Markdown => markdown::run(title, seed, findings),
+        _ => text::run(title, seed, findings, style),
+    })
 }
 
 fn exit(args: &RunArgs, findings: &Findings) -> Exit {

@@ -6,7 +6,7 @@ use super::errand::By;
 use super::request::{Flags, RequestId};
 use super::source::browser::Answer;
 use super::source::Choice;
-use super::{Event, System};
+use super::{Event, Node, System};
 use crate::engine::Class;
 use crate::metrics::Outcome;
 use crate::units::{Bytes, SimDuration, SimTime};
@@ -131,6 +131,9 @@ impl System {
         let now = self.cx.now();
         let state = &self.sources[source as usize];
         let books = &state.books;
+        // Without a balancer there is nobody to answer in the place of a service that turns it away.
+        let refused = !matches!(self.nodes[state.enters.index()], Node::Balancer(_));
+        let is_timed = state.times_failures || outcome.is_answer(refused);
         self.cx.recorder.count(books.ends[outcome.index()]);
         if state
             .late_after
@@ -138,7 +141,7 @@ impl System {
         {
             // wrk leaves what is late out of its latencies.
             self.cx.recorder.count(books.late);
-        } else if !matches!(outcome, Outcome::BrowserCache | Outcome::Interrupted) {
+        } else if is_timed && !matches!(outcome, Outcome::BrowserCache | Outcome::Interrupted) {
             self.cx.recorder.wait(books.answer, due, now);
         }
     }

@@ -75,7 +75,7 @@ impl System {
         let state = &mut self.sources[source as usize];
         if let Drive::Shares { .. } = state.drive {
             let rest = std::mem::take(&mut state.rounds_left);
-            self.cx.recorder.count_many(state.books.dropped, rest);
+            state.books.drops(rest, &mut self.cx);
         }
     }
 
@@ -97,7 +97,7 @@ impl System {
         let state = &mut self.sources[source as usize];
         let number = state.next_number();
         if !state.lets_in(worker, phase) {
-            self.cx.recorder.count(state.books.skipped);
+            state.books.skips(&mut self.cx);
             return;
         }
         let user = self.adds_user(source);
@@ -116,7 +116,7 @@ impl System {
         if let Some(user) = state.idle.pop() {
             return self.begins_round(user, number);
         }
-        self.cx.recorder.count(state.books.dropped);
+        state.books.drops(1, &mut self.cx);
         if state.readies_another() {
             let event = Event::Source(source, READY);
             let now = self.cx.now();

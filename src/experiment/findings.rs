@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bottleneck::Bottleneck;
+use super::recovery::Recovery;
 use crate::objective::Verdict;
 use crate::stats::Estimate;
 
@@ -34,6 +35,10 @@ pub struct Findings {
     pub sources: Vec<SourceFindings>,
     /// Those who persist: clients with retries, services that call with rules of their own.
     pub callers: Vec<CallerFindings>,
+    /// What becomes of the system after a burst of traffic, if one takes it down.
+    pub recovery: Option<Recovery>,
+    /// What real load tests are said to have measured, and whether that can be.
+    pub stated: Vec<StatedFindings>,
     /// What can run out.
     pub resources: Vec<ResourceFindings>,
     /// Shares of look-ups that found their key, by cache.
@@ -136,6 +141,11 @@ pub struct SourceFindings {
     pub kind: String,
     /// For how long it was at work, in seconds, warm-up left out.
     pub seconds: f64,
+    /// Threads, and connections as asked for, of a tool whose report is by thread.
+    pub threads: Option<(u32, u32)>,
+    /// True if nothing stands before the service that could answer in its place: whoever is turned away
+    /// at its door sees the connection refused.
+    pub is_refused: bool,
     /// Rounds of users, or visits, that began.
     pub begun: Option<Estimate>,
     /// Those that came to their end.
@@ -205,6 +215,27 @@ pub struct Spread {
     pub p999_s: Estimate,
     /// The longest.
     pub max_s: f64,
+}
+
+/// What a real load test with a fixed number of users is said to have measured, by Little's law.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatedFindings {
+    /// The source that does what the test did.
+    pub source: String,
+    /// How many users, or connections, it has.
+    pub users: u32,
+    /// How long they pause between two requests, in seconds.
+    pub think_s: f64,
+    /// The rate that was stated, per second.
+    pub rate: f64,
+    /// The mean latency that was stated, in seconds.
+    pub latency_s: f64,
+    /// The mean latency that so many users have at that rate, in seconds.
+    pub implied_latency_s: f64,
+    /// The rate that so many users have with that latency, per second.
+    pub implied_rate: f64,
+    /// Whether the two figures can both be true.
+    pub consistent: bool,
 }
 
 /// Somebody who persists.

@@ -11,14 +11,17 @@ mod bottleneck;
 mod estimate;
 mod findings;
 mod record;
+mod recovery;
 mod run;
 mod sweep;
 
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
-    Advisory, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings, OutcomeShare,
-    ResourceFindings, Series, Stop, Violation,
+    Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings,
+    OutcomeShare, ResourceFindings, Series, SourceFindings, Spread, StatedFindings, Stop,
+    Violation,
 };
 pub use record::{Record, replicate};
+pub use recovery::Recovery;
 pub use run::{Counters, Session, run};
 pub use sweep::{Choice, Load, choose, offered_by, sweep};

@@ -101,6 +101,17 @@ impl Outcome {
             && !matches!(self, Self::Interrupted)
     }
 
+    /// True if the client had an answer, if only one that says that something went wrong. `refused` says
+    /// whether whoever is turned away at a door sees its connection refused.
+    #[inline]
+    pub const fn is_answer(self, refused: bool) -> bool {
+        match self {
+            Self::ClientTimeout | Self::ClientAbort | Self::Interrupted | Self::Killed => false,
+            Self::QueueFull | Self::ConnectionLimit | Self::NoInstance => !refused,
+            _ => true,
+        }
+    }
+
     /// True if the client got what it asked for.
     #[inline]
     pub const fn is_success(self) -> bool {

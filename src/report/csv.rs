@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::experiment::{Findings, ResourceFindings};
+use crate::experiment::{Findings, ResourceFindings, SourceFindings};
 use crate::metrics::{Metric, Unit};
 use crate::scenario::{Point, show};
 use crate::stats::Estimate;
@@ -148,6 +148,115 @@ pub fn resources(resources: &[ResourceFindings]) -> io::Result<Vec<u8>> {
         writer.write_record(&row)?;
     }
     finish(writer)
+}
+
+/// One row per figure of a run, by a path that names it.
+pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["name", "value", "low", "high", "unit"])?;
+    let mut put = |name: String, value: Option<&Estimate>, unit: &str| match value {
+        // What there is no data of has no row.
+        None => Ok(()),
+        Some(_) => {
+            let [value, low, high] = cells(value);
+            writer.write_record([name, value, low, high, unit.to_owned()])
+        }
+    };
+    let symbol = |metric: &str| super::words::unit_of(metric).symbol();
+    for (name, value) in &findings.figures {
+        put(name.clone(), Some(value), symbol(name))?;
+    }
+    for class in &findings.classes {
+        for (name, value) in &class.figures {
+            let path = format!("classes.{}.{name}", class.name);
+            put(path, Some(value), symbol(name))?;
+        }
+    }
+    for own in &findings.outcomes {
+        put(format!("outcomes.{}", own.name), Some(&own.share), "1")?;
+    }
+    for source in &findings.sources {
+        of_source(source, &mut put)?;
+    }
+    for own in &findings.callers {
+        let rates = [
+            ("errands", own.errands),
+            ("retries", own.retries),
+            ("hedges", own.hedges),
+            ("out_of_budget", own.out_of_budget),
+            ("breaker_rejections", own.breaker_rejections),
+            ("limit_rejections", own.limit_rejections),
+        ];
+        let path = |name: &str| format!("callers.{}.{name}", own.name);
+        for (name, value) in rates {
+            put(path(name), value.as_ref(), "1/s")?;
+        }
+        put(
+            path("attempts_per_errand"),
+            own.attempts_per_errand.as_ref(),
+            "1",
+        )?;
+        put(path("timed_out"), own.timed_out.as_ref(), "1")?;
+    }
+    for own in &findings.resources {
+        let path = |name: &str| format!("resources.{}.{}.{name}", own.component, own.what);
+        put(path("utilization"), own.utilization.as_ref(), "1")?;
+        put(path("waiting"), own.waiting.as_ref(), "1")?;
+        put(path("wait_p99"), own.wait_p99_s.as_ref(), "s")?;
+    }
+    for (cache, ratio) in &findings.hit_ratios {
+        put(format!("hit_ratios.{cache}"), Some(ratio), "1")?;
+    }
+    for part in &findings.costs {
+        put(format!("costs.{}", part.component), Some(&part.usd), "usd")?;
+    }
+    finish(writer)
+}
+
+/// The rows of a source with users.
+fn of_source(
+    own: &SourceFindings,
+    put: &mut impl FnMut(String, Option<&Estimate>, &str) -> csv::Result<()>,
+) -> csv::Result<()> {
+    let path = |name: &str| format!("sources.{}.{name}", own.name);
+    let counts = [
+        ("users", own.users),
+        ("users_most", own.users_most),
+        ("rounds.begun", own.begun),
+        ("rounds.done", own.done),
+        ("rounds.broken_off", own.broken_off),
+        ("rounds.interrupted", own.interrupted),
+        ("rounds.dropped", own.dropped),
+        ("rounds.skipped", own.skipped),
+        ("late", own.late),
+    ];
+    for (name, value) in counts {
+        put(path(name), value.as_ref(), "1")?;
+    }
+    for (outcome, n) in &own.ends {
+        put(path(&format!("requests.{outcome}")), Some(n), "1")?;
+    }
+    let spreads = [
+        ("round_times", &own.rounds),
+        ("reported", &own.answers),
+        ("corrected", &own.corrected),
+    ];
+    for (what, spread) in spreads {
+        let Some(spread) = spread else { continue };
+        let quantiles = [
+            ("mean", &spread.mean_s),
+            ("p50", &spread.p50_s),
+            ("p75", &spread.p75_s),
+            ("p90", &spread.p90_s),
+            ("p95", &spread.p95_s),
+            ("p99", &spread.p99_s),
+            ("p999", &spread.p999_s),
+        ];
+        for (name, value) in quantiles {
+            put(path(&format!("{what}.{name}")), Some(value), "s")?;
+        }
+    }
+    Ok(())
 }
 
 /// A metric's column: its name with its unit last.

@@ -7,11 +7,14 @@
 pub mod chart;
 pub mod csv;
 pub mod manifest;
+pub mod markdown;
 pub mod output_dir;
 pub mod reference;
 pub mod summary;
 mod sweep_view;
+mod tables;
 pub mod text;
+pub mod tools;
 pub mod words;
 
 pub use sweep_view::{SweepView, is_traffic};

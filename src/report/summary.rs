@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::manifest::VERSION;
-use crate::experiment::Findings;
+use crate::experiment::{CallerFindings, Findings, SourceFindings, Spread};
 use crate::metrics::Metric;
 use crate::objective::Verdict;
 use crate::stats::Estimate;
 
 /// The version of the format. Minor: fields are added. Major: anything else.
-pub const SCHEMA: &str = "capsim/summary/1.0";
+pub const SCHEMA: &str = "capsim/summary/1.1";
 
 /// The summary of a run.
 pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
@@ -53,6 +53,8 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         "outcomes": findings.outcomes.iter().map(|outcome| {
             (outcome.name.clone(), with_unit(&outcome.share, "1"))
         }).collect::<serde_json::Map<_, _>>(),
+        "sources": findings.sources.iter().map(source).collect::<Vec<_>>(),
+        "callers": findings.callers.iter().map(caller).collect::<Vec<_>>(),
         "resources": findings.resources,
         "hit_ratios": findings.hit_ratios.iter().map(|(cache, ratio)| {
             (cache.clone(), with_unit(ratio, "1"))
@@ -82,6 +84,67 @@ fn objective(objective: &crate::experiment::ObjectiveFindings) -> Value {
         "low": low,
         "high": high,
         "violated": objective.violated,
+    })
+}
+
+/// A source with users. Counts are averages over the replications.
+fn source(own: &SourceFindings) -> Value {
+    let count = |value: Option<Estimate>| value.map(|own| with_unit(&own, "1"));
+    let ends = own.ends.iter();
+    json!({
+        "name": own.name,
+        "kind": own.kind,
+        "seconds": own.seconds,
+        "users": count(own.users),
+        "users_most": count(own.users_most),
+        "rounds": {
+            "begun": count(own.begun),
+            "done": count(own.done),
+            "broken_off": count(own.broken_off),
+            "interrupted": count(own.interrupted),
+            "dropped": count(own.dropped),
+            "skipped": count(own.skipped),
+        },
+        "late": count(own.late),
+        "held_up": count(own.held_up),
+        "requests": ends.map(|(name, n)| (name.clone(), with_unit(n, "1")))
+            .collect::<serde_json::Map<_, _>>(),
+        "round_times": own.rounds.as_ref().map(spread),
+        "reported": own.answers.as_ref().map(spread),
+        "corrected": own.corrected.as_ref().map(spread),
+        "expected_gap_s": own.expected_gap_s,
+    })
+}
+
+/// A distribution of times. Its ends are those of all replications together, and have no interval.
+fn spread(own: &Spread) -> Value {
+    json!({
+        "count": own.n,
+        "min_s": own.min_s,
+        "max_s": own.max_s,
+        "mean": with_unit(&own.mean_s, "s"),
+        "p50": with_unit(&own.p50_s, "s"),
+        "p75": with_unit(&own.p75_s, "s"),
+        "p90": with_unit(&own.p90_s, "s"),
+        "p95": with_unit(&own.p95_s, "s"),
+        "p99": with_unit(&own.p99_s, "s"),
+        "p999": with_unit(&own.p999_s, "s"),
+    })
+}
+
+/// Somebody who persists.
+fn caller(own: &CallerFindings) -> Value {
+    let figure = |value: Option<Estimate>, unit| value.map(|own| with_unit(&own, unit));
+    json!({
+        "name": own.name,
+        "errands": figure(own.errands, "1/s"),
+        "attempts_per_errand": figure(own.attempts_per_errand, "1"),
+        "retries": figure(own.retries, "1/s"),
+        "hedges": figure(own.hedges, "1/s"),
+        "timed_out": figure(own.timed_out, "1"),
+        "out_of_budget": figure(own.out_of_budget, "1/s"),
+        "breaker_rejections": figure(own.breaker_rejections, "1/s"),
+        "limit_rejections": figure(own.limit_rejections, "1/s"),
     })
 }
 
@@ -129,6 +192,13 @@ pub fn schema() -> Value {
             "metrics": named,
             "classes": { "type": "object" },
             "outcomes": named,
+            "sources": { "type": "array", "items": source_schema() },
+            "callers": { "type": "array", "items": {
+                "type": "object",
+                "properties": { "name": { "type": "string" } },
+                "additionalProperties": maybe_figure(),
+                "required": ["name"],
+            } },
             "resources": { "type": "array" },
             "hit_ratios": named,
             "costs": named,
@@ -137,5 +207,40 @@ pub fn schema() -> Value {
         },
         "required": ["schema", "capsim", "run", "verdict", "objectives", "metrics", "outcomes", "advisories"],
         "$defs": { "figure": figure },
+    })
+}
+
+/// A figure, or nothing where there is no data.
+fn maybe_figure() -> Value {
+    json!({ "anyOf": [{ "$ref": "#/$defs/figure" }, { "type": "null" }] })
+}
+
+/// A source with users.
+fn source_schema() -> Value {
+    let figures = json!({ "type": "object", "additionalProperties": maybe_figure() });
+    let number = json!({ "type": "number" });
+    let times = json!({
+        "type": ["object", "null"],
+        "properties": { "count": number, "min_s": number, "max_s": number },
+        "additionalProperties": { "$ref": "#/$defs/figure" },
+    });
+    json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string" },
+            "kind": { "type": "string" },
+            "seconds": number,
+            "users": maybe_figure(),
+            "users_most": maybe_figure(),
+            "rounds": figures,
+            "late": maybe_figure(),
+            "held_up": maybe_figure(),
+            "requests": figures,
+            "round_times": times,
+            "reported": times,
+            "corrected": times,
+            "expected_gap_s": { "type": ["number", "null"] },
+        },
+        "required": ["name", "kind", "seconds", "rounds", "requests", "reported", "corrected"],
     })
 }

@@ -1,6 +1,8 @@
 //! How findings are put into words: figures with their intervals, stretches of time, what breaks first.
 
-use crate::experiment::{Advisory, Bottleneck, Findings, ObjectiveFindings, Stop, Violation};
+use crate::experiment::{
+    Advisory, Bottleneck, Findings, ObjectiveFindings, Recovery, StatedFindings, Stop, Violation,
+};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
 use crate::stats::Estimate;
@@ -114,6 +116,14 @@ pub fn answer(findings: &Findings) -> String {
             clock(at)
         );
     }
+    let metastable = findings.recovery.as_ref().filter(|own| own.is_metastable());
+    if let Some(own) = metastable {
+        return format!(
+            "no: it goes down at {} and stays down, though the traffic is back to normal at {}: metastable",
+            clock(own.down_s),
+            clock(own.back_s)
+        );
+    }
     if findings.objectives.is_empty() {
         return "nothing to hold it against: the scenario has no objectives".to_owned();
     }
@@ -132,6 +142,76 @@ pub fn answer(findings: &Findings) -> String {
             format!("no: {} {} missed", list(&missed), be(&missed))
         }
     }
+}
+
+/// What becomes of the system after a burst, in a sentence.
+pub fn recovery(own: &Recovery) -> String {
+    let rate = |value: f64| show(Unit::PerSecond, value);
+    let before = format!(
+        "Down from {}. The traffic is back to {} at {}, which was served before",
+        clock(own.down_s),
+        rate(own.offered_before),
+        clock(own.back_s)
+    );
+    match own.recovered_s {
+        Some(at) if at <= own.back_s => format!("{before}, and is again at once."),
+        Some(at) => format!(
+            "{before}, and is again from {} on, {} later.",
+            clock(at),
+            clock(at - own.back_s)
+        ),
+        None if own.is_metastable() => format!(
+            "{before}; now {} of {} are served in time, and it gets no better: {} attempts per request keep the system busy with answers that nobody waits for any more. It comes back only if the load falls far below normal, or clients retry less: give `retry` a `budget`.",
+            rate(own.goodput_at_end),
+            rate(own.offered_at_end),
+            three_digits(own.attempts_per_request)
+        ),
+        None => format!(
+            "{before}; at the end of the run {} of {} are served in time{}.",
+            rate(own.goodput_at_end),
+            rate(own.offered_at_end),
+            if own.improves { ", and it is getting better" } else { "" }
+        ),
+    }
+}
+
+/// Whether stated figures can be true, in a sentence.
+pub fn stated(own: &StatedFindings) -> String {
+    let (rate, latency) = (
+        show(Unit::PerSecond, own.rate),
+        show(Unit::Seconds, own.latency_s),
+    );
+    let think = if own.think_s > 0.0 {
+        format!(" that pause for {}", show(Unit::Seconds, own.think_s))
+    } else {
+        String::new()
+    };
+    let users = with_thousands(u64::from(own.users));
+    if own.consistent {
+        return format!(
+            "{}: {rate} at {latency} is what {users} users{think} have by Little's law",
+            own.source
+        );
+    }
+    format!(
+        "{}: {rate} at {latency} is inconsistent: {users} users{think} at {rate} wait {} each by Little's law; at {latency} they would send {}",
+        own.source,
+        show(Unit::Seconds, own.implied_latency_s),
+        show(Unit::PerSecond, own.implied_rate)
+    )
+}
+
+/// A whole number with its thousands set apart: `10,000`.
+fn with_thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn be(names: &[&str]) -> &'static str {
@@ -265,6 +345,65 @@ pub fn advisory(advisory: &Advisory) -> String {
             "one replication has no interval: set run.replications to 5 or more".to_owned()
         }
     }
+}
+
+/// What a run consisted of: `seed 1 · 4 replications · 60 s each`.
+pub fn about(seed: u64, findings: &Findings) -> String {
+    format!(
+        "seed {seed} · {} replication{} · {} each",
+        findings.replications,
+        if findings.replications == 1 { "" } else { "s" },
+        span(findings.horizon_s),
+    )
+}
+
+/// What the intervals of a run are; nothing where there are none.
+pub fn intervals(findings: &Findings) -> String {
+    if findings.replications < 2 {
+        return String::new();
+    }
+    let level = three_digits(findings.level * 100.0);
+    format!("{level} % intervals across replications")
+}
+
+/// Two figures closer than this, relative to the larger, are the same to a reader.
+const SAME: f64 = 0.005;
+
+/// What was offered and what became of it. Attempts are only mentioned where they are not the requests,
+/// and goodput only where it is not the throughput.
+pub fn traffic(findings: &Findings) -> String {
+    let value = |metric: Metric| findings.figure(metric).map(|figure| figure.value);
+    let figure = |metric: Metric| {
+        value(metric).map_or("no data".to_owned(), |value| show(metric.unit(), value))
+    };
+    let peak = |metric: Metric| format!("at the most {}", figure(metric));
+    let mut parts = vec![format!(
+        "offered {}, {}",
+        figure(Metric::Offered),
+        peak(Metric::OfferedPeak)
+    )];
+    if let Some(each) = value(Metric::AttemptsPerRequest)
+        && (each - 1.0).abs() > SAME
+    {
+        let attempts = figure(Metric::Attempts);
+        parts.push(format!(
+            "attempts {attempts}, {} per request",
+            three_digits(each)
+        ));
+    }
+    let mut answered = format!(
+        "answered {}, {}",
+        figure(Metric::Throughput),
+        peak(Metric::ThroughputPeak)
+    );
+    if let (Some(all), Some(good)) = (value(Metric::Throughput), value(Metric::Goodput))
+        && all - good > SAME * all
+    {
+        let good = figure(Metric::Goodput);
+        answered.push_str(&format!(", of these {good} to somebody who still waited"));
+    }
+    parts.push(answered);
+    parts.join("; ")
 }
 
 /// Why there were no more replications, in words.

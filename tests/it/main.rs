@@ -9,6 +9,7 @@ mod cli;
 mod docs;
 mod floors;
 mod invalid;
+mod load_tests;
 mod properties;
 mod random_scenario;
 mod scenarios;

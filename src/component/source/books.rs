@@ -15,9 +15,12 @@ pub(in crate::component) struct Books {
     pub(in crate::component) failed: CounterId,
     pub(in crate::component) interrupted: CounterId,
     /// Rounds that were due when no user was idle.
-    pub(in crate::component) dropped: CounterId,
+    dropped: CounterId,
     /// Visitors who were not let in because too many were there.
-    pub(in crate::component) skipped: CounterId,
+    skipped: CounterId,
+    /// Rounds and visitors that could not begin so far: it only goes up, so its highest value in a window
+    /// is how many there were by its end.
+    missed: LevelId,
     /// Times that a user was held up because its rounds took no time.
     pub(in crate::component) spun: CounterId,
     /// Answers that took longer than they should, but were waited for.
@@ -41,12 +44,27 @@ impl Books {
             interrupted: recorder.add_counter(),
             dropped: recorder.add_counter(),
             skipped: recorder.add_counter(),
+            missed: recorder.add_level(),
             spun: recorder.add_counter(),
             late: recorder.add_counter(),
             ends: [(); Outcome::COUNT].map(|()| recorder.add_counter()),
             round: recorder.add_wait(),
             answer: recorder.add_wait(),
         }
+    }
+
+    /// Rounds were due, and there was nobody to begin them.
+    pub(in crate::component) fn drops(&self, n: u64, cx: &mut Context) {
+        let now = cx.now();
+        cx.recorder.count_many(self.dropped, n);
+        cx.recorder.level(self.missed).up(now, n);
+    }
+
+    /// A visitor was not let in.
+    pub(in crate::component) fn skips(&self, cx: &mut Context) {
+        let now = cx.now();
+        cx.recorder.count(self.skipped);
+        cx.recorder.level(self.missed).up(now, 1);
     }
 
     /// What it came to.
@@ -63,6 +81,11 @@ impl Books {
             .map(|window| recorder.average_in(window, books.users) * seconds(window))
             .sum();
         let span: f64 = measured.clone().map(seconds).sum();
+        let mut before = 0;
+        let missed = (0..recorder.n_closed()).map(|window| {
+            let by_its_end = recorder.highest_in(window, books.missed);
+            by_its_end - std::mem::replace(&mut before, by_its_end)
+        });
         Account {
             begun: n(books.begun),
             done: n(books.done),
@@ -70,6 +93,7 @@ impl Books {
             interrupted: n(books.interrupted),
             dropped: n(books.dropped),
             skipped: n(books.skipped),
+            missed: missed.collect(),
             spun: n(books.spun),
             late: n(books.late),
             ends: books.ends.iter().map(|end| n(*end)).collect(),
@@ -96,6 +120,8 @@ pub struct Account {
     pub dropped: u64,
     /// Visitors who were not let in because too many were there.
     pub skipped: u64,
+    /// Rounds dropped and visitors skipped, by window, warm-up included.
+    pub missed: Vec<u64>,
     /// Times that a user was held up because its rounds took no time at all.
     pub spun: u64,
     /// Answers that took longer than they should, but were waited for.

@@ -7,7 +7,27 @@ use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::spec;
 use crate::spec::{At, Named};
-use crate::units::Fraction;
+use crate::units::{Fraction, Rate, SimDuration};
+
+spec! {
+    /// What a real load test is said to have measured: `{ rate = "5000/s", latency = "400ms" }`.
+    pub struct Measured {
+        /// Requests per second.
+        pub rate: At<Rate>,
+        /// Mean latency.
+        pub latency: At<SimDuration>,
+    }
+    check(Self::check)
+}
+
+impl Measured {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if self.rate.value == Rate::ZERO {
+            let problem = "a test that measured something had a rate above 0";
+            out.push(Diagnostic::error(self.rate.origin, problem));
+        }
+    }
+}
 
 spec! {
     /// What clients ask for, where, and how long they wait. These keys go with every kind of source, and
@@ -26,6 +46,9 @@ spec! {
         pub clients: Option<Population>,
         /// The way between them and the system; none unless given.
         pub network: Option<Network>,
+        /// What a real test like this one is said to have measured: held against Little's law. Only for a
+        /// fixed number of users.
+        pub measured: Option<Measured>,
         /// Whether a user breaks off its round when a request fails; as the load tool does unless given,
         /// and else not.
         pub breaks_off: Option<At<bool>>,

@@ -32,7 +32,7 @@ use crate::traffic::tools::artillery::Artillery;
 use crate::traffic::tools::k6::K6;
 use crate::traffic::tools::locust::Locust;
 use crate::traffic::tools::wrk::Wrk;
-use crate::units::SimDuration;
+use crate::units::{Rate, SimDuration};
 use clients::Clients;
 use flow::Move;
 use open::Open;
@@ -126,6 +126,8 @@ pub struct Plan {
     pub caller: Option<u16>,
     /// How long a client waits before it loses patience.
     pub patience: Option<Demand>,
+    /// What a real test is said to have measured.
+    pub stated: Option<Stated>,
     /// Who its clients are.
     pub people: Option<population::People>,
     /// What their browsers keep.
@@ -154,6 +156,17 @@ pub enum BreaksOff {
         /// Whether whoever is turned away sees its connection refused: there is no balancer to answer.
         refused: bool,
     },
+}
+
+/// What a real load test is said to have measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Stated {
+    /// Requests per second.
+    pub rate: Rate,
+    /// Mean latency.
+    pub latency: SimDuration,
+    /// How long its users pause between two requests, on average.
+    pub think: SimDuration,
 }
 
 /// One class of a source's requests.

@@ -78,6 +78,8 @@ pub struct State {
     /// An answer that takes longer counts as late.
     pub(in crate::component) late_after: Option<SimDuration>,
     breaks_off: Option<BreaksOff>,
+    /// Whether its latencies hold requests without an answer, too.
+    pub(in crate::component) times_failures: bool,
     /// How long users wait after a round.
     pub(in crate::component) wait: Wait,
     pub(in crate::component) books: Books,
@@ -148,6 +150,7 @@ impl State {
             way: plan.way.clone(),
             late_after: plan.late_after,
             breaks_off: plan.breaks_off,
+            times_failures: tool.is_none_or(|tool| tool.times_failures),
             wait: tool.map_or(Wait::NONE, |tool| tool.wait),
             books: Books::open(cx),
             end: tool.map_or(SimTime::NEVER, |tool| tool.end),
@@ -347,11 +350,9 @@ impl State {
         match self.breaks_off {
             None => false,
             Some(BreaksOff::Failure) => !outcome.is_success(),
-            Some(BreaksOff::NoAnswer { refused }) => match outcome {
-                Outcome::ClientTimeout | Outcome::ClientAbort | Outcome::Killed => true,
-                Outcome::QueueFull | Outcome::ConnectionLimit | Outcome::NoInstance => refused,
-                _ => false,
-            },
+            Some(BreaksOff::NoAnswer { refused }) => {
+                outcome != Outcome::Interrupted && !outcome.is_answer(refused)
+            }
         }
     }
 }

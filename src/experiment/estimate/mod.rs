@@ -6,8 +6,9 @@ mod requests;
 mod resources;
 mod series;
 mod sources;
+mod stated;
 
-use super::bottleneck;
+use super::{bottleneck, recovery};
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};
 use crate::component::{Blueprint, Gauge, Resource, System};
@@ -47,6 +48,8 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         verdict,
         sources: own.source_findings(),
         callers: own.caller_findings(),
+        recovery: recovery::find(&series),
+        stated: own.stated_findings(),
         resources,
         hit_ratios: own.hit_ratios(),
         bottleneck,

@@ -95,6 +95,16 @@ impl Estimating<'_> {
                 Some(r.gauges[at][w])
             });
         }
+        for (at, source) in self.blueprint().sources.iter().enumerate() {
+            let of = |r: &Record, w: usize| r.sources[at].missed.get(w).copied();
+            let missed = |r: &Record| r.sources[at].missed.iter().any(|n| *n > 0);
+            // Most sources never drop anything, and need no column for it.
+            if self.records.iter().any(missed) {
+                add(&source.name, "dropped_per_s".into(), &|r, w| {
+                    per_second(of(r, w)?, r, w)
+                });
+            }
+        }
         Series {
             bounds_s: (0..=windows.count)
                 .map(|w| windows.start(w).as_secs_f64())

@@ -43,10 +43,17 @@ impl Estimating<'_> {
             let n = self.mean(|record| record.sources[at].ends[outcome.index()] as f64)?;
             (n.value > 0.0).then(|| (outcome.name().to_owned(), n))
         });
+        let asked = match &plan.begins {
+            Begins::Tool(tool) => tool.asked,
+            _ => None,
+        };
+        let entered = &self.blueprint().nodes[plan.enters.index()];
         SourceFindings {
             name: plan.name.clone(),
             kind: plan.kind.to_owned(),
             seconds,
+            threads: asked.map(|asked| (asked.threads, asked.connections)),
+            is_refused: !matches!(entered, crate::component::Plan::Balancer(_)),
             begun: count(|own| own.begun as f64),
             done: count(|own| own.done as f64),
             broken_off: count(|own| own.failed as f64),
@@ -78,13 +85,17 @@ impl Estimating<'_> {
         seconds: f64,
         answers: &[Histogram],
     ) -> Option<(f64, Option<Spread>)> {
-        let is_wrk = self.blueprint().sources[at].kind == "wrk";
+        // wrk divides by the connections that it was asked for, not by those that it opened.
+        let asked = match &self.blueprint().sources[at].begins {
+            Begins::Tool(tool) => tool.asked.map(|asked| asked.connections),
+            _ => None,
+        };
         let gaps = self.records.iter().zip(answers).map(|(record, own)| {
             let account = &record.sources[at];
-            if is_wrk {
-                let (runtime, most) = (SimDuration::from_secs_f64(seconds), account.users_most);
+            if let Some(connections) = asked {
+                let runtime = SimDuration::from_secs_f64(seconds);
                 let completed = own.n() + account.late;
-                let gap = wrk::expected_interval(runtime, completed, most as u32);
+                let gap = wrk::expected_interval(runtime, completed, connections);
                 return gap.map(SimDuration::as_secs_f64);
             }
             let users = record.sources[at].users_mean * record.measured_s / seconds.max(1e-9);

@@ -2,11 +2,19 @@
 
 mod run;
 mod sweep;
+pub(crate) mod traffic;
 
 pub use run::run;
 pub use sweep::{choices, sweep};
 
+use super::tables::Table;
 use crate::objective::Verdict;
+
+/// How far text beside a heading is from the margin.
+const BESIDE: usize = 11;
+
+/// Stands for a space at which no line is broken, until the text is in lines.
+const KEPT: char = '\u{2060}';
 
 /// How text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +52,62 @@ impl Style {
     /// A heading.
     fn heading(self, text: &str) -> String {
         self.paint(text, anstyle::Style::new().bold())
+    }
+
+    /// A table under a heading, which stands above the names of its rows. Too wide for the page, it loses
+    /// columns in a fixed order.
+    fn table(self, heading: &str, mut table: Table) -> String {
+        let expendable = table.expendable;
+        let mut lines = self.lines(heading, &table);
+        for name in expendable {
+            if lines.lines().all(|line| columns(line) <= self.width) {
+                break;
+            }
+            table = table.without(name);
+            lines = self.lines(heading, &table);
+        }
+        lines
+    }
+
+    fn lines(self, heading: &str, table: &Table) -> String {
+        let head = table.head.iter().map(|name| (*name).to_owned());
+        let mut rows: Vec<Vec<String>> =
+            vec![std::iter::once(self.heading(heading)).chain(head).collect()];
+        for row in &table.rows {
+            let mut row = row.clone();
+            row[0].insert_str(0, "  ");
+            rows.push(row);
+        }
+        align(&rows, 0)
+    }
+
+    /// Text beside a heading, broken into lines that stay beside it.
+    fn labelled(self, heading: &str, text: &str) -> String {
+        // Two spaces in a row set parts of a line apart, and stay.
+        let text = text.replace("  ", &format!(" {KEPT}"));
+        let lines = wrap(&text, self.width.saturating_sub(BESIDE), 0);
+        self.beside(heading, &lines.replace(KEPT, " "))
+    }
+
+    /// Things beside a heading, as many in a line as have room.
+    fn listed(self, heading: &str, things: &[String]) -> String {
+        let room = self.width.saturating_sub(BESIDE);
+        let mut lines: Vec<String> = Vec::new();
+        for thing in things {
+            match lines.last_mut() {
+                Some(line) if columns(line) + 2 + columns(thing) <= room => {
+                    line.push_str("  ");
+                    line.push_str(thing);
+                }
+                _ => lines.push(thing.clone()),
+            }
+        }
+        self.beside(heading, &lines.join("\n"))
+    }
+
+    fn beside(self, heading: &str, lines: &str) -> String {
+        let indent = format!("\n{}", " ".repeat(BESIDE));
+        pad(&self.heading(heading), BESIDE) + &lines.replace('\n', &indent)
     }
 
     fn paint(self, text: &str, style: anstyle::Style) -> String {

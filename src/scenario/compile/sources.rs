@@ -8,7 +8,7 @@ use crate::component::source::clients::Clients;
 use crate::component::source::flow::{FlowStep, Move, Pause};
 use crate::component::source::network::Way;
 use crate::component::source::population::People;
-use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceKind};
+use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceKind, Stated};
 use crate::component::{Flow, NodeId};
 use crate::diag::{Diagnostic, Origin};
 use crate::policy::persistence::Persistence;
@@ -16,7 +16,7 @@ use crate::spec::At;
 use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
 use crate::traffic::tools::{self, Timeout};
-use crate::units::{Fraction, Rate, SimTime};
+use crate::units::{Fraction, Rate, SimDuration, SimTime};
 
 /// The most steps of a flow, repetitions written out.
 const MOST_MOVES: usize = 10_000;
@@ -151,6 +151,11 @@ impl Compiler<'_> {
         Some(Plan {
             name: name.value.clone(),
             kind: source.own.word(),
+            stated: clients.measured.as_ref().map(|measured| Stated {
+                rate: measured.rate.value,
+                latency: measured.latency.value,
+                think: self.pauses(&draft.moves),
+            }),
             people,
             browsers,
             way,
@@ -193,6 +198,23 @@ impl Compiler<'_> {
             None => None,
         };
         Some(Way::new(name, spec, rtt?, jitter))
+    }
+
+    /// How long a round pauses on average, per request of it.
+    fn pauses(&self, moves: &[Move]) -> SimDuration {
+        let (mut pauses, mut requests) = (0.0, 0.0);
+        for step in moves {
+            match step {
+                Move::Think(demand) => {
+                    let law = &self.program.laws[demand.law.0 as usize];
+                    pauses += law.mean().as_secs_f64();
+                }
+                Move::Send { .. } => requests += 1.0,
+                Move::Fetch { count, .. } => requests += f64::from(*count),
+                _ => {}
+            }
+        }
+        SimDuration::from_secs_f64(pauses / f64::max(requests, 1.0))
     }
 
     /// Reports classes that browsers are to keep, but nobody asks for.

@@ -67,6 +67,19 @@ pub struct Plan {
     pub timeout: Timeout,
     /// What a user does between two iterations.
     pub wait: locust::Wait,
+    /// Whether its latencies hold requests without an answer, too: timeouts, refused connections.
+    pub times_failures: bool,
+    /// Threads and connections as they were asked for, if the tool's report is by thread and connection.
+    pub asked: Option<Asked>,
+}
+
+/// What a tool was asked for that its report repeats, whatever it made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Threads.
+    pub threads: u32,
+    /// Connections, of all threads together.
+    pub connections: u32,
 }
 
 /// Who starts iterations, and when.

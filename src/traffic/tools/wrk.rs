@@ -4,7 +4,7 @@
 //! however long it takes, but one that takes longer than `timeout` counts as a timeout and is left out of
 //! the latencies. At the end wrk adds what it thinks it has missed: [`expected_interval`], [`correction`].
 
-use super::{Crew, Load, Plan, Step, Timeout};
+use super::{Asked, Crew, Load, Plan, Step, Timeout};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Count, Seconds};
@@ -72,6 +72,11 @@ impl Wrk {
             ramp_down_grace: SimDuration::ZERO,
             timeout: Timeout::Counts(TIMEOUT),
             wait: Wait::NONE,
+            times_failures: false,
+            asked: Some(Asked {
+                threads: self.threads.get(),
+                connections: self.connections.get(),
+            }),
         }
     }
 }

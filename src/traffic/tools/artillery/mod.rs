@@ -89,6 +89,8 @@ impl Artillery {
             ramp_down_grace: SimDuration::MAX,
             timeout: Timeout::Aborts(TIMEOUT),
             wait: Wait::NONE,
+            times_failures: false,
+            asked: None,
         }
     }
 }

@@ -87,6 +87,8 @@ impl K6 {
             ramp_down_grace: or_seconds(self.graceful_ramp_down, 30),
             timeout: Timeout::Aborts(TIMEOUT),
             wait: Wait::NONE,
+            times_failures: true,
+            asked: None,
         }
     }
 

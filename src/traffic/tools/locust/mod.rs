@@ -75,6 +75,8 @@ impl Locust {
             ramp_down_grace: self.stop_timeout.span(),
             timeout: Timeout::Never,
             wait: self.wait_time.wait(),
+            times_failures: true,
+            asked: None,
         }
     }
 
