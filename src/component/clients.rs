@@ -54,7 +54,10 @@ impl System {
         let state = &self.sources[source as usize];
         let books = &state.books;
         self.cx.recorder.count(books.ends[outcome.index()]);
-        if state.late_after.is_some_and(|limit| now.since(due) >= limit) {
+        if state
+            .late_after
+            .is_some_and(|limit| now.since(due) >= limit)
+        {
             // wrk leaves what is late out of its latencies.
             self.cx.recorder.count(books.late);
         } else if !matches!(outcome, Outcome::BrowserCache | Outcome::Interrupted) {

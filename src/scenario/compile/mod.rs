@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use super::shape::ScenarioSpec;
 use crate::component::program::{Demand, Keys, KeysId, Op, Program};
-use crate::component::{caller, source};
 use crate::component::{Blueprint, ComponentSpec};
+use crate::component::{caller, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::Windows;

@@ -99,7 +99,11 @@ impl Compiler<'_> {
             None => None,
         };
         let tool = source.own.tool();
-        let rules = self.rules_of(&source.own, persistence, tool.as_ref().map(|tool| tool.timeout));
+        let rules = self.rules_of(
+            &source.own,
+            persistence,
+            tool.as_ref().map(|tool| tool.timeout),
+        );
         let is_plain = persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
         let caller = if is_plain {
             None
@@ -370,7 +374,11 @@ impl Compiler<'_> {
         let mut rest: f64 = weights.iter().sum();
         let mut to_end = Vec::new();
         for (weight, steps) in weights.iter().zip(branches) {
-            let chance = if rest > 0.0 { (weight / rest).min(1.0) } else { 0.0 };
+            let chance = if rest > 0.0 {
+                (weight / rest).min(1.0)
+            } else {
+                0.0
+            };
             rest -= weight;
             let at = draft.moves.len();
             let below = threshold(Fraction::new(chance).unwrap_or(Fraction::ONE));
