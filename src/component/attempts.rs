@@ -69,7 +69,8 @@ impl System {
         // Every attempt asks for work of its own; the first for what a request without retries would.
         if errand.attempts > 1 {
             let again = errand.attempts.wrapping_mul(0x85EB_CA6B) ^ errand.site;
-            request.frame.visit = (request.frame.visit.rotate_left(5) ^ again).wrapping_mul(0x9E37_79B1);
+            request.frame.visit =
+                (request.frame.visit.rotate_left(5) ^ again).wrapping_mul(0x9E37_79B1);
         }
         request.frame.entered = now;
         request.flags.set(Flags::ATTEMPT);
@@ -121,11 +122,11 @@ impl System {
                 self.cx.scheduler.set_timer(lane, timer);
                 Pending::HedgeTimer
             }
-            None => Pending::Event(self.cx.scheduler.after(
-                delay,
-                Class::Timer,
-                Event::Errand(at),
-            )),
+            None => Pending::Event(
+                self.cx
+                    .scheduler
+                    .after(delay, Class::Timer, Event::Errand(at)),
+            ),
         };
     }
 
@@ -186,10 +187,7 @@ impl System {
     /// The timeout of an attempt runs out.
     pub(super) fn attempt_times_out(&mut self, lane: crate::engine::LaneId, timer: Timer) {
         let id = RequestId::from_index(timer.subject);
-        if !self
-            .cx
-            .requests
-            .is_current(timer.subject, timer.generation)
+        if !self.cx.requests.is_current(timer.subject, timer.generation)
             || self.cx.requests.get(id).flags.has(Flags::GONE)
         {
             return;
@@ -297,13 +295,11 @@ impl System {
                 self.cx.scheduler.set_timer(lane, timer);
                 Pending::RetryTimer
             }
-            None => {
-                Pending::Event(
-                    self.cx
-                        .scheduler
-                        .after(wait, Class::Timer, Event::Errand(at)),
-                )
-            }
+            None => Pending::Event(
+                self.cx
+                    .scheduler
+                    .after(wait, Class::Timer, Event::Errand(at)),
+            ),
         };
     }
 

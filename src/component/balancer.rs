@@ -103,7 +103,9 @@ impl State {
                 let address = u64::from(extra.address) << 8 | hash;
                 self.salt.index(address, self.n_instances)
             };
-            let found = (0..HASHES).map(place).find(|at| self.balance.pick_this(*at));
+            let found = (0..HASHES)
+                .map(place)
+                .find(|at| self.balance.pick_this(*at));
             return found.or_else(|| self.balance.pick(self.salt, seed));
         }
         let at = extra.client as usize;

@@ -307,11 +307,8 @@ impl State {
             .budget
             .as_mut()
             .is_none_or(|budget| budget.withdraw(now, own.errands));
-        cx.recorder.count(if may {
-            self.copies
-        } else {
-            self.out_of_budget
-        });
+        cx.recorder
+            .count(if may { self.copies } else { self.out_of_budget });
         may
     }
 
@@ -333,7 +330,9 @@ impl State {
         let mut draw = self.salt.draw(seed);
         let wait = retry.wait(so_far, errand.waited, retry_after, &mut draw);
         // An attempt that could only begin after the deadline is not waited for.
-        let due = self.deadline.map_or(SimTime::NEVER, |span| errand.due + span);
+        let due = self
+            .deadline
+            .map_or(SimTime::NEVER, |span| errand.due + span);
         if now + wait >= due {
             return None;
         }

@@ -4,8 +4,8 @@
 use super::arena::NOBODY;
 use super::errand::By;
 use super::request::{Flags, RequestId};
-use super::source::browser::Answer;
 use super::source::Choice;
+use super::source::browser::Answer;
 use super::{Event, Node, System};
 use crate::engine::Class;
 use crate::metrics::Outcome;
@@ -119,7 +119,10 @@ impl System {
         let now = self.cx.now();
         let source = self.flows[flow as usize].source;
         let state = &mut self.sources[source as usize];
-        let is_kept = state.choices.iter().any(|own| own.flow == flow && own.is_kept);
+        let is_kept = state
+            .choices
+            .iter()
+            .any(|own| own.flow == flow && own.is_kept);
         if let (Some(browsers), true) = (&mut state.browsers, is_kept && client != NOBODY) {
             let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
             browsers.came(client, key, now);
@@ -236,4 +239,3 @@ impl System {
         }
     }
 }
-

@@ -434,7 +434,9 @@ impl System {
             Wake::GoOn => self.goes_on(id, Step::Next),
             Wake::Fail(outcome) => self.goes_on(id, Step::Fail(outcome)),
             Wake::Begin => {
-                if self.is_begun(id) {
+                if self.cx.requests.get(id).frame.node == NodeId::NONE {
+                    self.ends(id, Outcome::Killed);
+                } else if self.is_begun(id) {
                     self.executes(id);
                 }
             }

@@ -56,6 +56,9 @@ impl System {
     }
 
     fn has_stopped(&mut self, node: NodeId, instance: u32) {
+        // Attempts that were given up may go on after the request that made them has left: what they hold
+        // of the instance, a connection of its pool, ends with it.
+        self.lets_go_of_all(node, instance);
         for pool in 0..service(&mut self.nodes, node).pools.len() {
             let own = &mut service(&mut self.nodes, node).pools[pool];
             let (to, closed) = (own.database(), own.stops(instance, &mut self.cx));
@@ -66,6 +69,13 @@ impl System {
     /// An instance is killed: every request that is in it fails. What it was waiting for elsewhere goes
     /// on without it.
     fn is_killed(&mut self, node: NodeId, instance: u32) {
+        let bursts = self.lets_go_of_all(node, instance);
+        service(&mut self.nodes, node).killed(instance, bursts, &mut self.cx);
+    }
+
+    /// An instance is gone for every request that has something to do with it. Gives the number of bursts
+    /// on CPUs of their own that were cut short.
+    fn lets_go_of_all(&mut self, node: NodeId, instance: u32) -> u64 {
         let is_here = |frame: &Frame| frame.node == node && frame.instance == instance;
         let requests = &self.cx.requests;
         let hit: Vec<(RequestId, usize)> = requests
@@ -103,7 +113,9 @@ impl System {
             for frame in &callers[..n_left] {
                 self.leaves(frame);
             }
-            let detached = if depth == 0 {
+            // Whoever has been woken is about to find out by itself.
+            let is_woken = self.cx.woken.iter().any(|(woken, _)| *woken == id);
+            let detached = if depth == 0 && !is_woken {
                 self.is_detached(id)
             } else {
                 (false, 0)
@@ -114,7 +126,7 @@ impl System {
                 self.ends(id, Outcome::Killed);
             }
         }
-        service(&mut self.nodes, node).killed(instance, bursts, &mut self.cx);
+        bursts
     }
 
     /// The client of a request in a killed instance sees its connection reset.

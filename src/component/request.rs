@@ -59,8 +59,7 @@ impl Flags {
     /// Its client is logged in.
     pub const AUTHENTICATED: u16 = 2048;
     /// What is so of a request because of its client.
-    const MARKS: u16 =
-        Self::NEW_CONNECTION | Self::CONDITIONAL | Self::KNOWN | Self::AUTHENTICATED;
+    const MARKS: u16 = Self::NEW_CONNECTION | Self::CONDITIONAL | Self::KNOWN | Self::AUTHENTICATED;
     /// A worker is about to take it up: it stands in no line any more, and does nothing yet.
     pub const CALLED: u16 = 8192;
     /// In the arena.

@@ -254,7 +254,9 @@ impl System {
                 };
                 for errand in own {
                     debug_assert!(
-                        self.errands.get(errand).is_none_or(|e| e.by == By::User(user)),
+                        self.errands
+                            .get(errand)
+                            .is_none_or(|e| e.by == By::User(user)),
                         "a user waits for its own errand"
                     );
                     self.resolves(errand, Outcome::Interrupted, false);
@@ -606,7 +608,11 @@ impl System {
             assert_eq!(u64::from(source.n_users), there, "users of {name}");
             let level = self.cx.recorder.level_now(source.books.users);
             assert_eq!(level, there, "users of {name} on the books");
-            let idle = |user: &u32| self.users.get(*user).is_some_and(|u| u.doing == Doing::Idle);
+            let idle = |user: &u32| {
+                self.users
+                    .get(*user)
+                    .is_some_and(|u| u.doing == Doing::Idle)
+            };
             assert!(source.idle.iter().all(idle), "idle users of {name}");
         }
     }

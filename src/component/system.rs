@@ -9,7 +9,8 @@ use super::program::{Demand, Program};
 use super::request::{Flags, Request, RequestId, Requests};
 use super::user::User;
 use super::{
-    Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, service, source,
+    Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, service,
+    source,
 };
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
 use crate::metrics::{CounterId, Outcome, Recorder, Shape, Windows};

@@ -221,8 +221,16 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         costs: costs(blueprint, &all_gauges, recorder, closed),
         instances_peak: (0..closed).map(paid_in).fold(0.0, f64::max),
         looks: looks(blueprint, system),
-        callers: system.callers().iter().map(|own| own.counts(recorder)).collect(),
-        sources: system.sources().iter().map(|own| own.account(recorder)).collect(),
+        callers: system
+            .callers()
+            .iter()
+            .map(|own| own.counts(recorder))
+            .collect(),
+        sources: system
+            .sources()
+            .iter()
+            .map(|own| own.account(recorder))
+            .collect(),
         measured_s: windows
             .start(closed)
             .since(windows.start(windows.warm_up))

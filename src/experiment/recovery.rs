@@ -79,7 +79,9 @@ pub(super) fn find(series: &Series) -> Option<Recovery> {
     // The load just before it begins to rise is what is normal; a rise may begin while all is well.
     let offered_before = before.map(|w| w.offered).fold(f64::INFINITY, f64::min);
     let down = windows.iter().position(|w| w.share() <= DOWN)?;
-    let burst = windows.iter().rposition(|w| w.offered > BURST * offered_before)?;
+    let burst = windows
+        .iter()
+        .rposition(|w| w.offered > BURST * offered_before)?;
     let is_normal = |w: &Window| w.offered <= NORMAL * offered_before;
     let after = &windows[burst + 1..];
     let back = after.iter().position(is_normal)?;

@@ -170,7 +170,11 @@ pub fn recovery(own: &Recovery) -> String {
             "{before}; at the end of the run {} of {} are served in time{}.",
             rate(own.goodput_at_end),
             rate(own.offered_at_end),
-            if own.improves { ", and it is getting better" } else { "" }
+            if own.improves {
+                ", and it is getting better"
+            } else {
+                ""
+            }
         ),
     }
 }

@@ -147,7 +147,12 @@ mod tests {
 
     #[test]
     fn sizes_and_bandwidths_parse_and_write_back_exactly() {
-        for (text, bytes) in [("200B", 200), ("14 kB", 14_000), ("1.5MB", 1_500_000), ("16KiB", 16_384)] {
+        for (text, bytes) in [
+            ("200B", 200),
+            ("14 kB", 14_000),
+            ("1.5MB", 1_500_000),
+            ("16KiB", 16_384),
+        ] {
             let size: Bytes = text.parse().expect(text);
             assert_eq!(size, Bytes::new(bytes), "{text}");
             assert_eq!(size.to_text().parse(), Ok(size), "{text}");
@@ -158,7 +163,10 @@ mod tests {
         }
         // 1 MB is 8 million bits.
         let fast: Bandwidth = "8Mbit/s".parse().expect("a bandwidth");
-        assert_eq!(fast.time_for(Bytes::new(1_000_000)), SimDuration::from_secs(1));
+        assert_eq!(
+            fast.time_for(Bytes::new(1_000_000)),
+            SimDuration::from_secs(1)
+        );
         for bad in ["-1B", "12", "kB", "1e9999B", "NaNB", "5 parsecs"] {
             assert!(bad.parse::<Bytes>().is_err(), "{bad}");
         }

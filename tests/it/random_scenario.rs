@@ -78,7 +78,7 @@ impl Generator {
                 3 => {
                     let rules = self.persistence_inline();
                     format!("{{ query = \"pg\", pool = \"db\", time = {law}{probability}{rules} }}")
-                },
+                }
                 4 if depth < 2 => {
                     let cache = self.one_of(&["shared", "own"]).to_owned();
                     let cache = if cache == "own" {

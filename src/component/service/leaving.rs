@@ -49,7 +49,11 @@ impl State {
 
     /// Takes a request that waits for a worker out of its line and out of its instance; its frame holds
     /// nothing any more. False if it does not stand in line.
-    pub(in crate::component) fn withdraw_waiting(&mut self, id: RequestId, cx: &mut Context) -> bool {
+    pub(in crate::component) fn withdraw_waiting(
+        &mut self,
+        id: RequestId,
+        cx: &mut Context,
+    ) -> bool {
         let now = cx.now();
         let frame = cx.requests.get(id).frame;
         match self.plan.runtime {
@@ -87,7 +91,8 @@ impl State {
         request.flags.clear(Flags::NOT_BEGUN);
         let (entered, instance) = (request.frame.entered, request.frame.instance);
         self.instances[instance as usize].not_begun -= 1;
-        cx.recorder.wait(self.levels.wait, entered, cx.scheduler.now());
+        cx.recorder
+            .wait(self.levels.wait, entered, cx.scheduler.now());
         if let Some(lane) = self.queue_lane() {
             Self::unsets_wait_limit(lane, cx);
         }

@@ -421,7 +421,10 @@ fn wait_timer(id: RequestId, now: SimTime) -> Timer {
 
 /// True if the wait that the timer was set for goes on. Now and then true of a stale timer (the number
 /// comes round every four seconds), never false of a live one: good enough for sweeping.
-pub(in crate::component) fn is_in_line(requests: &crate::component::request::Requests, timer: Timer) -> bool {
+pub(in crate::component) fn is_in_line(
+    requests: &crate::component::request::Requests,
+    timer: Timer,
+) -> bool {
     let request = requests.get(RequestId::from_index(timer.subject));
     request.flags.has(Flags::IN_LINE) && request.since.as_nanos() as u32 == timer.generation
 }

@@ -34,9 +34,15 @@ impl ResponseTable {
             );
             out.push(Diagnostic::error(self.cv.origin, problem));
         }
-        if self.compressed_to.is_some_and(|to| to.value == Fraction::ZERO) {
+        if self
+            .compressed_to
+            .is_some_and(|to| to.value == Fraction::ZERO)
+        {
             let origin = self.compressed_to.map_or(self.mean.origin, |to| to.origin);
-            out.push(Diagnostic::error(origin, "nothing is compressed to nothing"));
+            out.push(Diagnostic::error(
+                origin,
+                "nothing is compressed to nothing",
+            ));
         }
     }
 }

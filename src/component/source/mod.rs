@@ -17,8 +17,8 @@ pub mod users;
 
 pub use books::Account;
 pub(super) use calendar::Entry;
-pub(super) use state::{Drive, pause_lanes};
 pub use state::State;
+pub(super) use state::{Drive, pause_lanes};
 
 use super::NodeId;
 use super::program::Demand;

@@ -128,7 +128,10 @@ impl Way {
     /// How long a request takes to get there, over a new connection or an open one.
     pub fn there(&self, rtt: SimDuration, is_new: bool, seed: u64) -> SimDuration {
         let half = SimDuration::from_nanos(rtt.as_nanos() / 2);
-        let mut way = half + self.up.map_or(SimDuration::ZERO, |up| up.time_for(self.request));
+        let mut way = half
+            + self
+                .up
+                .map_or(SimDuration::ZERO, |up| up.time_for(self.request));
         if is_new {
             way = way + rtt.times(self.set_up) + self.lost_first(seed);
         }
@@ -145,7 +148,9 @@ impl Way {
     ) -> SimDuration {
         let size = size.unwrap_or(SMALL);
         let half = SimDuration::from_nanos(rtt.as_nanos() / 2);
-        let transfer = self.down.map_or(SimDuration::ZERO, |down| down.time_for(size));
+        let transfer = self
+            .down
+            .map_or(SimDuration::ZERO, |down| down.time_for(size));
         // On a new connection what is sent at once doubles with every round trip (slow start).
         let rounds = if is_new {
             math::log2(size.get() as f64 / FIRST_FLIGHT + 1.0).ceil() as u32

@@ -322,9 +322,7 @@ impl State {
     /// What is so of the requests of a client.
     pub(in crate::component) fn marks_of(&self, client: u32) -> u16 {
         match &self.people {
-            Some(people) if people.is_authenticated(client) => {
-                Flags::KNOWN | Flags::AUTHENTICATED
-            }
+            Some(people) if people.is_authenticated(client) => Flags::KNOWN | Flags::AUTHENTICATED,
             Some(_) => Flags::KNOWN,
             None => 0,
         }

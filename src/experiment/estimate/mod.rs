@@ -8,9 +8,9 @@ mod series;
 mod sources;
 mod stated;
 
-use super::{bottleneck, recovery};
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};
+use super::{bottleneck, recovery};
 use crate::component::{Blueprint, Gauge, Resource, System};
 use crate::metrics::{Unit, Windows};
 use crate::objective::Verdict;

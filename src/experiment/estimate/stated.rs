@@ -28,8 +28,7 @@ impl Estimating<'_> {
             // The interactive law: N = X (R + Z).
             let implied_latency_s = (f64::from(users) / rate - think_s).max(0.0);
             let implied_rate = f64::from(users) / (latency_s + think_s).max(1e-9);
-            let consistent =
-                (implied_latency_s + think_s) / (latency_s + think_s).max(1e-9) - 1.0;
+            let consistent = (implied_latency_s + think_s) / (latency_s + think_s).max(1e-9) - 1.0;
             Some(StatedFindings {
                 source: plan.name.clone(),
                 users,

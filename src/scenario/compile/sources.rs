@@ -98,7 +98,10 @@ impl Compiler<'_> {
                 .as_ref()
                 .and_then(|own| own.browser_cache.as_ref())
                 .map_or(Vec::new(), |own| {
-                    own.classes.iter().map(|class| class.value.clone()).collect()
+                    own.classes
+                        .iter()
+                        .map(|class| class.value.clone())
+                        .collect()
                 }),
             place: format!("{}/flow", name.value),
             origin: name.origin,
@@ -114,7 +117,11 @@ impl Compiler<'_> {
             None => None,
         };
         let tool = source.own.tool();
-        let rules = self.rules_of(&source.own, persistence, tool.as_ref().map(|tool| tool.timeout));
+        let rules = self.rules_of(
+            &source.own,
+            persistence,
+            tool.as_ref().map(|tool| tool.timeout),
+        );
         let people = self.people(name, clients);
         let way = self.network(name, clients);
         let browsers = clients.clients.as_ref().and_then(|own| {
@@ -124,7 +131,8 @@ impl Compiler<'_> {
             Some(browser::Plan::new(name, spec, keys))
         });
         let is_stranger = people.is_none() && way.is_none();
-        let is_plain = is_stranger && persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
+        let is_plain =
+            is_stranger && persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
         let caller = if is_plain {
             None
         } else {
@@ -178,7 +186,10 @@ impl Compiler<'_> {
     fn people(&mut self, name: &At<String>, clients: &Clients) -> Option<People> {
         let spec = clients.clients.as_ref()?;
         let first = self.n_clients;
-        match first.checked_add(spec.population.get()).filter(|n| *n < u32::MAX) {
+        match first
+            .checked_add(spec.population.get())
+            .filter(|n| *n < u32::MAX)
+        {
             Some(upto) => self.n_clients = upto,
             None => {
                 let problem = "these are too many clients, those of other sources included";
@@ -219,7 +230,10 @@ impl Compiler<'_> {
 
     /// Reports classes that browsers are to keep, but nobody asks for.
     fn check_kept(&mut self, spec: &BrowserCache, draft: &Draft, traffic: &Traffic) {
-        let own = traffic.flows.iter().filter(|flow| flow.source == draft.source);
+        let own = traffic
+            .flows
+            .iter()
+            .filter(|flow| flow.source == draft.source);
         let classes: Vec<&str> = own
             .map(|flow| traffic.classes[flow.class as usize].as_str())
             .collect();
@@ -469,7 +483,11 @@ impl Compiler<'_> {
         let mut rest: f64 = weights.iter().sum();
         let mut to_end = Vec::new();
         for (weight, steps) in weights.iter().zip(branches) {
-            let chance = if rest > 0.0 { (weight / rest).min(1.0) } else { 0.0 };
+            let chance = if rest > 0.0 {
+                (weight / rest).min(1.0)
+            } else {
+                0.0
+            };
             rest -= weight;
             let at = draft.moves.len();
             let below = threshold(Fraction::new(chance).unwrap_or(Fraction::ONE));
