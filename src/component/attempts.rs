@@ -306,12 +306,15 @@ impl System {
         }
     }
 
+    /// True if an errand waits before a retry.
+    fn is_in_backoff(&self, at: u32) -> bool {
+        let errand = self.errands.get(at);
+        errand.is_some_and(|errand| errand.n_running() == 0 && errand.pending != Pending::No)
+    }
+
     /// An errand is over: attempts that still run are left, and its caller hears of the outcome.
     pub(super) fn resolves(&mut self, at: u32, outcome: Outcome, by_deadline: bool) {
-        let was_waiting = self
-            .errands
-            .get(at)
-            .is_some_and(|errand| errand.n_running() == 0 && errand.pending != Pending::No);
+        let was_waiting = self.is_in_backoff(at);
         self.cancels_pending(at);
         let Some(errand) = self.errands.get(at).copied() else {
             return;
@@ -355,6 +358,7 @@ impl System {
 
     /// An errand that nobody wants any more ends without a word.
     pub(super) fn drops_errand(&mut self, at: u32) {
+        let was_waiting = self.is_in_backoff(at);
         if let Some(errand) = self.errands.get_mut(at) {
             if let By::Request(id) = errand.by {
                 self.cx.requests.extra_mut(id).waits_for = NOBODY;
@@ -369,6 +373,9 @@ impl System {
         }
         self.errands.remove(at);
         let caller = &mut self.callers[errand.caller as usize];
+        if was_waiting {
+            caller.waits_no_more(&mut self.cx);
+        }
         caller.is_over(errand.process);
         if let Some(lane) = caller.deadline_lane() {
             let errands = &self.errands;

@@ -32,3 +32,26 @@ fn a_copy_that_is_not_needed_was_no_retry() {
         assert!(values.copied().all(|waiting| waiting.value < 1e-9));
     }
 }
+
+/// A client that gives up while the service that works for it waits before a retry: nobody waits any more.
+#[test]
+fn a_retry_that_nobody_wants_is_waited_for_no_more() {
+    let text = format!(
+        "{FRONT}timeout = \"50ms\"
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 100 }}
+        abandoned = \"stop\"
+        operations.default.steps = [{{ call = \"outside\", retry = {{ backoff = \"100ms\" }} }}]
+        [components.outside]
+        kind = \"dependency\"
+        latency = \"10ms\"
+        errors = \"100%\""
+    );
+    let findings = run(&load(&text).scenario);
+    let caller = &findings.callers[0].name;
+    let waiting = findings.column(caller, "in_backoff").expect("a column");
+    let last = waiting.values.last().copied().flatten().expect("a window");
+    // A hundred per second for 40 ms each.
+    assert!((2.0..6.0).contains(&last.value), "{}", last.value);
+}
