@@ -55,3 +55,26 @@ fn a_retry_that_nobody_wants_is_waited_for_no_more() {
     // A hundred per second for 40 ms each.
     assert!((2.0..6.0).contains(&last.value), "{}", last.value);
 }
+
+/// What a caller does per second is what it does while requests come, not what follows after the horizon.
+#[test]
+fn retries_after_the_horizon_are_of_no_second() {
+    let text = format!(
+        "{FRONT}retry = {{ attempts = 2, backoff = \"8s\" }}
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 100 }}
+        operations.default.steps = [{{ call = \"outside\" }}]
+        [components.outside]
+        kind = \"dependency\"
+        latency = \"10ms\"
+        errors = \"100%\""
+    );
+    let findings = run(&load(&text).scenario);
+    let caller = &findings.callers[0];
+    let sent = caller.attempts_per_errand.expect("attempts").value;
+    // Of those who wait 8 s in a run of 10 s, a fifth tries again within it.
+    assert!((1.15..1.25).contains(&sent), "{sent}");
+    let all = findings.figures["attempts_per_request"].value;
+    assert!((sent - all).abs() < 0.02, "{sent} and {all}");
+}
