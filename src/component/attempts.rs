@@ -267,6 +267,8 @@ impl System {
             return;
         };
         if outcome.is_success() {
+            // No copy is needed any more.
+            self.cancels_pending(at);
             return self.resolves(at, outcome, false);
         }
         if errand.n_running() > 0 {

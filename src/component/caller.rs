@@ -249,7 +249,7 @@ impl State {
     /// An errand begins.
     pub(super) fn begins(&mut self, process: u32, cx: &mut Context) {
         let now = cx.now();
-        cx.recorder.count(self.begun);
+        cx.recorder.count_within(self.begun);
         let own = &mut self.processes[process as usize];
         own.errands += 1;
         if let Some(budget) = &mut own.budget {
@@ -276,7 +276,7 @@ impl State {
             .as_ref()
             .is_some_and(|limit| !limit.admit(own.attempts))
         {
-            cx.recorder.count(self.limit_rejections);
+            cx.recorder.count_within(self.limit_rejections);
             return Err(Outcome::ConcurrencyLimit);
         }
         let mut permit = None;
@@ -284,12 +284,12 @@ impl State {
             permit = breaker.admit(now);
             own.looks_at_breaker(self.open, now, cx);
             if permit.is_none() {
-                cx.recorder.count(self.breaker_rejections);
+                cx.recorder.count_within(self.breaker_rejections);
                 return Err(Outcome::BreakerOpen);
             }
         }
         own.attempts += 1;
-        cx.recorder.count(self.sent);
+        cx.recorder.count_within(self.sent);
         Ok((permit, own.attempts))
     }
 
@@ -308,7 +308,7 @@ impl State {
             .as_mut()
             .is_none_or(|budget| budget.withdraw(now, own.errands));
         cx.recorder
-            .count(if may { self.copies } else { self.out_of_budget });
+            .count_within(if may { self.copies } else { self.out_of_budget });
         may
     }
 
@@ -340,10 +340,10 @@ impl State {
         if let Some(budget) = &mut own.budget
             && !budget.withdraw(now, own.errands)
         {
-            cx.recorder.count(self.out_of_budget);
+            cx.recorder.count_within(self.out_of_budget);
             return None;
         }
-        cx.recorder.count(self.retries);
+        cx.recorder.count_within(self.retries);
         cx.recorder.level(self.waiting).up(now, 1);
         Some(wait)
     }
@@ -359,7 +359,7 @@ impl State {
         let now = cx.now();
         let is_late = seen.outcome == Outcome::ClientTimeout;
         if is_late {
-            cx.recorder.count(self.timeouts);
+            cx.recorder.count_within(self.timeouts);
         }
         let own = &mut self.processes[process as usize];
         own.attempts -= 1;
@@ -437,7 +437,7 @@ impl State {
             .collect()
     }
 
-    /// What it has counted, without the warm-up.
+    /// What it has counted between the warm-up and the horizon.
     pub fn counts(&self, recorder: &Recorder) -> Counts {
         let n = |counter| recorder.counted(counter);
         Counts {

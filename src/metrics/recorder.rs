@@ -255,6 +255,15 @@ impl Recorder {
         }
     }
 
+    /// Something happens; left out during the warm-up and after the horizon, so that there is a time in which
+    /// all of it happened.
+    #[inline]
+    pub fn count_within(&mut self, id: CounterId) {
+        let windows = &self.shape.windows;
+        self.counters[id.0 as usize] +=
+            u64::from((windows.warm_up..windows.count).contains(&self.open));
+    }
+
     /// Something happens `n` times; left out during the warm-up.
     pub fn count_many(&mut self, id: CounterId, n: u64) {
         if self.open >= self.shape.windows.warm_up {

@@ -1,0 +1,80 @@
+//! Callers who persist: ends that only some of their rules lead to.
+
+use crate::support::{load, run};
+
+/// The run, and the beginning of the source.
+const FRONT: &str = "
+[run]
+horizon = \"10s\"
+replications = 2
+[sources.load]
+arrivals = \"poisson\"
+rate = \"100/s\"
+enters = \"web\"
+";
+
+/// An answer that comes before the copy would have been sent: the copy is taken back, and nothing else.
+#[test]
+fn a_copy_that_is_not_needed_was_no_retry() {
+    for after in ["\"50ms\"", "\"200ms\""] {
+        let text = format!(
+            "{FRONT}hedge = {{ after = {after} }}\nretry = {{ attempts = 2 }}
+            [components.web]
+            kind = \"service\"
+            workers = {{ count = 100 }}
+            operations.default.steps = [{{ wait = {{ exponential = \"100ms\" }} }}]"
+        );
+        let findings = run(&load(&text).scenario);
+        assert!(findings.callers[0].hedges.is_some_and(|n| n.value > 5.0));
+        assert!(findings.callers[0].retries.is_some_and(|n| n.value < 1e-9));
+        let waiting = findings.column("load", "in_backoff").expect("a column");
+        let values = waiting.values.iter().flatten();
+        assert!(values.copied().all(|waiting| waiting.value < 1e-9));
+    }
+}
+
+/// A client that gives up while the service that works for it waits before a retry: nobody waits any more.
+#[test]
+fn a_retry_that_nobody_wants_is_waited_for_no_more() {
+    let text = format!(
+        "{FRONT}timeout = \"50ms\"
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 100 }}
+        abandoned = \"stop\"
+        operations.default.steps = [{{ call = \"outside\", retry = {{ backoff = \"100ms\" }} }}]
+        [components.outside]
+        kind = \"dependency\"
+        latency = \"10ms\"
+        errors = \"100%\""
+    );
+    let findings = run(&load(&text).scenario);
+    let caller = &findings.callers[0].name;
+    let waiting = findings.column(caller, "in_backoff").expect("a column");
+    let last = waiting.values.last().copied().flatten().expect("a window");
+    // A hundred per second for 40 ms each.
+    assert!((2.0..6.0).contains(&last.value), "{}", last.value);
+}
+
+/// What a caller does per second is what it does while requests come, not what follows after the horizon.
+#[test]
+fn retries_after_the_horizon_are_of_no_second() {
+    let text = format!(
+        "{FRONT}retry = {{ attempts = 2, backoff = \"8s\" }}
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 100 }}
+        operations.default.steps = [{{ call = \"outside\" }}]
+        [components.outside]
+        kind = \"dependency\"
+        latency = \"10ms\"
+        errors = \"100%\""
+    );
+    let findings = run(&load(&text).scenario);
+    let caller = &findings.callers[0];
+    let sent = caller.attempts_per_errand.expect("attempts").value;
+    // Of those who wait 8 s in a run of 10 s, a fifth tries again within it.
+    assert!((1.15..1.25).contains(&sent), "{sent}");
+    let all = findings.figures["attempts_per_request"].value;
+    assert!((sent - all).abs() < 0.02, "{sent} and {all}");
+}
