@@ -82,7 +82,7 @@ pub struct WindowRecord {
     pub in_vain: u64,
     /// Attempts that were sent in it.
     pub attempts: u64,
-    /// Requests that arrived in it and were not served.
+    /// Requests that arrived in it and were not served; those that the end of a test cut off are left out.
     pub unserved: u64,
     /// Median, 95th and 99th percentile of the latency of those that arrived in it, in seconds.
     pub latencies: [Option<f64>; 3],
@@ -273,7 +273,7 @@ fn keep_requests(
             answered: recorder.answered_in(window),
             in_vain: recorder.in_vain_in(window),
             attempts: recorder.attempts_in(window),
-            unserved: all.ended() - all.n_served(),
+            unserved: all.ended() - all.n_served() - all.outcomes[Outcome::Interrupted.index()],
             latencies: WINDOW_QUANTILES.map(quantile),
         });
     }

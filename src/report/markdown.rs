@@ -88,7 +88,11 @@ fn traffic(out: &mut String, findings: &Findings) {
         let _ = writeln!(out, "- outcomes: {}", outcomes.join(", "));
     }
     for path in text::traffic::instances(findings) {
-        let _ = writeln!(out, "- instances: {}", escaped(&path));
+        let _ = writeln!(
+            out,
+            "- instances: {}",
+            escaped(&path.replacen("  ", ": ", 1))
+        );
     }
     if let Some(cost) = text::traffic::cost(findings) {
         let _ = writeln!(out, "- cost: {}", escaped(&cost));

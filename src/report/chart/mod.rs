@@ -29,6 +29,7 @@ mod sweep_words;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod users;
 mod utilization;
 mod wording;
 
@@ -64,6 +65,7 @@ impl Chart {
 pub fn of_run(title: &str, findings: &Findings) -> Vec<Chart> {
     let charts = [
         traffic::chart(title, findings),
+        users::chart(title, findings),
         latency::chart(title, findings),
         cdf::chart(title, findings),
         capacity::chart(title, findings),

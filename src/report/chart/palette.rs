@@ -46,6 +46,8 @@ pub(super) const DEEP: Colour = Colour::new(0x1d, 0x2b, 0x53);
 pub(super) const BOUND: Colour = Colour::new(0xd5, 0x5e, 0x00);
 /// Text in that colour: darker, to be read on white.
 pub(super) const BOUND_TEXT: Colour = Colour::new(0xb3, 0x4a, 0x00);
+/// Work that is of no use to anybody.
+pub(super) const IN_VAIN: Colour = Colour::new(0x9c, 0x4f, 0x85);
 /// What is not certain.
 pub(super) const UNSURE: Colour = Colour::new(0xe6, 0x9f, 0x00);
 /// Text in that colour: darker, to be read on white.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::diag::Origin;
 use crate::experiment::{
     Bottleneck, Column, Findings, Full, Look, ObjectiveFindings, OutcomeShare, ResourceFindings,
-    Series, Stop, Violation,
+    Series, SourceFindings, Stop, Violation,
 };
 use crate::objective::Verdict;
 use crate::report::SweepView;
@@ -31,6 +31,10 @@ pub(super) struct Sample {
     pub(super) cost: f64,
     pub(super) overflow: bool,
     pub(super) services: usize,
+    /// What clients do who get no answer.
+    pub(super) insists: bool,
+    /// Sources with users.
+    pub(super) crews: usize,
 }
 
 impl Sample {
@@ -46,6 +50,8 @@ impl Sample {
         cost: 4.0,
         overflow: false,
         services: 1,
+        insists: false,
+        crews: 0,
     };
 
     pub(super) const FAILS: Self = Self {
@@ -118,6 +124,21 @@ impl Sample {
                 4.0 + (load / 400.0).floor() + number as f64
             }));
         }
+        if self.insists {
+            let attempts = |load: f64| load + 2.0 * self.failing(load);
+            columns.push(self.column("", "attempts_per_s", attempts));
+            columns.push(self.column("", "answered_per_s", |load| load.min(self.capacity)));
+            let good = |load: f64| (load - 1.5 * self.failing(load)).max(0.0);
+            columns[1] = self.column("", "served_per_s", good);
+        }
+        for number in 0..self.crews {
+            let name = format!("crew{number}");
+            let users = |load: f64| (load / 10.0).min(self.capacity / 20.0) + number as f64 * 4.0;
+            columns.push(self.column(&name, "users", users));
+            if self.capacity < self.peak {
+                columns.push(self.column(&name, "dropped_per_s", |load| self.failing(load)));
+            }
+        }
         Series {
             bounds_s: (0..=self.windows).map(at).collect(),
             warm_up_s: 0.0,
@@ -175,6 +196,17 @@ impl Sample {
         ] {
             figures.insert(name.to_owned(), self.estimate(value));
         }
+        if self.insists {
+            let good = (self.peak - 1.5 * self.failing(self.peak)).max(0.0);
+            let attempts = self.peak + 2.0 * self.failing(self.peak);
+            for (name, value) in [
+                ("throughput", self.peak.min(self.capacity)),
+                ("goodput", good),
+                ("attempts_per_request", attempts / self.peak),
+            ] {
+                figures.insert(name.to_owned(), self.estimate(value));
+            }
+        }
         let objectives = if self.has_objectives {
             vec![
                 self.objective("success_rate", 1.0 - errors, 0.99),
@@ -206,7 +238,7 @@ impl Sample {
             objectives,
             recovery: None,
             stated: Vec::new(),
-            sources: Vec::new(),
+            sources: (0..self.crews).map(|number| self.crew(number)).collect(),
             callers: Vec::new(),
             resources: vec![self.workers()],
             hit_ratios: BTreeMap::new(),
@@ -223,6 +255,32 @@ impl Sample {
             advisories: Vec::new(),
             requests: 1_000_000,
             events: 4_000_000,
+        }
+    }
+
+    fn crew(self, number: usize) -> SourceFindings {
+        let count = |value: f64| Some(self.estimate(value));
+        SourceFindings {
+            name: format!("crew{number}"),
+            kind: "k6".to_owned(),
+            seconds: self.horizon_s,
+            threads: None,
+            is_refused: false,
+            begun: count(self.peak * 100.0),
+            done: count(self.peak * 100.0),
+            broken_off: count(0.0),
+            interrupted: count(0.0),
+            dropped: count(self.failing(self.peak) * 60.0),
+            skipped: count(0.0),
+            late: count(0.0),
+            held_up: count(0.0),
+            users_most: count(self.capacity / 20.0),
+            users: count(self.capacity / 40.0),
+            ends: Vec::new(),
+            rounds: None,
+            answers: None,
+            corrected: None,
+            expected_gap_s: None,
         }
     }
 

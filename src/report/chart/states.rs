@@ -61,6 +61,19 @@ fn plain() -> Vec<(&'static str, Sample)> {
         ),
         ("one window", with(|own| own.windows = 1)),
         ("three services", with(|own| own.services = 3)),
+        (
+            "retry storm",
+            with(|own| (own.capacity, own.insists) = (1_300.0, true)),
+        ),
+        ("one crew", with(|own| own.crews = 1)),
+        (
+            "a crew that drops",
+            with(|own| (own.capacity, own.crews) = (1_300.0, 1)),
+        ),
+        (
+            "three crews that drop",
+            with(|own| (own.capacity, own.crews) = (1_300.0, 3)),
+        ),
     ]
 }
 

@@ -1,10 +1,14 @@
 //! Offered against served requests over time, and instances on the same clock.
 
+use std::borrow::Cow;
+
 use super::Chart;
 use super::over_time::{
     Fold, clock, most, points, shade_unmeasured, steps, windows_per_point, with_data,
 };
-use super::palette::{BOUND, BOUND_TEXT, Colour, INK, MAIN, MUTED, UNSURE_TEXT, series};
+use super::palette::{
+    BOUND, BOUND_TEXT, Colour, IN_VAIN, INK, MAIN, MUTED, UNSURE, UNSURE_TEXT, series,
+};
 use super::panel::{EndLabel, Frame, Look, Panel, Step, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
@@ -14,11 +18,12 @@ use crate::metrics::{Metric, Unit};
 use crate::objective::show;
 use crate::report::words;
 use crate::stats::Estimate;
+use crate::units::three_digits;
 
 /// A rate over time.
 struct Rate<'a> {
     name: &'static str,
-    column: &'a Column,
+    column: Cow<'a, Column>,
     look: Look,
     text: Colour,
 }
@@ -46,7 +51,10 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     };
     let has_counts = !counts.is_empty();
     let mut sheet = Sheet::new(&heading, if has_counts { 1160.0 } else { 860.0 });
-    let y = Scale::from_zero(Unit::PerSecond, most(rates.iter().map(|rate| rate.column)));
+    let y = Scale::from_zero(
+        Unit::PerSecond,
+        most(rates.iter().map(|rate| rate.column.as_ref())),
+    );
     let n_most = counts
         .iter()
         .flat_map(|count| count.steps.iter().map(|step| step.value.value));
@@ -66,7 +74,13 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         bottom: split,
     };
     let upper = Panel::new(frame, clock(findings), y);
-    upper.heading(&mut sheet, "Requests per second");
+    let has_attempts = rates.iter().any(|rate| rate.name == "attempts");
+    let what_comes = if has_attempts {
+        "Requests and attempts per second"
+    } else {
+        "Requests per second"
+    };
+    upper.heading(&mut sheet, what_comes);
     shade_unmeasured(&mut sheet, &upper, findings);
     upper.grid(&mut sheet, !has_counts);
     draw_rates(&mut sheet, &upper, findings, &rates);
@@ -95,6 +109,9 @@ fn finding(findings: &Findings, offered: &Column) -> String {
             "Overloaded at {peak_text}: the run was stopped at {at} with too many requests in flight"
         );
     }
+    if let Some(sentence) = persistence(findings) {
+        return sentence;
+    }
     let answered = rate(Metric::ThroughputPeak).unwrap_or(peak);
     match rate(Metric::ErrorRate) {
         None => format!("Up to {peak_text} are offered; none of them has ended yet"),
@@ -114,6 +131,40 @@ fn finding(findings: &Findings, offered: &Column) -> String {
     }
 }
 
+/// Retries and answers in vain are worth a title from these on.
+const MANY_ATTEMPTS: f64 = 1.1;
+/// See [`MANY_ATTEMPTS`].
+const MUCH_IN_VAIN: f64 = 0.1;
+
+/// What clients who persist do to the system, as a sentence; nothing where that is little.
+fn persistence(findings: &Findings) -> Option<String> {
+    let value = |metric: Metric| findings.figure(metric).map(|figure| figure.value);
+    let attempts = value(Metric::AttemptsPerRequest).filter(|each| *each >= MANY_ATTEMPTS);
+    let in_vain = value(Metric::Throughput)
+        .zip(value(Metric::Goodput))
+        .filter(|(all, _)| *all > 0.0)
+        .map(|(all, good)| 1.0 - good / all)
+        .filter(|share| *share >= MUCH_IN_VAIN)
+        .map(|share| show(Unit::Fraction, share));
+    let each = attempts.map(three_digits);
+    Some(match (each, in_vain) {
+        (None, None) => return None,
+        (Some(each), Some(share)) => format!(
+            "Clients attempt each request {each} times, and {share} of the answers come when nobody waits for them any more"
+        ),
+        (None, Some(share)) => {
+            format!("{share} of the answers come when nobody waits for them any more")
+        }
+        (Some(each), None) => {
+            let failed = value(Metric::ErrorRate).unwrap_or(0.0);
+            format!(
+                "Clients attempt each request {each} times; {} of requests are not served in the end",
+                show(Unit::Fraction, failed)
+            )
+        }
+    })
+}
+
 fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String {
     let window = findings
         .series
@@ -122,7 +173,7 @@ fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String
         .zip(findings.series.bounds_s.first());
     let window = window.map_or(String::new(), |(b, a)| {
         format!(
-            " in windows of {}",
+            ", in windows of {}",
             words::span((b - a) * windows_per_point(findings) as f64)
         )
     });
@@ -131,12 +182,9 @@ fn subtitle(findings: &Findings, rates: &[Rate<'_>], counts: &[Count]) -> String
     let instances = if counts.is_empty() {
         ""
     } else {
-        ", and the instances there were"
+        "; and the instances there were"
     };
-    format!(
-        "Requests per second {}{window}{instances}",
-        words::list(&names)
-    )
+    format!("Per second{window}: {}{instances}", words::list(&names))
 }
 
 fn rates<'a>(findings: &'a Findings, offered: &'a Column) -> Vec<Rate<'a>> {
@@ -146,21 +194,80 @@ fn rates<'a>(findings: &'a Findings, offered: &'a Column) -> Vec<Rate<'a>> {
         look: Look::new(colour, thick),
         text,
     };
-    let mut rates = vec![rate("offered", offered, MUTED, MUTED, 8)];
-    let unserved = with_data(findings, "", "unserved_per_s");
-    if let Some(column) = unserved.filter(|column| most([*column]) > 0.0) {
-        rates.push(rate("not served", column, BOUND, BOUND_TEXT, 4));
+    let own = |figure| with_data(findings, "", figure);
+    let mut rates = vec![rate("offered", Cow::Borrowed(offered), MUTED, MUTED, 8)];
+    let attempts = own("attempts_per_s").filter(|column| visibly_above(column, offered));
+    if let Some(column) = attempts {
+        rates.push(rate(
+            "attempts",
+            Cow::Borrowed(column),
+            UNSURE,
+            UNSURE_TEXT,
+            5,
+        ));
     }
-    if let Some(column) = with_data(findings, "", "served_per_s") {
-        rates.push(rate("answered", column, MAIN, MAIN, 4));
+    if let Some(column) = own("unserved_per_s").filter(|column| most([*column]) > 0.0) {
+        rates.push(rate(
+            "not served",
+            Cow::Borrowed(column),
+            BOUND,
+            BOUND_TEXT,
+            4,
+        ));
     }
+    let Some(in_time) = own("served_per_s") else {
+        return rates;
+    };
+    let all = own("answered_per_s").filter(|all| visibly_above(all, in_time));
+    if let Some(all) = all {
+        let in_vain = Cow::Owned(difference(all, in_time));
+        rates.push(rate("answered in vain", in_vain, IN_VAIN, IN_VAIN, 4));
+    }
+    let name = if all.is_some() {
+        "answered in time"
+    } else {
+        "answered"
+    };
+    rates.push(rate(name, Cow::Borrowed(in_time), MAIN, MAIN, 4));
     rates
+}
+
+/// Curves closer together than this share of the panel cannot be told apart.
+const VISIBLE: f64 = 0.03;
+
+/// True if `upper` is so far above `lower` somewhere that it is seen.
+fn visibly_above(upper: &Column, lower: &Column) -> bool {
+    let least = VISIBLE * most([upper, lower]);
+    let pairs = upper.values.iter().zip(&lower.values);
+    pairs
+        .filter_map(|(upper, lower)| Some(upper.as_ref()?.value - lower.as_ref()?.value))
+        .any(|more| more > least)
+}
+
+/// One column without another. Of a difference of means the interval is not known.
+fn difference(all: &Column, part: &Column) -> Column {
+    let values = all.values.iter().zip(&part.values);
+    let rest = |(all, part): (&Option<Estimate>, &Option<Estimate>)| {
+        let value = (all.as_ref()?.value - part.as_ref()?.value).max(0.0);
+        Some(Estimate {
+            value,
+            interval: None,
+        })
+    };
+    Column {
+        values: values.map(rest).collect(),
+        ..all.clone()
+    }
 }
 
 fn draw_rates(sheet: &mut Sheet, panel: &Panel, findings: &Findings, rates: &[Rate<'_>]) {
     let mut labels = Vec::new();
     for rate in rates {
-        panel.curve(sheet, &points(findings, rate.column, Fold::Mean), rate.look);
+        panel.curve(
+            sheet,
+            &points(findings, &rate.column, Fold::Mean),
+            rate.look,
+        );
         if let Some(last) = rate.column.values.iter().rev().flatten().next() {
             labels.push(EndLabel {
                 text: rate.name.to_owned(),

@@ -84,7 +84,7 @@ impl Style {
     /// Text beside a heading, broken into lines that stay beside it.
     fn labelled(self, heading: &str, text: &str) -> String {
         // Two spaces in a row set parts of a line apart, and stay.
-        let text = text.replace("  ", &format!(" {KEPT}"));
+        let text = with_units(&text.replace("  ", &format!(" {KEPT}")));
         let lines = wrap(&text, self.width.saturating_sub(BESIDE), 0);
         self.beside(heading, &lines.replace(KEPT, " "))
     }
@@ -150,6 +150,24 @@ fn wrap(text: &str, width: usize, indent: usize) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// Ties units to their figures, so that no line ends between `1.02` and `k/s`.
+fn with_units(text: &str) -> String {
+    let mut tied = String::with_capacity(text.len());
+    let mut follows_figure = false;
+    for word in text.split(' ') {
+        if !tied.is_empty() {
+            let is_unit =
+                word.chars().count() <= 4 && !word.starts_with(|c: char| c.is_ascii_digit());
+            let is_tied = follows_figure && is_unit;
+            tied.push(if is_tied { KEPT } else { ' ' });
+        }
+        tied.push_str(word);
+        let ends_in_digit = word.ends_with(|c: char| c.is_ascii_digit());
+        follows_figure = ends_in_digit && word.starts_with(|c: char| c.is_ascii_digit());
+    }
+    tied
 }
 
 /// Columns that text takes: characters, without the codes of colours.
