@@ -19,13 +19,20 @@ fn the_reference_of_the_scenario_language_is_current() {
     );
 }
 
-/// The scenario that the README shows is a valid one, without warnings.
+/// The scenarios that the README shows are valid, without warnings; the first one has a sweep.
 #[test]
-fn the_scenario_of_the_readme_is_fine() {
+fn the_scenarios_of_the_readme_are_fine() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let page = std::fs::read_to_string(path).expect("the README");
-    let (_, rest) = page.split_once("```toml\n").expect("a scenario");
-    let (scenario, _) = rest.split_once("```").expect("its end");
-    let loaded = crate::support::load(scenario);
-    assert!(loaded.sweep.is_some());
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).collect();
+    assert!(blocks.len() >= 2, "{} scenarios", blocks.len());
+    for (at, block) in blocks.iter().enumerate() {
+        let (scenario, _) = block.split_once("```").expect("its end");
+        let loaded = crate::support::load(scenario);
+        assert!(at > 0 || loaded.sweep.is_some());
+        assert!(
+            loaded.warnings.found.is_empty(),
+            "scenario {at} has warnings"
+        );
+    }
 }

@@ -80,7 +80,7 @@ impl Books {
             .clone()
             .map(|window| recorder.average_in(window, books.users) * seconds(window))
             .sum();
-        let span: f64 = measured.clone().map(seconds).sum();
+        let span: f64 = measured.map(seconds).sum();
         let mut before = 0;
         let missed = (0..recorder.n_closed()).map(|window| {
             let by_its_end = recorder.highest_in(window, books.missed);

@@ -12,6 +12,7 @@ mod cost;
 mod font;
 mod heat_cells;
 mod heatmap;
+mod instances;
 mod latency;
 mod load_curves;
 mod over_time;

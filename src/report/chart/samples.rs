@@ -196,17 +196,7 @@ impl Sample {
         ] {
             figures.insert(name.to_owned(), self.estimate(value));
         }
-        if self.insists {
-            let good = (self.peak - 1.5 * self.failing(self.peak)).max(0.0);
-            let attempts = self.peak + 2.0 * self.failing(self.peak);
-            for (name, value) in [
-                ("throughput", self.peak.min(self.capacity)),
-                ("goodput", good),
-                ("attempts_per_request", attempts / self.peak),
-            ] {
-                figures.insert(name.to_owned(), self.estimate(value));
-            }
-        }
+        figures.extend(self.of_those_who_insist());
         let objectives = if self.has_objectives {
             vec![
                 self.objective("success_rate", 1.0 - errors, 0.99),
@@ -256,6 +246,21 @@ impl Sample {
             requests: 1_000_000,
             events: 4_000_000,
         }
+    }
+
+    /// Figures of clients who try again, and of answers that come too late for them.
+    fn of_those_who_insist(self) -> Vec<(String, Estimate)> {
+        if !self.insists {
+            return Vec::new();
+        }
+        let failing = self.failing(self.peak);
+        let figures = [
+            ("throughput", self.peak.min(self.capacity)),
+            ("goodput", (self.peak - 1.5 * failing).max(0.0)),
+            ("attempts_per_request", 1.0 + 2.0 * failing / self.peak),
+        ];
+        let own = |(name, value): (&str, f64)| (name.to_owned(), self.estimate(value));
+        figures.map(own).to_vec()
     }
 
     fn crew(self, number: usize) -> SourceFindings {

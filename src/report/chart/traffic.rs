@@ -3,16 +3,13 @@
 use std::borrow::Cow;
 
 use super::Chart;
-use super::over_time::{
-    Fold, clock, most, points, shade_unmeasured, steps, windows_per_point, with_data,
-};
-use super::palette::{
-    BOUND, BOUND_TEXT, Colour, IN_VAIN, INK, MAIN, MUTED, UNSURE, UNSURE_TEXT, series,
-};
-use super::panel::{EndLabel, Frame, Look, Panel, Step, room_beside, room_for};
+use super::instances::{Count, draw_counts, instances};
+use super::over_time::{Fold, clock, most, points, shade_unmeasured, windows_per_point, with_data};
+use super::palette::{BOUND, BOUND_TEXT, Colour, IN_VAIN, MAIN, MUTED, UNSURE, UNSURE_TEXT};
+use super::panel::{EndLabel, Frame, Look, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
-use super::wording::source;
+use super::wording::{most_missed, source};
 use crate::experiment::{Column, Findings};
 use crate::metrics::{Metric, Unit};
 use crate::objective::show;
@@ -28,13 +25,6 @@ struct Rate<'a> {
     text: Colour,
 }
 
-/// A number of instances over time.
-struct Count {
-    name: String,
-    steps: Vec<Step>,
-    look: Look,
-}
-
 /// The chart; nothing without requests.
 pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let offered = with_data(findings, "", "offered_per_s")?;
@@ -45,7 +35,7 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
     let (what, counts) = instances(findings);
     let source = source(title, findings, "bands");
     let heading = Heading {
-        title: finding(findings, offered),
+        title: finding(findings, offered) + &of_what_was_due(findings),
         subtitle: subtitle(findings, &rates, &counts),
         source: &source,
     };
@@ -96,6 +86,19 @@ pub(super) fn chart(title: &str, findings: &Findings) -> Option<Chart> {
         draw_counts(&mut sheet, &lower, &counts);
     }
     Some(Chart::of(findings, "traffic", sheet))
+}
+
+/// What is offered says little where a load test cannot begin much of what it should: the end of a
+/// sentence, or nothing.
+fn of_what_was_due(findings: &Findings) -> String {
+    let much = most_missed(findings).filter(|(_, share)| *share >= 0.01);
+    much.map_or_else(String::new, |(own, share)| {
+        format!(
+            "; {} could not begin {} of what was due",
+            own.name,
+            show(Unit::Fraction, share)
+        )
+    })
 }
 
 /// What the chart shows, as a sentence.
@@ -273,114 +276,6 @@ fn draw_rates(sheet: &mut Sheet, panel: &Panel, findings: &Findings, rates: &[Ra
                 text: rate.name.to_owned(),
                 y: panel.y.at(last.value),
                 colour: rate.text,
-            });
-        }
-    }
-    panel.end_labels(sheet, &labels);
-}
-
-/// The instances that there were: of one service in all their states, of several those in service.
-fn instances(findings: &Findings) -> (String, Vec<Count>) {
-    let columns = &findings.series.columns;
-    let services: Vec<&str> = columns
-        .iter()
-        .filter(|column| column.figure == "instances_in_service")
-        .map(|column| column.component.as_str())
-        .collect();
-    match services.as_slice() {
-        [] => (String::new(), Vec::new()),
-        [service] => (format!("Instances of {service}"), states(findings, service)),
-        _ => {
-            let column = |service: &&str| findings.column(service, "instances_in_service");
-            let found = services.iter().filter_map(column).enumerate();
-            let count = |(at, column): (usize, &Column)| Count {
-                name: column.component.clone(),
-                steps: steps(findings, column, Fold::Mean),
-                look: Look::new(series(at), 4),
-            };
-            (
-                "Instances in service".to_owned(),
-                found.map(count).take(8).collect(),
-            )
-        }
-    }
-}
-
-/// States in which there are never more instances than this, on average over a window, are left out.
-const SELDOM: f64 = 0.1;
-
-/// The instances of one service by their state; states that do not occur are left out.
-fn states(findings: &Findings, service: &str) -> Vec<Count> {
-    const STATES: [(&str, &str, Colour, u32); 3] = [
-        ("instances_draining", "draining", INK, 3),
-        ("instances_starting", "starting", UNSURE_TEXT, 4),
-        ("instances_in_service", "in service", MAIN, 5),
-    ];
-    let mut counts = Vec::new();
-    let wanted = wanted(findings, service);
-    if !wanted.is_empty() {
-        counts.push(Count {
-            name: "wanted".to_owned(),
-            steps: wanted,
-            look: Look::new(MUTED, 3),
-        });
-    }
-    for (figure, name, colour, thick) in STATES {
-        let Some(column) = findings.column(service, figure) else {
-            continue;
-        };
-        if most([column]) > SELDOM || figure == "instances_in_service" {
-            counts.push(Count {
-                name: name.to_owned(),
-                steps: steps(findings, column, Fold::Mean),
-                look: Look::new(colour, thick),
-            });
-        }
-    }
-    counts
-}
-
-/// What the autoscaler wanted in the first replication, look by look.
-fn wanted(findings: &Findings, service: &str) -> Vec<Step> {
-    let looks: Vec<_> = findings
-        .looks
-        .iter()
-        .filter(|look| look.service == service)
-        .collect();
-    let Some(first) = looks.first() else {
-        return Vec::new();
-    };
-    let end = findings.overflow_s.unwrap_or(findings.horizon_s);
-    let mut levels = vec![(0.0, first.from)];
-    for look in looks.iter().filter(|look| look.at_s <= end) {
-        if levels.last().is_none_or(|level| level.1 != look.to) {
-            levels.push((look.at_s, look.to));
-        }
-    }
-    let ends = levels.iter().skip(1).map(|level| level.0).chain([end]);
-    let step = |((from, level), to): (&(f64, u32), f64)| {
-        let value = Estimate {
-            value: f64::from(*level),
-            interval: None,
-        };
-        Step {
-            from: *from,
-            to,
-            value,
-        }
-    };
-    levels.iter().zip(ends).map(step).collect()
-}
-
-fn draw_counts(sheet: &mut Sheet, panel: &Panel, counts: &[Count]) {
-    let mut labels = Vec::new();
-    for count in counts {
-        panel.steps(sheet, &count.steps, count.look);
-        if let Some(last) = count.steps.last() {
-            labels.push(EndLabel {
-                text: count.name.clone(),
-                y: panel.y.at(last.value.value),
-                colour: count.look.colour,
             });
         }
     }

@@ -6,7 +6,7 @@ use super::palette::{BOUND, BOUND_TEXT, MAIN, series};
 use super::panel::{EndLabel, Frame, Look, Panel, room_beside, room_for};
 use super::scale::Scale;
 use super::sheet::{Heading, MARGIN, Sheet, WIDTH};
-use super::wording::source;
+use super::wording::{most_missed, source};
 use crate::experiment::{Column, Findings, SourceFindings};
 use crate::metrics::Unit;
 use crate::objective::show;
@@ -126,14 +126,7 @@ const fn subtitle(has_dropped: bool) -> &'static str {
 /// What the chart shows, as a sentence.
 fn finding(findings: &Findings) -> String {
     let n = |value: Option<Estimate>| value.map_or(0.0, |own| own.value);
-    let missed = |own: &SourceFindings| n(own.dropped) + n(own.skipped);
-    let most_missed = findings
-        .sources
-        .iter()
-        .filter(|own| missed(own) > 0.0)
-        .max_by(|a, b| missed(a).total_cmp(&missed(b)));
-    if let Some(own) = most_missed {
-        let share = missed(own) / (missed(own) + n(own.begun));
+    if let Some((own, share)) = most_missed(findings) {
         return format!(
             "{} cannot begin {} of what is due: its {} users are not enough",
             own.name,

@@ -1,9 +1,10 @@
 //! What charts say: short names of figures, bounds, where a chart comes from.
 
-use crate::experiment::{Findings, ObjectiveFindings};
+use crate::experiment::{Findings, ObjectiveFindings, SourceFindings};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
 use crate::report::words;
+use crate::stats::Estimate;
 use crate::units::three_digits;
 
 /// A metric in a title or beside a curve: `p95`, `error rate`.
@@ -68,4 +69,16 @@ pub(super) fn source(title: &str, findings: &Findings, intervals: &str) -> Strin
 /// `1 configuration`, `12 configurations`.
 pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The source that could not begin the most of what was due, and which share of it that was.
+pub(super) fn most_missed(findings: &Findings) -> Option<(&SourceFindings, f64)> {
+    let n = |value: Option<Estimate>| value.map_or(0.0, |own| own.value);
+    let share = |own: &SourceFindings| {
+        let missed = n(own.dropped) + n(own.skipped);
+        (missed > 0.0).then(|| missed / (missed + n(own.begun)))
+    };
+    let own = findings.sources.iter();
+    own.filter_map(|own| Some((own, share(own)?)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
 }
