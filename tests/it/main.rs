@@ -7,6 +7,7 @@
 
 mod callers;
 mod cli;
+mod clients;
 mod docs;
 mod floors;
 mod invalid;
