@@ -104,6 +104,14 @@ impl Begins {
             Self::Users { .. } | Self::Tool(_) => None,
         }
     }
+
+    /// How many requests, visits or rounds are due by the clock, whatever becomes of them.
+    pub fn due(&self) -> Option<f64> {
+        match self {
+            Self::Tool(tool) => tool.load.due(),
+            own => own.expected(),
+        }
+    }
 }
 
 /// A source with every name resolved.

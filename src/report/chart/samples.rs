@@ -197,6 +197,8 @@ impl Sample {
             horizon_s: self.horizon_s,
             figures,
             classes: Vec::new(),
+            callers: Vec::new(),
+            sources: Vec::new(),
             outcomes: vec![OutcomeShare {
                 name: "served".to_owned(),
                 words: "served".to_owned(),

@@ -12,6 +12,7 @@ use crate::policy::persistence::Persistence;
 use crate::spec::At;
 use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
+use crate::traffic::tools::k6::Executor;
 use crate::traffic::tools::{self, Timeout};
 use crate::units::{Fraction, Rate, SimTime};
 
@@ -111,6 +112,7 @@ impl Compiler<'_> {
             Some(self.add_caller(name.value.clone(), (1, 1), &rules)?)
         };
         self.warn_of_the_end(name, tool.as_ref());
+        self.check_users(&source.own);
         if self.out.n_errors() > before {
             return None;
         }
@@ -213,6 +215,22 @@ impl Compiler<'_> {
             _ => {}
         }
         rules
+    }
+
+    /// More users than may be in flight are refused before they take all memory.
+    fn check_users(&mut self, kind: &SourceKind) {
+        let most = &self.spec.run.max_in_flight;
+        let Some((users, origin)) = most_users(kind) else {
+            return;
+        };
+        if users > u64::from(most.get()) {
+            let problem = format!("{users} users are more than may be in flight at the same time");
+            self.out.push(
+                Diagnostic::error(origin, problem)
+                    .related(most.origin, format!("run.max_in_flight is {}", most.value))
+                    .help("set `max_in_flight` in [run] if there is memory for them"),
+            );
+        }
     }
 
     /// A test that goes on after the run has ended is told of.
@@ -340,9 +358,13 @@ impl Compiler<'_> {
                     });
                 }
                 FlowStep::Repeat(step) => {
+                    let errors = self.out.n_errors();
                     for _ in 0..step.repeat.get() {
+                        let before = draft.moves.len();
                         self.add_flow_steps(draft, &step.steps, traffic);
-                        if draft.moves.len() > MOST_MOVES || step.steps.is_empty() {
+                        // What adds nothing, or is wrong, is not better the second time.
+                        let adds = draft.moves.len() > before && self.out.n_errors() == errors;
+                        if draft.moves.len() > MOST_MOVES || !adds {
                             break;
                         }
                     }
@@ -397,6 +419,36 @@ impl Compiler<'_> {
         let end = draft.moves.len() as u16;
         for at in to_end {
             draft.moves[at] = Move::Jump(end);
+        }
+    }
+}
+
+/// The most users that a source has at the same time, and where that is written.
+fn most_users(kind: &SourceKind) -> Option<(u64, Origin)> {
+    fn given(own: Option<At<u32>>) -> Option<(u64, Origin)> {
+        own.map(|own| (u64::from(own.value), own.origin))
+    }
+    match kind {
+        SourceKind::Open(_) | SourceKind::Artillery(_) => None,
+        SourceKind::Users(own) => Some((own.users.get().into(), own.users.origin)),
+        SourceKind::Wrk(own) => Some((own.connections.get().into(), own.connections.origin)),
+        SourceKind::K6(own) => {
+            let counts = [own.vus, own.start_vus, own.pre_allocated_vus, own.max_vus];
+            let counts = counts.into_iter().filter_map(given);
+            // Elsewhere the targets are rates.
+            let ramps = own.executor.0 == Executor::RampingVus;
+            let stages = own.stages.iter().filter(|_| ramps);
+            let targets = stages
+                .flat_map(|stages| &stages.value)
+                .map(|stage| (stage.target.value, stage.target.origin));
+            counts.chain(targets).max_by_key(|(users, _)| *users)
+        }
+        SourceKind::Locust(own) => {
+            let stages = own.stages.iter().flat_map(|stages| &stages.value);
+            let users = stages.map(|stage| stage.users).chain(own.users);
+            users
+                .filter_map(|users| given(Some(users)))
+                .max_by_key(|(users, _)| *users)
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Even {
     /// How many nanoseconds iterations are due.
     lasts: u64,
     /// How many iterations have been due.
-    n: u64,
+    pub(super) n: u64,
 }
 
 impl Even {
@@ -35,6 +35,14 @@ impl Even {
             lasts,
             n: 0,
         }
+    }
+
+    /// How many iterations are due in all.
+    pub(in crate::traffic::tools) fn expected(&self) -> f64 {
+        if self.unit == 0 {
+            return 0.0;
+        }
+        self.lasts as f64 / self.unit as f64 * self.rate as f64
     }
 
     pub(in crate::traffic::tools) fn next(&mut self) -> Option<Tick> {
