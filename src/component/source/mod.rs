@@ -21,7 +21,7 @@ use super::NodeId;
 use super::program::Demand;
 use crate::diag::Diagnostics;
 use crate::policy::persistence::Persistence;
-use crate::spec::{Node, Own, With};
+use crate::spec::{Definitions, Node, Own, With};
 use crate::traffic::arrivals::Gaps;
 use crate::traffic::curve::Curve;
 use crate::traffic::tools;
@@ -69,6 +69,10 @@ impl SourceKind {
 impl Own for SourceKind {
     fn read_with(node: &Node, also: &[&str], out: &mut Diagnostics) -> Option<Self> {
         Self::read_beside(node, also, Some("open"), out)
+    }
+
+    fn loosen(definitions: &mut Definitions) {
+        definitions.with_optional_kind("Open");
     }
 }
 

@@ -101,7 +101,7 @@ impl Compiler<'_> {
         };
         let tool = source.own.tool();
         let rules = self.rules_of(
-            &source.own,
+            (name, &source.own),
             persistence,
             tool.as_ref().map(|tool| tool.timeout),
         );
@@ -194,7 +194,7 @@ impl Compiler<'_> {
     /// How a source's clients persist, with what its load tool does unless told otherwise.
     fn rules_of(
         &mut self,
-        kind: &SourceKind,
+        (name, kind): (&At<String>, &SourceKind),
         own: &Persistence,
         tool: Option<Timeout>,
     ) -> Persistence {
@@ -203,10 +203,10 @@ impl Compiler<'_> {
             (Some(Timeout::Counts(_)), _) => {
                 // A late answer is waited for all the same.
                 rules.timeout = None;
-                if let (false, SourceKind::Wrk(wrk)) = (own.is_plain(), kind) {
+                if let (false, SourceKind::Wrk(_)) = (own.is_plain(), kind) {
                     let problem = "wrk sends each request once, and waits for its answer";
                     self.out.push(
-                        Diagnostic::error(wrk.duration.origin, problem)
+                        Diagnostic::error(name.origin, problem)
                             .help("leave out `deadline`, `retry`, `hedge`, `breaker` and `limit`"),
                     );
                 }
@@ -364,6 +364,10 @@ impl Compiler<'_> {
                         self.add_flow_steps(draft, &step.steps, traffic);
                         // What adds nothing, or is wrong, is not better the second time.
                         let adds = draft.moves.len() > before && self.out.n_errors() == errors;
+                        if draft.moves.len() > MOST_MOVES {
+                            // The outermost is the last to say so.
+                            draft.origin = step.repeat.origin;
+                        }
                         if draft.moves.len() > MOST_MOVES || !adds {
                             break;
                         }
