@@ -500,16 +500,18 @@ impl System {
         self.attempt_ends(id, outcome);
     }
 
+    #[expect(clippy::unused_self, reason = "as long as no way takes time")]
     fn way_there(&mut self, _id: RequestId) -> SimDuration {
         SimDuration::ZERO
     }
 
+    #[expect(clippy::unused_self, reason = "as long as no way takes time")]
     fn way_back(&mut self, _id: RequestId, _outcome: Outcome) -> SimDuration {
         SimDuration::ZERO
     }
 
     /// An errand with these rules that begins now.
-    pub(super) fn new_errand(&self, by: By, caller: u16, due: SimTime) -> Errand {
+    pub(super) fn new_errand(by: By, caller: u16, due: SimTime) -> Errand {
         Errand {
             due,
             number: 0,

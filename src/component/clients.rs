@@ -16,7 +16,7 @@ impl System {
         let now = self.cx.now();
         let drawn = self.sources[source as usize].next_request();
         let client = super::arena::NOBODY;
-        self.requests_by(source, drawn, By::Source, client, now);
+        self.requests_by(source, drawn, (By::Source, client), now);
     }
 
     /// A client sends a request that was due at `due`; gives the errand that it becomes.
@@ -24,15 +24,14 @@ impl System {
         &mut self,
         source: u16,
         (number, choice): (u64, Choice),
-        by: By,
-        client: u32,
+        (by, client): (By, u32),
         due: SimTime,
     ) -> u32 {
         let state = &self.sources[source as usize];
         let (caller, patience) = (state.caller, state.patience);
         let class = self.flows[choice.flow as usize].class;
         self.cx.recorder.arrival(class);
-        let mut errand = self.new_errand(by, caller, due);
+        let mut errand = Self::new_errand(by, caller, due);
         errand.number = number;
         errand.flow = choice.flow;
         errand.frame.pc = choice.pc;

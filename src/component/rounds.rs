@@ -501,7 +501,12 @@ impl System {
             return NOBODY;
         };
         let client = entry.client;
-        self.requests_by(entry.source, (number, choice), By::User(user), client, now)
+        self.requests_by(
+            entry.source,
+            (number, choice),
+            (By::User(user), client),
+            now,
+        )
     }
 
     /// A user's request has ended.

@@ -99,6 +99,7 @@ impl<const UNIT: u64> Spec for ToolDuration<UNIT> {
 mod tests {
     use super::*;
     use crate::diag::Origin;
+    use crate::spec::{Entry, Table};
 
     fn read<T: Spec>(value: Value) -> (Option<T>, Vec<String>) {
         let origin = Origin::BUILT_IN;
@@ -178,7 +179,7 @@ mod tests {
     fn a_key_may_be_called_otherwise_than_its_field() {
         assert_eq!(Renamed::KEYS, ["maxVUs", "least"]);
         let origin = Origin::BUILT_IN;
-        let entry = crate::spec::Entry {
+        let entry = Entry {
             key: "maxVUs".to_owned(),
             key_origin: origin,
             node: Node {
@@ -186,7 +187,7 @@ mod tests {
                 origin,
             },
         };
-        let table = crate::spec::Table {
+        let table = Table {
             entries: vec![entry],
         };
         let (renamed, said) = read::<Renamed>(Value::Table(table));
@@ -198,7 +199,7 @@ mod tests {
         Renamed::schema(&mut definitions);
         let schema = definitions.into_value();
         assert_eq!(schema["Renamed"]["required"], json!(["maxVUs"]));
-        let (_, said) = read::<Renamed>(Value::Table(crate::spec::Table::default()));
+        let (_, said) = read::<Renamed>(Value::Table(Table::default()));
         assert_eq!(said, ["missing key `maxVUs`"]);
     }
 
