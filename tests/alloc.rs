@@ -43,29 +43,46 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-#[test]
-fn the_second_half_of_a_run_allocates_nothing() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/100x.toml");
-    // A tenth of the traffic keeps the test short; caches are small enough to be full by half-time.
-    let sets = [
-        "sources.visitors.rate=20/s",
-        "components.pages.capacity=100",
-    ]
-    .map(str::to_owned);
+/// Runs a scenario and counts what its second half allocates; gives how many events that had, too.
+fn allocations_of_second_half(path: &str, sets: &[&str], seconds: u64) -> (u64, u64) {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     let loaded = scenario::load(&Disk, Path::new(path), &sets).expect("the scenario is fine");
     let mut system = System::new(loaded.scenario.blueprint(), Streams::new(1, 0));
     let watch = Watch::default();
-    let half = SimTime::ZERO + SimDuration::from_secs(45 * 60 / 2);
-    let end = SimTime::ZERO + SimDuration::from_secs(45 * 60 - 1);
+    let half = SimTime::ZERO + SimDuration::from_secs(seconds / 2);
+    let end = SimTime::ZERO + SimDuration::from_secs(seconds - 1);
     assert_eq!(system.run_until(half, &watch), Ended::AtLimit);
     let events = system.n_events();
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     assert_eq!(system.run_until(end, &watch), Ended::AtLimit);
     let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
     assert!(before > 1000, "the allocator is counted");
-    assert!(
-        system.n_events() - events > 1_000_000,
-        "the second half is no idle time"
+    (allocated, system.n_events() - events)
+}
+
+/// Both cases in one test: they count the allocations of the whole process.
+#[test]
+fn the_second_half_of_a_run_allocates_nothing() {
+    // A tenth of the traffic keeps the test short; caches are small enough to be full by half-time.
+    let (allocated, events) = allocations_of_second_half(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/100x.toml"),
+        &[
+            "sources.visitors.rate=20/s",
+            "components.pages.capacity=100",
+        ],
+        45 * 60,
     );
-    assert_eq!(allocated, 0, "in {} events", system.n_events() - events);
+    assert!(events > 1_000_000, "the second half is no idle time");
+    assert_eq!(allocated, 0, "in {events} events");
+    // Users with pages to load, clients who try again, and a service that persists with what it calls.
+    let (allocated, events) = allocations_of_second_half(
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/specs/alloc/persistent.toml"
+        ),
+        &[],
+        600,
+    );
+    assert!(events > 1_000_000, "the second half is no idle time");
+    assert_eq!(allocated, 0, "in {events} events with users and retries");
 }

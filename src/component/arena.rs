@@ -94,6 +94,11 @@ impl<T> Arena<T> {
         self.places.len() - self.free.len()
     }
 
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// All entries with their indices.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let numbered = self.places.iter().enumerate();

@@ -21,7 +21,7 @@ impl System {
         let state = &mut self.sources[source as usize];
         let drawn = state.next_request();
         let client = state.client_of(drawn.0);
-        self.requests_by(source, drawn, By::Source, client, now);
+        self.requests_by(source, drawn, (By::Source, client), now);
     }
 
     /// A client sends a request that was due at `due`; gives the errand that it becomes, if it becomes one.
@@ -29,8 +29,7 @@ impl System {
         &mut self,
         source: u16,
         (number, choice): (u64, Choice),
-        by: By,
-        client: u32,
+        (by, client): (By, u32),
         due: SimTime,
     ) -> u32 {
         if self.cx.requests.n_live().max(self.errands.len()) >= self.max_in_flight {
@@ -47,7 +46,7 @@ impl System {
                 Some(Answer::Fresh) => return self.browser_answers(source, (class, due), by),
                 Some(Answer::Stale { .. }) => {
                     let answered = self.browser_answers(source, (class, due), by);
-                    self.requests_by(source, (number, choice), By::Browser, client, due);
+                    self.requests_by(source, (number, choice), (By::Browser, client), due);
                     return answered;
                 }
                 Some(Answer::Asks) => marks = self.asks_whether_good(source, number, client),
@@ -60,7 +59,7 @@ impl System {
         let state = &self.sources[source as usize];
         marks |= state.marks_of(client);
         let (caller, patience) = (state.caller, state.patience);
-        let mut errand = self.new_errand(by, caller, due);
+        let mut errand = Self::new_errand(by, caller, due);
         errand.number = number;
         errand.flow = choice.flow;
         errand.frame.pc = choice.pc;

@@ -222,7 +222,7 @@ impl System {
     fn guards(&mut self, id: RequestId, caller: u16, body: u16, site: u32) {
         let now = self.cx.now();
         let request = *self.cx.requests.get(id);
-        let mut errand = self.new_errand(By::Request(id), caller, now);
+        let mut errand = Self::new_errand(By::Request(id), caller, now);
         errand.number = request.number;
         errand.flow = request.flow;
         errand.site = site;
@@ -386,11 +386,12 @@ impl System {
         let request = self.cx.requests.get_mut(id);
         let (pc, at) = (request.frame.pc, request.frame.node);
         if request.flags.has(Flags::OUTBOUND | Flags::INBOUND) {
-            return if request.flags.has(Flags::OUTBOUND) {
-                self.gets_there(id)
+            if request.flags.has(Flags::OUTBOUND) {
+                self.gets_there(id);
             } else {
-                self.comes_back(id)
-            };
+                self.comes_back(id);
+            }
+            return;
         }
         if request.flags.has(Flags::IN_TRANSIT) {
             request.flags.clear(Flags::IN_TRANSIT);

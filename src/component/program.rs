@@ -164,6 +164,7 @@ impl Keys {
 
     /// The same catalogue, of which the clients of requests with one of these marks have copies of their
     /// own.
+    #[must_use]
     pub fn varied(self, varies: u16) -> Self {
         Self { varies, ..self }
     }

@@ -250,7 +250,7 @@ impl System {
     pub(super) fn note_if_over(&mut self) {
         if self.cx.requests.n_live() == 0
             && self.cx.now() >= self.horizon
-            && self.errands.len() == 0
+            && self.errands.is_empty()
         {
             self.over = true;
         }

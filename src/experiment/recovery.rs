@@ -2,7 +2,7 @@
 //!
 //! A system that once served a load may fail to serve the same load after a burst: what piled up is served
 //! to clients who have left, and these come back with retries that pile up in turn (Bronson et al.,
-//! "Metastable Failures in Distributed Systems", HotOS 2021). It is told by comparing windows of the same
+//! "Metastable Failures in Distributed Systems", 2021). It is told by comparing windows of the same
 //! offered load, before the burst and after it.
 
 use serde::{Deserialize, Serialize};

@@ -76,13 +76,37 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// The definition that a path means, or whose key it means: `#/$defs/Clients/properties/enters`.
 fn name_of(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    let path = path.strip_prefix("#/$defs/").unwrap_or(path);
+    path.split('/').next().unwrap_or(path)
+}
+
+/// The definition that a key comes from, if it is one that several tables share.
+fn shared_from<'a>(
+    key: &str,
+    schema: &'a Value,
+    definitions: &'a serde_json::Map<String, Value>,
+) -> Option<&'a str> {
+    let path = schema["$ref"].as_str()?;
+    if !path.contains("/properties/") {
+        return None;
+    }
+    let owner = name_of(path);
+    // Which may have it from a third one.
+    let further = &definitions[owner]["properties"][key];
+    Some(shared_from(key, further, definitions).unwrap_or(owner))
 }
 
 /// What a table is called for readers: what it describes.
 fn title(name: &str) -> &str {
     name.strip_suffix("Spec").unwrap_or(name)
+}
+
+/// A link to the section about a table.
+fn link(name: &str) -> String {
+    let title = title(name);
+    format!("[{title}](#{})", title.to_lowercase())
 }
 
 fn describe(name: &str, definitions: &serde_json::Map<String, Value>) -> String {
@@ -95,7 +119,14 @@ fn describe(name: &str, definitions: &serde_json::Map<String, Value>) -> String 
         let required: Vec<&str> = definition["required"].as_array().map_or(Vec::new(), |all| {
             all.iter().filter_map(Value::as_str).collect()
         });
+        let mut shared: Vec<&str> = Vec::new();
         for (key, schema) in properties {
+            if let Some(from) = shared_from(key, schema, definitions) {
+                if !shared.contains(&from) {
+                    shared.push(from);
+                }
+                continue;
+            }
             let must = if required.contains(&key.as_str()) {
                 ", required"
             } else {
@@ -109,6 +140,11 @@ fn describe(name: &str, definitions: &serde_json::Map<String, Value>) -> String 
                 let _ = write!(text, " Default: `{}`.", plain(default));
             }
             text.push('\n');
+        }
+        if !shared.is_empty() {
+            shared.sort_unstable();
+            let links: Vec<_> = shared.into_iter().map(link).collect();
+            let _ = writeln!(text, "- and the keys of {}", links.join(" and "));
         }
         text.push('\n');
     }
@@ -153,8 +189,7 @@ fn describe_option(option: &Value, definitions: &serde_json::Map<String, Value>)
 /// What kind of value a schema describes, in a few words.
 fn type_of(schema: &Value) -> String {
     if let Some(path) = schema["$ref"].as_str() {
-        let title = title(name_of(path));
-        return format!("[{title}](#{})", title.to_lowercase());
+        return link(name_of(path));
     }
     if let Some(constant) = schema.get("const") {
         return format!("`{}`", plain(constant));

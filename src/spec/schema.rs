@@ -39,6 +39,15 @@ impl Definitions {
         reference.clone()
     }
 
+    /// Lets the definition `name` do without its key `kind`.
+    pub fn with_optional_kind(&mut self, name: &str) {
+        if let Some(definition) = self.by_name.get_mut(name)
+            && let Some(required) = definition["required"].as_array_mut()
+        {
+            required.retain(|key| key != "kind");
+        }
+    }
+
     /// Gives the definition behind `reference`, and each table that it is a choice of, the keys of the
     /// one behind `shared`, too.
     pub fn with_keys_of(&mut self, reference: &Value, shared: &Value) {
@@ -55,10 +64,9 @@ impl Definitions {
         let Some(into) = self.by_name.get_mut(into) else {
             return;
         };
-        let (Some(own), Some(more)) = (
-            into["properties"].as_object_mut(),
-            keys["properties"].as_object(),
-        ) else {
+        // A choice of tables has no properties of its own.
+        let own = into.get_mut("properties").and_then(Value::as_object_mut);
+        let (Some(own), Some(more)) = (own, keys["properties"].as_object()) else {
             return;
         };
         own.extend(more.keys().map(|key| {

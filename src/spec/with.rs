@@ -7,6 +7,9 @@ use crate::diag::Diagnostics;
 pub trait Own: Spec {
     /// Reads the table, reporting unknown keys; those in `also` are somebody else's.
     fn read_with(node: &Node, also: &[&str], out: &mut Diagnostics) -> Option<Self>;
+
+    /// Says in the schema what [`Own::read_with`] takes beyond what the table itself declares.
+    fn loosen(_: &mut Definitions) {}
 }
 
 /// A set of keys that several tables share.
@@ -44,6 +47,7 @@ impl<A: Own, B: Shared> Spec for With<A, B> {
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
         let own = A::schema(definitions);
+        A::loosen(definitions);
         let shared = B::schema(definitions);
         definitions.with_keys_of(&own, &shared);
         own

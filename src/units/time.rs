@@ -125,6 +125,7 @@ impl SimDuration {
     }
 
     /// This span `n` times.
+    #[must_use]
     pub const fn times(self, n: u32) -> Self {
         Self(self.0.saturating_mul(n as u64))
     }

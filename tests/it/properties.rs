@@ -184,6 +184,64 @@ fn configurations_share_their_random_numbers() {
     );
 }
 
+/// How clients and services persist changes nothing as long as nothing goes wrong: the requests are the
+/// same, and so is the work of their first attempts. That holds for a source's clients and for every step
+/// with rules of its own.
+#[test]
+fn rules_that_never_apply_change_nothing() {
+    let base = |source: &str, rules: &str| {
+        format!(
+            "[run]\nhorizon = \"60s\"\nreplications = 2\n\
+             [sources.users]\nenters = \"lb\"\nmix = {{ page = \"70%\", api = \"30%\" }}\n{source}\n\
+             [components.lb]\nkind = \"balancer\"\nto = \"web\"\npolicy = \"random\"\n\
+             [components.web]\nkind = \"service\"\ncount = 3\nworkers = {{ count = 9 }}\n\
+             operations.default.steps = [{{ cache = \"c\", keys = \"urls\", on_miss = \
+             [{{ query = \"pg\", pool = \"db\", time = {{ exponential = \"20ms\" }}{rules} }}] }}, \
+             {{ call = \"inner\"{rules} }}, {{ cpu = {{ exponential = \"4ms\" }} }}]\n\
+             pools.db = {{ to = \"pg\", max = 4, connect = {{ exponential = \"3ms\" }} }}\n\
+             [components.inner]\nkind = \"service\"\nworkers = {{ count = 5 }}\n\
+             operations.default.steps = [{{ wait = {{ exponential = \"9ms\" }}, probability = \"60%\" }}]\n\
+             [components.c]\nkind = \"cache\"\ncapacity = 50\n\
+             [keys.urls]\ncount = 500\npopularity = {{ zipf = 0.8 }}\n\
+             [components.pg]\nkind = \"database\"\ncores = 2\n"
+        )
+    };
+    let figures = |source: &str, rules: &str| {
+        let findings = run(&load(&base(source, rules)).scenario);
+        assert!(findings.requests > 1000, "{} requests", findings.requests);
+        let shown = (findings.figures, findings.classes, findings.outcomes);
+        serde_json::to_string(&shown).expect("findings can be written")
+    };
+    let rules = [
+        "timeout = \"1h\"",
+        "deadline = \"1h\"",
+        "retry = { attempts = 9, backoff = \"10ms\" }",
+        "timeout = \"1h\", retry = { budget = \"20%\" }, hedge = { after = \"59m\", copies = 3 }",
+        "breaker = { slow_call_duration = \"1h\" }",
+        "limit = 1000000",
+    ];
+    for source in [
+        "arrivals = \"poisson\"\nrate = \"50/s\"",
+        "kind = \"users\"\nusers = 30\nthink = { exponential = \"600ms\" }",
+        "kind = \"k6\"\nexecutor = \"constant-arrival-rate\"\nrate = 40\nduration = \"50s\"\npreAllocatedVUs = 500",
+    ] {
+        let without = figures(source, "");
+        for own in rules {
+            let of_source = format!(
+                "{source}\n{}",
+                own.replace(", retry", "\nretry")
+                    .replace(", hedge", "\nhedge")
+            );
+            assert_eq!(figures(&of_source, ""), without, "{of_source}");
+            assert_eq!(
+                figures(source, &format!(", {own}")),
+                without,
+                "steps, {own}"
+            );
+        }
+    }
+}
+
 /// A key of one catalogue is never taken for one of another that is kept in the same cache.
 #[test]
 fn keys_of_different_catalogues_are_different_keys() {
@@ -202,16 +260,4 @@ fn keys_of_different_catalogues_are_different_keys() {
     // With one catalogue of one key a single look-up misses, with two of them two do.
     let (one, two) = (ratio("a"), ratio("b"));
     assert!((one - two - 1.0).abs() < 1e-6, "hits: {one} and {two}");
-}
-
-#[test]
-#[ignore = "shows one scenario"]
-fn show() {
-    let seed = first_seed();
-    let text = Generator::new(seed).scenario();
-    println!("{text}");
-    let findings = run(&load(&text).scenario);
-    println!("{:#?}", findings.figures);
-    println!("{:#?}", findings.outcomes);
-    println!("{:#?}", findings.advisories);
 }

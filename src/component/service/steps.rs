@@ -17,7 +17,7 @@ spec! {
         /// How large the answer is; only its way back takes time for that.
         pub response: Option<ResponseSpec>,
         /// The steps where a client asks only whether what it has is still good, and it is (304); as many as
-        /// for a full answer unless given, as where a page is made to compute its ETag.
+        /// for a full answer unless given, as where a page is made to compute its entity tag.
         pub not_modified: Option<Vec<OperationStep>>,
     }
 }

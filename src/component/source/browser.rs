@@ -21,7 +21,7 @@ spec! {
         pub max_age: At<SimDuration>,
         /// For how long after that it is shown all the same, while the browser asks in the background.
         pub stale_while_revalidate: At<SimDuration> = At::built_in(SimDuration::ZERO),
-        /// Whether answers carry an ETag: then the browser asks whether the old one is still good, and an
+        /// Whether answers carry an entity tag (`ETag`): then the browser asks whether the old one is still good, and an
         /// answer without a body (304) says so. The service does its steps for `not_modified`, or as much
         /// as for a full answer.
         pub etag: At<bool> = At::built_in(true),

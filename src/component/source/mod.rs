@@ -24,7 +24,7 @@ use super::NodeId;
 use super::program::Demand;
 use crate::diag::Diagnostics;
 use crate::policy::persistence::Persistence;
-use crate::spec::{Node, Own, With};
+use crate::spec::{Definitions, Node, Own, With};
 use crate::traffic::arrivals::Gaps;
 use crate::traffic::curve::Curve;
 use crate::traffic::tools;
@@ -73,6 +73,10 @@ impl Own for SourceKind {
     fn read_with(node: &Node, also: &[&str], out: &mut Diagnostics) -> Option<Self> {
         Self::read_beside(node, also, Some("open"), out)
     }
+
+    fn loosen(definitions: &mut Definitions) {
+        definitions.with_optional_kind("Open");
+    }
 }
 
 /// A source: its kind, its clients, and how they persist.
@@ -105,6 +109,14 @@ impl Begins {
         match self {
             Self::Arrivals { gaps, curve } => Some(gaps.expected(curve)),
             Self::Users { .. } | Self::Tool(_) => None,
+        }
+    }
+
+    /// How many requests, visits or rounds are due by the clock, whatever becomes of them.
+    pub fn due(&self) -> Option<f64> {
+        match self {
+            Self::Tool(tool) => tool.load.due(),
+            own => own.expected(),
         }
     }
 }

@@ -9,6 +9,26 @@ use crate::objective::Verdict;
 const ENOUGH_IN_TAIL: u64 = 100;
 
 impl Estimating<'_> {
+    /// What weakens the result because of how its sources went.
+    fn advise_on_sources(&self, found: &mut Vec<Advisory>) {
+        for (at, plan) in self.blueprint().sources.iter().enumerate() {
+            let mean = |of: fn(&crate::component::source::Account) -> u64| {
+                let sum: u64 = self.records.iter().map(|r| of(&r.sources[at])).sum();
+                sum as f64 / self.records.len().max(1) as f64
+            };
+            let (times, source) = (mean(|own| own.spun), plan.name.clone());
+            if times > 0.0 {
+                let source = source.clone();
+                found.push(Advisory::NoTime { source, times });
+            }
+            let (dropped, begun) = (mean(|own| own.dropped + own.skipped), mean(|own| own.begun));
+            if dropped > 0.0 {
+                let share = dropped / (dropped + begun);
+                found.push(Advisory::Dropped { source, share });
+            }
+        }
+    }
+
     /// What weakens the result.
     pub(super) fn advisories(&self, objectives: &[ObjectiveFindings]) -> Vec<Advisory> {
         let mut found = Vec::new();
@@ -32,22 +52,7 @@ impl Estimating<'_> {
         if share > 0.001 && stopped.is_empty() {
             found.push(Advisory::StillInFlight { share });
         }
-        for (at, plan) in self.blueprint().sources.iter().enumerate() {
-            let mean = |of: fn(&crate::component::source::Account) -> u64| {
-                let sum: u64 = self.records.iter().map(|r| of(&r.sources[at])).sum();
-                sum as f64 / self.records.len().max(1) as f64
-            };
-            let (times, source) = (mean(|own| own.spun), plan.name.clone());
-            if times > 0.0 {
-                let source = source.clone();
-                found.push(Advisory::NoTime { source, times });
-            }
-            let (dropped, begun) = (mean(|own| own.dropped + own.skipped), mean(|own| own.begun));
-            if dropped > 0.0 {
-                let share = dropped / (dropped + begun);
-                found.push(Advisory::Dropped { source, share });
-            }
-        }
+        self.advise_on_sources(&mut found);
         let n = self
             .totals
             .iter()

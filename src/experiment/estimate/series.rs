@@ -29,39 +29,62 @@ impl Estimating<'_> {
     pub(super) fn series(&self) -> Series {
         let windows = self.windows();
         let mut columns = Vec::new();
+        self.add_traffic(&mut columns);
+        self.add_resources(&mut columns);
+        self.add_dropped(&mut columns);
+        Series {
+            bounds_s: (0..=windows.count)
+                .map(|w| windows.start(w).as_secs_f64())
+                .collect(),
+            warm_up_s: windows.start(windows.warm_up).as_secs_f64(),
+            columns,
+        }
+    }
+
+    /// One figure over time.
+    fn column(
+        &self,
+        component: &str,
+        figure: String,
+        of: &dyn Fn(&Record, usize) -> Option<f64>,
+    ) -> Column {
+        let in_window = |number: usize| {
+            let own = self.records.iter();
+            let own = own.filter(|record| number < record.windows.len());
+            let values: Vec<f64> = own.filter_map(|record| of(record, number)).collect();
+            Estimate::mean(&values, self.confidence)
+        };
+        Column {
+            component: component.to_owned(),
+            figure,
+            values: (0..self.windows().count).map(in_window).collect(),
+        }
+    }
+
+    /// Requests, answers and latencies.
+    fn add_traffic(&self, columns: &mut Vec<Column>) {
         let mut add =
             |component: &str, figure: String, of: &dyn Fn(&Record, usize) -> Option<f64>| {
-                let in_window = |number: usize| {
-                    let own = self
-                        .records
-                        .iter()
-                        .filter(|record| number < record.windows.len());
-                    let values: Vec<f64> = own.filter_map(|record| of(record, number)).collect();
-                    Estimate::mean(&values, self.confidence)
-                };
-                let values = (0..windows.count).map(in_window).collect();
-                columns.push(Column {
-                    component: component.to_owned(),
-                    figure,
-                    values,
-                });
+                columns.push(self.column(component, figure, of));
             };
-        let per_second =
-            |count: u64, record: &Record, w: usize| Some(count as f64 / record.windows[w].seconds);
         add("", "offered_per_s".into(), &|r, w| {
-            per_second(r.windows[w].arrived, r, w)
+            Some(per_second(r.windows[w].arrived, r, w))
         });
         add("", "served_per_s".into(), &|r, w| {
-            per_second(r.windows[w].answered, r, w)
+            Some(per_second(r.windows[w].answered, r, w))
         });
         add("", "answered_per_s".into(), &|r, w| {
-            per_second(r.windows[w].answered + r.windows[w].in_vain, r, w)
+            Some(per_second(
+                r.windows[w].answered + r.windows[w].in_vain,
+                r,
+                w,
+            ))
         });
         add("", "attempts_per_s".into(), &|r, w| {
-            per_second(r.windows[w].attempts, r, w)
+            Some(per_second(r.windows[w].attempts, r, w))
         });
         add("", "unserved_per_s".into(), &|r, w| {
-            per_second(r.windows[w].unserved, r, w)
+            Some(per_second(r.windows[w].unserved, r, w))
         });
         for (at, name) in ["latency_p50_s", "latency_p95_s", "latency_p99_s"]
             .iter()
@@ -69,6 +92,14 @@ impl Estimating<'_> {
         {
             add("", (*name).into(), &|r, w| r.windows[w].latencies[at]);
         }
+    }
+
+    /// What runs out, and other levels.
+    fn add_resources(&self, columns: &mut Vec<Column>) {
+        let mut add =
+            |component: &str, figure: String, of: &dyn Fn(&Record, usize) -> Option<f64>| {
+                columns.push(self.column(component, figure, of));
+            };
         for (at, resource) in self.resources.iter().enumerate() {
             let name = resource.what.replace(' ', "_").to_lowercase();
             let column = |part: &str| format!("{name}_{part}");
@@ -95,22 +126,22 @@ impl Estimating<'_> {
                 Some(r.gauges[at][w])
             });
         }
+    }
+
+    /// Rounds that were due with nobody to begin them. Most sources never drop anything, and need no column
+    /// for it.
+    fn add_dropped(&self, columns: &mut Vec<Column>) {
         for (at, source) in self.blueprint().sources.iter().enumerate() {
             let of = |r: &Record, w: usize| r.sources[at].missed.get(w).copied();
             let missed = |r: &Record| r.sources[at].missed.iter().any(|n| *n > 0);
-            // Most sources never drop anything, and need no column for it.
             if self.records.iter().any(missed) {
-                add(&source.name, "dropped_per_s".into(), &|r, w| {
-                    per_second(of(r, w)?, r, w)
-                });
+                let rate = |r: &Record, w: usize| Some(per_second(of(r, w)?, r, w));
+                columns.push(self.column(&source.name, "dropped_per_s".into(), &rate));
             }
         }
-        Series {
-            bounds_s: (0..=windows.count)
-                .map(|w| windows.start(w).as_secs_f64())
-                .collect(),
-            warm_up_s: windows.start(windows.warm_up).as_secs_f64(),
-            columns,
-        }
     }
+}
+
+fn per_second(count: u64, record: &Record, window: usize) -> f64 {
+    count as f64 / record.windows[window].seconds
 }

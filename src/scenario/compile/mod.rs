@@ -3,6 +3,7 @@
 
 mod calls;
 mod components;
+mod flows;
 mod operations;
 mod sources;
 
@@ -82,6 +83,7 @@ pub(super) fn compile(
     let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
     let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
+    compiler.check_laws();
     compiler.check_objectives(&classes);
     if compiler.out.n_errors() == before {
         // What is unused because of an error is no news.
@@ -222,7 +224,7 @@ impl Compiler<'_> {
 
     fn check_size(&mut self, sources: &[Option<source::Plan>], windows: Windows, n_classes: usize) {
         for (plan, (name, _)) in sources.iter().zip(&self.spec.sources.items) {
-            let Some(expected) = plan.as_ref().and_then(|plan| plan.begins.expected()) else {
+            let Some(expected) = plan.as_ref().and_then(|plan| plan.begins.due()) else {
                 continue;
             };
             let at = self.rate_origin(name);
@@ -250,6 +252,18 @@ impl Compiler<'_> {
             );
             self.out
                 .push(Diagnostic::error(at, problem).label("choose longer windows"));
+        }
+    }
+
+    /// Laws are known by numbers of 16 bits.
+    fn check_laws(&mut self) {
+        let n = self.program.laws.len();
+        if n > usize::from(u16::MAX) {
+            let problem = format!("{n} places that draw from a law are too many");
+            let at = self.spec.run.horizon.origin;
+            self.out.push(
+                Diagnostic::error(at, problem).help("repeat fewer pauses in the flows of sources"),
+            );
         }
     }
 

@@ -1,11 +1,11 @@
 //! Sources with every name resolved: their classes, their flows, their persistence.
 
-use super::{Compiler, DEFAULT};
+use super::Compiler;
 use crate::component::caller;
-use crate::component::program::{Demand, threshold};
+use crate::component::program::Demand;
 use crate::component::source::browser::{self, BrowserCache};
 use crate::component::source::clients::Clients;
-use crate::component::source::flow::{FlowStep, Move, Pause};
+use crate::component::source::flow::Move;
 use crate::component::source::network::Way;
 use crate::component::source::population::People;
 use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceKind, Stated};
@@ -15,25 +15,40 @@ use crate::policy::persistence::Persistence;
 use crate::spec::At;
 use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
+use crate::traffic::tools::k6::Executor;
 use crate::traffic::tools::{self, Timeout};
-use crate::units::{Fraction, Rate, SimDuration, SimTime};
-
-/// The most steps of a flow, repetitions written out.
-const MOST_MOVES: usize = 10_000;
+use crate::units::{Rate, SimDuration, SimTime};
 
 /// A source in the making.
-struct Draft {
-    source: u16,
+pub(super) struct Draft {
+    pub(super) source: u16,
     /// The service that its requests come to.
-    service: Option<usize>,
-    moves: Vec<Move>,
-    choices: Vec<Choice>,
+    pub(super) service: Option<usize>,
+    pub(super) moves: Vec<Move>,
+    pub(super) choices: Vec<Choice>,
     /// The classes that browsers keep; all if there are none.
-    kept: Vec<String>,
+    pub(super) kept: Vec<String>,
     /// Tells the places of a flow apart.
-    place: String,
+    pub(super) place: String,
     /// Where the source stands, for what concerns all of it.
-    origin: Origin,
+    pub(super) origin: Origin,
+}
+
+impl Draft {
+    fn new(source: u16, name: &At<String>, service: Option<usize>, clients: &Clients) -> Self {
+        let people = clients.clients.as_ref();
+        let browsers = people.and_then(|own| own.browser_cache.as_ref());
+        let classes = browsers.iter().flat_map(|own| &own.classes);
+        Self {
+            source,
+            service,
+            moves: Vec::new(),
+            choices: Vec::new(),
+            kept: classes.map(|class| class.value.clone()).collect(),
+            place: format!("{}/flow", name.value),
+            origin: name.origin,
+        }
+    }
 }
 
 /// Sources and classes that go together, and the names of the classes.
@@ -47,7 +62,7 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// The number of a source's requests of a class.
-    fn flow(&mut self, source: u16, class: &str) -> u16 {
+    pub(super) fn flow(&mut self, source: u16, class: &str) -> u16 {
         let position = self.classes.iter().position(|known| known == class);
         let position = position.unwrap_or_else(|| {
             self.classes.push(class.to_owned());
@@ -88,24 +103,8 @@ impl Compiler<'_> {
         let (clients, persistence) = (&source.shared.own, &source.shared.shared);
         let before = self.out.n_errors();
         let entered = self.entered(&clients.enters);
-        let mut draft = Draft {
-            source: at,
-            service: entered.map(|(_, service)| service),
-            moves: Vec::new(),
-            choices: Vec::new(),
-            kept: clients
-                .clients
-                .as_ref()
-                .and_then(|own| own.browser_cache.as_ref())
-                .map_or(Vec::new(), |own| {
-                    own.classes
-                        .iter()
-                        .map(|class| class.value.clone())
-                        .collect()
-                }),
-            place: format!("{}/flow", name.value),
-            origin: name.origin,
-        };
+        let service = entered.map(|(_, service)| service);
+        let mut draft = Draft::new(at, name, service, clients);
         self.add_flow(&mut draft, clients, &source.own, traffic);
         let begins = self.begins(name, &source.own);
         let patience = clients
@@ -118,18 +117,13 @@ impl Compiler<'_> {
         };
         let tool = source.own.tool();
         let rules = self.rules_of(
-            &source.own,
+            (name, &source.own),
             persistence,
             tool.as_ref().map(|tool| tool.timeout),
         );
         let people = self.people(name, clients);
         let way = self.network(name, clients);
-        let browsers = clients.clients.as_ref().and_then(|own| {
-            let spec = own.browser_cache.as_ref()?;
-            let keys = self.keys(&spec.keys)?;
-            self.check_kept(spec, &draft, traffic);
-            Some(browser::Plan::new(name, spec, keys))
-        });
+        let browsers = self.browsers(name, clients, &draft, traffic);
         let is_stranger = people.is_none() && way.is_none();
         let is_plain =
             is_stranger && persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
@@ -139,23 +133,12 @@ impl Compiler<'_> {
             Some(self.add_caller(name.value.clone(), (1, 1), &rules)?)
         };
         self.warn_of_the_end(name, tool.as_ref());
+        self.check_users(&source.own);
         if self.out.n_errors() > before {
             return None;
         }
         let (enters, service) = entered?;
-        let late_after = match tool.as_ref().map(|tool| tool.timeout) {
-            Some(Timeout::Counts(usual)) => {
-                Some(persistence.timeout.map_or(usual, |timeout| timeout.value))
-            }
-            _ => None,
-        };
-        let breaks_off = match (clients.breaks_off, &source.own) {
-            (Some(own), _) => own.value.then_some(BreaksOff::Failure),
-            (None, SourceKind::Artillery(_)) => Some(BreaksOff::NoAnswer {
-                refused: enters == service,
-            }),
-            _ => None,
-        };
+        let timeout = persistence.timeout.map(|timeout| timeout.value);
         Some(Plan {
             name: name.value.clone(),
             kind: source.own.word(),
@@ -167,19 +150,33 @@ impl Compiler<'_> {
             people,
             browsers,
             way,
-            late_after,
-            breaks_off,
+            late_after: match tool.map(|tool| tool.timeout) {
+                Some(Timeout::Counts(usual)) => Some(timeout.unwrap_or(usual)),
+                _ => None,
+            },
+            breaks_off: breaks_off(clients, &source.own, enters == service),
             begins: begins?,
             enters: NodeId::new(enters),
-            timeout: persistence
-                .timeout
-                .filter(|_| is_plain)
-                .map(|timeout| timeout.value),
+            timeout: timeout.filter(|_| is_plain),
             caller,
             patience,
             moves: draft.moves,
             choices: draft.choices,
         })
+    }
+
+    /// What the browsers of a source's clients keep.
+    fn browsers(
+        &mut self,
+        name: &At<String>,
+        clients: &Clients,
+        draft: &Draft,
+        traffic: &Traffic,
+    ) -> Option<browser::Plan> {
+        let spec = clients.clients.as_ref()?.browser_cache.as_ref()?;
+        let keys = self.keys(&spec.keys)?;
+        self.check_kept(spec, draft, traffic);
+        Some(browser::Plan::new(name, spec, keys))
     }
 
     /// Who a source's clients are.
@@ -294,7 +291,7 @@ impl Compiler<'_> {
     /// How a source's clients persist, with what its load tool does unless told otherwise.
     fn rules_of(
         &mut self,
-        kind: &SourceKind,
+        (name, kind): (&At<String>, &SourceKind),
         own: &Persistence,
         tool: Option<Timeout>,
     ) -> Persistence {
@@ -303,10 +300,10 @@ impl Compiler<'_> {
             (Some(Timeout::Counts(_)), _) => {
                 // A late answer is waited for all the same.
                 rules.timeout = None;
-                if let (false, SourceKind::Wrk(wrk)) = (own.is_plain(), kind) {
+                if let (false, SourceKind::Wrk(_)) = (own.is_plain(), kind) {
                     let problem = "wrk sends each request once, and waits for its answer";
                     self.out.push(
-                        Diagnostic::error(wrk.duration.origin, problem)
+                        Diagnostic::error(name.origin, problem)
                             .help("leave out `deadline`, `retry`, `hedge`, `breaker` and `limit`"),
                     );
                 }
@@ -315,6 +312,22 @@ impl Compiler<'_> {
             _ => {}
         }
         rules
+    }
+
+    /// More users than may be in flight are refused before they take all memory.
+    fn check_users(&mut self, kind: &SourceKind) {
+        let most = &self.spec.run.max_in_flight;
+        let Some((users, origin)) = most_users(kind) else {
+            return;
+        };
+        if users > u64::from(most.get()) {
+            let problem = format!("{users} users are more than may be in flight at the same time");
+            self.out.push(
+                Diagnostic::error(origin, problem)
+                    .related(most.origin, format!("run.max_in_flight is {}", most.value))
+                    .help("set `max_in_flight` in [run] if there is memory for them"),
+            );
+        }
     }
 
     /// A test that goes on after the run has ended is told of.
@@ -340,182 +353,43 @@ impl Compiler<'_> {
             _ => name.origin,
         }
     }
+}
 
-    /// What a source's users do; no moves where each arrival is a request and nothing more.
-    fn add_flow(
-        &mut self,
-        draft: &mut Draft,
-        clients: &Clients,
-        kind: &SourceKind,
-        traffic: &mut Traffic,
-    ) {
-        let think = match kind {
-            SourceKind::Users(own) => own.think.as_ref(),
-            _ => None,
-        };
-        if let Some(pause) = think {
-            self.add_pause(draft, pause);
-        }
-        if clients.flow.is_empty() {
-            let send = self.add_mix(draft, clients, traffic);
-            if !matches!(kind, SourceKind::Open(_)) {
-                draft.moves.extend([send, Move::End]);
-            }
-            return;
-        }
-        self.add_flow_steps(draft, &clients.flow, traffic);
-        let sends = |step: &Move| matches!(step, Move::Send { .. } | Move::Fetch { .. });
-        if !draft.moves.iter().any(sends) {
-            let problem = "a flow needs a request";
-            let help = "add a step: { request = \"page\" }";
-            self.out
-                .push(Diagnostic::error(draft.origin, problem).help(help));
-        }
-        draft.moves.push(Move::End);
-        if draft.moves.len() > MOST_MOVES {
-            let problem = format!("a flow has at most {MOST_MOVES} steps, repetitions included");
-            self.out.push(Diagnostic::error(draft.origin, problem));
-            draft.moves.truncate(1);
-        }
-    }
-
-    fn add_mix(&mut self, draft: &mut Draft, clients: &Clients, traffic: &mut Traffic) -> Move {
-        let from = draft.choices.len() as u16;
-        let mut upto = 0.0;
-        for (class, share, origin) in mix_of(clients) {
-            upto += share.get();
-            let below = threshold(Fraction::new(upto.min(1.0)).unwrap_or(Fraction::ONE));
-            self.add_choice(draft, (&class, origin), below, traffic);
-        }
-        let to = draft.choices.len() as u16;
-        Move::Send { from, to }
-    }
-
-    /// Adds a class to what a source asks for; gives its number there.
-    fn add_choice(
-        &mut self,
-        draft: &mut Draft,
-        (class, origin): (&str, Origin),
-        below: u64,
-        traffic: &mut Traffic,
-    ) -> u16 {
-        let flow = traffic.flow(draft.source, class);
-        let start = draft
-            .service
-            .and_then(|service| self.start_of(service, class, origin));
-        let pc = start.unwrap_or(0);
-        traffic.responses[flow as usize] = self.responses.get(&pc).copied();
-        let is_kept = draft.kept.is_empty() || draft.kept.iter().any(|own| own == class);
-        draft.choices.push(Choice {
-            below,
-            flow,
-            pc,
-            is_kept,
-        });
-        (draft.choices.len() - 1) as u16
-    }
-
-    fn add_request(&mut self, draft: &mut Draft, class: &At<String>, traffic: &mut Traffic) -> u16 {
-        self.add_choice(draft, (class, class.origin), u64::MAX, traffic)
-    }
-
-    fn add_pause(&mut self, draft: &mut Draft, pause: &Pause) {
-        let place = format!("{}/{}", draft.place, draft.moves.len());
-        let demand = self.demand(&pause.0, &place);
-        draft.moves.extend(demand.map(Move::Think));
-    }
-
-    fn add_flow_steps(&mut self, draft: &mut Draft, steps: &[FlowStep], traffic: &mut Traffic) {
-        for step in steps {
-            if draft.moves.len() > MOST_MOVES {
-                return;
-            }
-            match step {
-                FlowStep::Request(step) => self.add_send(draft, &step.request, traffic),
-                FlowStep::Get(step) => {
-                    self.add_send(draft, step.class.as_ref().unwrap_or(&step.get), traffic);
-                }
-                FlowStep::Post(step) => {
-                    self.add_send(draft, step.class.as_ref().unwrap_or(&step.post), traffic);
-                }
-                FlowStep::Think(step) => self.add_pause(draft, &step.think),
-                FlowStep::Page(step) => {
-                    self.add_send(draft, &step.page, traffic);
-                    let choice = self.add_request(draft, &step.of, traffic);
-                    draft.moves.push(Move::Fetch {
-                        choice,
-                        count: step.objects.get() as u16,
-                        at_once: step.connections.get().min(u32::from(u16::MAX)) as u16,
-                    });
-                }
-                FlowStep::Repeat(step) => {
-                    for _ in 0..step.repeat.get() {
-                        self.add_flow_steps(draft, &step.steps, traffic);
-                        if draft.moves.len() > MOST_MOVES || step.steps.is_empty() {
-                            break;
-                        }
-                    }
-                }
-                FlowStep::Choose(step) => {
-                    let weights: Vec<f64> =
-                        step.choose.iter().map(|own| own.weight.value).collect();
-                    let steps = step.choose.iter().map(|own| own.steps.as_slice());
-                    self.add_branches(draft, &weights, steps, traffic);
-                }
-            }
-        }
-    }
-
-    fn add_send(&mut self, draft: &mut Draft, class: &At<String>, traffic: &mut Traffic) {
-        let from = self.add_request(draft, class, traffic);
-        let to = from + 1;
-        draft.moves.push(Move::Send { from, to });
-    }
-
-    /// One of several ways to go on: each with the chance that it has among those not passed over yet.
-    fn add_branches<'s>(
-        &mut self,
-        draft: &mut Draft,
-        weights: &[f64],
-        branches: impl Iterator<Item = &'s [FlowStep]>,
-        traffic: &mut Traffic,
-    ) {
-        let mut rest: f64 = weights.iter().sum();
-        let mut to_end = Vec::new();
-        for (weight, steps) in weights.iter().zip(branches) {
-            let chance = if rest > 0.0 {
-                (weight / rest).min(1.0)
-            } else {
-                0.0
-            };
-            rest -= weight;
-            let at = draft.moves.len();
-            let below = threshold(Fraction::new(chance).unwrap_or(Fraction::ONE));
-            draft.moves.push(Move::Chance {
-                below,
-                otherwise: 0,
-            });
-            self.add_flow_steps(draft, steps, traffic);
-            to_end.push(draft.moves.len());
-            draft.moves.push(Move::Jump(0));
-            let next = draft.moves.len() as u16;
-            if let Move::Chance { otherwise, .. } = &mut draft.moves[at] {
-                *otherwise = next;
-            }
-        }
-        let end = draft.moves.len() as u16;
-        for at in to_end {
-            draft.moves[at] = Move::Jump(end);
-        }
+/// On which ends of a request a source's users break off their rounds.
+fn breaks_off(clients: &Clients, kind: &SourceKind, refused: bool) -> Option<BreaksOff> {
+    match (clients.breaks_off, kind) {
+        (Some(own), _) => own.value.then_some(BreaksOff::Failure),
+        (None, SourceKind::Artillery(_)) => Some(BreaksOff::NoAnswer { refused }),
+        _ => None,
     }
 }
 
-/// The classes of a source's requests, with their shares and where they are written.
-fn mix_of(clients: &Clients) -> Vec<(String, Fraction, Origin)> {
-    if clients.mix.items.is_empty() {
-        return vec![(DEFAULT.to_owned(), Fraction::ONE, clients.enters.origin)];
+/// The most users that a source has at the same time, and where that is written.
+fn most_users(kind: &SourceKind) -> Option<(u64, Origin)> {
+    fn given(own: Option<At<u32>>) -> Option<(u64, Origin)> {
+        own.map(|own| (u64::from(own.value), own.origin))
     }
-    let part =
-        |(name, share): &(At<String>, At<Fraction>)| (name.value.clone(), share.value, name.origin);
-    clients.mix.items.iter().map(part).collect()
+    match kind {
+        SourceKind::Open(_) | SourceKind::Artillery(_) => None,
+        SourceKind::Users(own) => Some((own.users.get().into(), own.users.origin)),
+        SourceKind::Wrk(own) => Some((own.connections.get().into(), own.connections.origin)),
+        SourceKind::K6(own) => {
+            let counts = [own.vus, own.start_vus, own.pre_allocated_vus, own.max_vus];
+            let counts = counts.into_iter().filter_map(given);
+            // Elsewhere the targets are rates.
+            let ramps = own.executor.0 == Executor::RampingVus;
+            let stages = own.stages.iter().filter(|_| ramps);
+            let targets = stages
+                .flat_map(|stages| &stages.value)
+                .map(|stage| (stage.target.value, stage.target.origin));
+            counts.chain(targets).max_by_key(|(users, _)| *users)
+        }
+        SourceKind::Locust(own) => {
+            let stages = own.stages.iter().flat_map(|stages| &stages.value);
+            let users = stages.map(|stage| stage.users).chain(own.users);
+            users
+                .filter_map(|users| given(Some(users)))
+                .max_by_key(|(users, _)| *users)
+        }
+    }
 }

@@ -119,6 +119,20 @@ pub enum Load {
     },
 }
 
+impl Load {
+    /// About how many iterations or visits are due by the clock, if it is by the clock.
+    pub fn due(&self) -> Option<f64> {
+        match self {
+            Self::Crew(_) | Self::Iterations { .. } => None,
+            Self::Paced { due, .. } | Self::Visits { due, .. } => Some(match due {
+                Due::Even(even) => even.expected(),
+                Due::Ramping(ramp) => ramp.expected(),
+                Due::Phases(phases) => phases.expected(),
+            }),
+        }
+    }
+}
+
 /// A change of the number of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {

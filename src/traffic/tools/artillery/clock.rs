@@ -61,6 +61,16 @@ impl Clock {
         }
     }
 
+    /// About how many users it brings.
+    fn expected(&self) -> f64 {
+        match self {
+            Self::Pause(_) => 0.0,
+            Self::Even { n, .. } => *n as f64,
+            Self::Poisson { mean, lasts } => lasts.as_nanos() as f64 / mean,
+            Self::Ramp(ramp) => f64::midpoint(ramp.from, ramp.to) * ramp.seconds as f64,
+        }
+    }
+
     pub(super) fn poisson(rate: u64, lasts: SimDuration) -> Self {
         let mean = SECOND as f64 / rate as f64;
         Self::Poisson { mean, lasts }
@@ -234,6 +244,12 @@ impl Schedule {
         Self {
             workers: workers.into_iter().map(Worker::new).collect(),
         }
+    }
+
+    /// About how many users come in all.
+    pub(in crate::traffic::tools) fn expected(&self) -> f64 {
+        let clocks = self.workers.iter().flat_map(|worker| &worker.clocks);
+        clocks.map(|clock| clock.expected()).sum()
     }
 
     /// Who comes next; of several at the same instant, that of the first worker.

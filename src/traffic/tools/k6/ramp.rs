@@ -64,6 +64,15 @@ impl RampingRate {
         }
     }
 
+    /// About how many iterations are due in all.
+    pub(in crate::traffic::tools) fn expected(&self) -> f64 {
+        let area: f64 = self.stages.iter().map(|stage| stage.area() as f64).sum();
+        if self.unit == 0 {
+            return 0.0;
+        }
+        area / (2.0 * self.unit as f64)
+    }
+
     pub(in crate::traffic::tools) fn next(&mut self) -> Option<Tick> {
         let due = (2 * u128::from(self.unit)).checked_mul(u128::from(self.n) + 1)?;
         loop {

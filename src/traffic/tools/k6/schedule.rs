@@ -37,6 +37,14 @@ impl Even {
         }
     }
 
+    /// How many iterations are due in all.
+    pub(in crate::traffic::tools) fn expected(&self) -> f64 {
+        if self.unit == 0 {
+            return 0.0;
+        }
+        self.lasts as f64 / self.unit as f64 * self.rate as f64
+    }
+
     pub(in crate::traffic::tools) fn next(&mut self) -> Option<Tick> {
         let due = u128::from(self.n) * u128::from(self.unit);
         // Compared exactly, before it is rounded: a rate of 3/s has 3 iterations in a second, not 4.
