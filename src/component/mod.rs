@@ -16,6 +16,7 @@ pub mod balancer;
 pub mod cache;
 pub mod caller;
 mod clients;
+mod comings;
 mod context;
 pub mod cpu;
 pub mod database;

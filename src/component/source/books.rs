@@ -62,7 +62,7 @@ impl Books {
             .clone()
             .map(|window| recorder.average_in(window, books.users) * seconds(window))
             .sum();
-        let span: f64 = measured.clone().map(seconds).sum();
+        let span: f64 = measured.map(seconds).sum();
         Account {
             begun: n(books.begun),
             done: n(books.done),

@@ -281,6 +281,7 @@ impl State {
     }
 
     /// The client that the user in a seat is.
+    #[expect(clippy::unused_self, reason = "as long as there is no population")]
     pub(in crate::component) fn client_of_user(&self, _seat: u32) -> u32 {
         NOBODY
     }

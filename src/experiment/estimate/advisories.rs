@@ -10,6 +10,7 @@ const ENOUGH_IN_TAIL: u64 = 100;
 
 impl Estimating<'_> {
     /// What weakens the result.
+    #[expect(clippy::too_many_lines, reason = "one advisory after the other")]
     pub(super) fn advisories(&self, objectives: &[ObjectiveFindings]) -> Vec<Advisory> {
         let mut found = Vec::new();
         if self.records.len() == 1 {

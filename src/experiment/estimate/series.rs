@@ -26,6 +26,7 @@ impl Estimating<'_> {
     }
 
     /// Figures by window.
+    #[expect(clippy::too_many_lines, reason = "one series after the other")]
     pub(super) fn series(&self) -> Series {
         let windows = self.windows();
         let mut columns = Vec::new();

@@ -104,7 +104,9 @@ impl Estimating<'_> {
 
     fn spread(&self, own: &[Histogram]) -> Option<Spread> {
         let mut pooled = Histogram::default();
-        own.iter().for_each(|part| pooled.merge(part));
+        for part in own {
+            pooled.merge(part);
+        }
         let quantile = |p: f64| self.quantile(p, &pooled, own);
         let mean_s = self.histogram_mean(&pooled, own)?;
         let (mut squares, mut within, n) = (0.0, 0.0, pooled.n() as f64);
