@@ -30,6 +30,14 @@ impl<T> Default for Arena<T> {
 }
 
 impl<T> Arena<T> {
+    /// No entries, with room for `capacity` before it grows.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            places: Vec::with_capacity(capacity),
+            free: Vec::with_capacity(capacity),
+        }
+    }
+
     /// Takes an entry in; gives its index.
     pub fn add(&mut self, entry: T) -> u32 {
         if let Some(at) = self.free.pop() {

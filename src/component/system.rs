@@ -175,7 +175,11 @@ impl System {
             nodes,
             sources,
             callers,
-            errands: Arena::default(),
+            errands: if blueprint.callers.is_empty() {
+                Arena::default()
+            } else {
+                Arena::with_capacity(1024)
+            },
             users: Arena::default(),
             answered: VecDeque::with_capacity(64),
             epoch: 0,

@@ -52,7 +52,7 @@ fn browsers_answer_what_they_still_have() {
     );
 }
 
-/// With an ETag what was asked for again is 304, but for the first time, and for what has changed meanwhile:
+/// With an entity tag what was asked for again is 304, but for the first time, and for what has changed meanwhile:
 /// a copy lasts 60 s, then the next request comes after 20 s on average, and things change once in an hour.
 #[test]
 fn what_has_not_changed_is_not_sent_again() {

@@ -137,22 +137,7 @@ impl Generator {
         if self.chance(40) {
             let _ = writeln!(text, "max_connections = {}", self.between(1, 60));
         }
-        let _ = writeln!(
-            text,
-            "abandoned = \"{}\"",
-            self.one_of(&["serve", "skip", "stop", "cancel"])
-        );
-        if self.chance(40) {
-            let limit = match self.below(3) {
-                0 => "\"8ms\"".to_owned(),
-                1 => "\"500ms\"".to_owned(),
-                _ => self.law(10),
-            };
-            let _ = writeln!(text, "queue_timeout = {limit}");
-        }
-        if self.chance(30) {
-            text.push_str("retry_after = \"300ms\"\n");
-        }
+        self.limits_of_waiting(text);
         let _ = writeln!(text, "boot = {}", self.law(20_000));
         let _ = writeln!(
             text,
@@ -177,6 +162,15 @@ impl Generator {
                     text,
                     "[components.s{at}.operations.{class}]\nsteps = {steps}"
                 );
+                if self.chance(30) {
+                    text.push_str(
+                        "response = { mean = \"40kB\", cv = 1.2, compressed_to = \"30%\" }\n",
+                    );
+                }
+                if self.chance(30) {
+                    let law = self.law(2);
+                    let _ = writeln!(text, "not_modified = [{{ cpu = {law} }}]");
+                }
             }
         }
         let _ = writeln!(
@@ -186,6 +180,31 @@ impl Generator {
         );
         if self.chance(30) {
             let _ = writeln!(text, "delay = {}", self.law(1));
+        }
+        if self.chance(40) {
+            let _ = writeln!(text, "sticky = \"{}\"", self.one_of(&["client", "address"]));
+        }
+    }
+
+    fn limits_of_waiting(&mut self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "abandoned = \"{}\"",
+            self.one_of(&["serve", "skip", "stop", "cancel"])
+        );
+        if self.chance(40) {
+            let limit = match self.below(3) {
+                0 => "\"8ms\"".to_owned(),
+                1 => "\"500ms\"".to_owned(),
+                _ => self.law(10),
+            };
+            let _ = writeln!(text, "queue_timeout = {limit}");
+        }
+        if self.chance(30) {
+            text.push_str("retry_after = \"300ms\"\n");
+        }
+        if self.chance(30) {
+            let _ = writeln!(text, "handshake = {}", self.law(1));
         }
     }
 
@@ -270,10 +289,11 @@ impl Generator {
             "[components.shared]\nkind = \"cache\"\ncapacity = {}",
             self.between(1, 200)
         );
+        let vary = self.one_of(&["nobody", "authenticated", "client"]);
         let popularity = self.one_of(&["\"uniform\"", "{ zipf = 0.9 }"]);
         let _ = writeln!(
             text,
-            "[keys.urls]\ncount = {}\npopularity = {popularity}",
+            "[keys.urls]\ncount = {}\npopularity = {popularity}\nvary = \"{vary}\"",
             self.between(1, 500)
         );
         let _ = writeln!(

@@ -30,13 +30,21 @@ impl Generator {
         if self.chance(50) {
             let steps = self.flow(0);
             let _ = writeln!(text, "flow = {steps}");
-        } else if self.chance(50) {
+        } else if self.chance(40) {
             let share = self.between(1, 99);
             let _ = writeln!(
                 text,
                 "mix = {{ page = \"{share}%\", api = \"{}%\" }}",
                 100 - share
             );
+        }
+        if self.chance(40) {
+            let clients = self.clients();
+            let _ = writeln!(text, "clients = {clients}");
+        }
+        if self.chance(30) {
+            let network = self.network();
+            let _ = writeln!(text, "network = {network}");
         }
         if self.chance(40) {
             let _ = writeln!(text, "breaks_off = {}", self.one_of(&["true", "false"]));
@@ -55,6 +63,36 @@ impl Generator {
         for key in self.persistence() {
             let _ = writeln!(text, "{key}");
         }
+    }
+
+    fn clients(&mut self) -> String {
+        let browsers = if self.chance(50) {
+            let changes = self.one_of(&["", ", changes_every = \"30s\""]);
+            let stale = self.one_of(&["0s", "10s"]);
+            let etag = self.one_of(&["true", "false"]);
+            format!(
+                ", browser_cache = {{ keys = \"urls\", max_age = \"5s\", etag = {etag}, \
+                 stale_while_revalidate = \"{stale}\", entries = {}{changes} }}",
+                self.between(1, 200)
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "{{ population = {}, popularity = {{ zipf = 0.9 }}, per_address = {}, authenticated = \"40%\"{browsers} }}",
+            self.between(1, 60),
+            self.between(1, 9)
+        )
+    }
+
+    fn network(&mut self) -> String {
+        let rtt = self.law(20);
+        let reuse = self.one_of(&["", ", reuse = \"70%\""]);
+        let loss = self.one_of(&["0%", "3%"]);
+        let tls = self.one_of(&["none", "1.2", "1.3", "quic"]);
+        format!(
+            "{{ rtt = {rtt}, jitter = \"1ms\", bandwidth = \"20Mbit/s\", tls = \"{tls}\", loss = \"{loss}\", keep_alive = \"3s\"{reuse} }}"
+        )
     }
 
     fn open(&mut self, text: &mut String) {

@@ -5,14 +5,14 @@ use crate::traffic::tools::testing::{plan, secs, wrong};
 
 #[test]
 fn twelve_threads_and_ten_thousand_connections_are_9996() {
-    let plan = plan("[wrk]\nthreads = 12\nconnections = 10000\nduration = 30\ntimeout = \"10s\"");
+    let plan = plan("[wrk]\nthreads = 12\nconnections = 10000\nduration = 30");
     let Load::Crew(crew) = plan.load else {
         panic!("a crew");
     };
     let at = SimTime::ZERO;
     assert_eq!(crew.collect::<Vec<_>>(), [Step { at, users: 9996 }]);
     assert_eq!((plan.end, plan.grace), (SimTime::ZERO + secs(30), secs(0)));
-    assert_eq!(plan.timeout, Timeout::Counts(secs(10)));
+    assert_eq!(plan.timeout, Timeout::Counts(secs(2)));
 }
 
 #[test]
