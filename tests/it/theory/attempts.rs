@@ -17,6 +17,7 @@ pub(super) fn check_all(_: &str) -> Checked {
     let mut checked = Checked::default();
     check_until_deadline(&mut checked);
     check_counted_out(&mut checked);
+    check_not_listed(&mut checked);
     check_patience(&mut checked);
     checked
 }
@@ -125,6 +126,41 @@ fn check_deadline(by: By, deadline: f64, abandoned: &str, checked: &mut Checked)
         expected.attempts * MEAN
     };
     checked.exact(&name("busy"), busy(&runs), RATE * work, 0.01);
+    checked.exact(&name("goodput"), runs.goodput(), RATE * done, 0.01);
+    let answered = match (by, abandoned) {
+        // Also those that nobody waits for any more.
+        (By::Client, "serve") => expected.attempts,
+        _ => done,
+    };
+    checked.exact(
+        &name("throughput"),
+        runs.throughput(),
+        RATE * answered,
+        0.01,
+    );
+}
+
+/// What is not listed is not tried again.
+fn check_not_listed(checked: &mut Checked) {
+    let steps = format!("{{ wait = {{ exponential = {} }} }}", seconds(MEAN));
+    for by in [By::Client, By::Service] {
+        let on = match by {
+            By::Client => "[\"rejected\", \"failed\"]",
+            _ => "[\"rejected\"]",
+        };
+        let rules = [
+            format!("timeout = {}", seconds(TIMEOUT)),
+            format!("retry = {{ attempts = 3, on = {on} }}"),
+        ];
+        let text = run_of(Effort::fixed(2e5), RATE, 2.0)
+            + &source(by, &poisson(RATE), &rules)
+            + &unlimited(&steps, "");
+        let runs = Runs::of(&text);
+        let name = |what: &str| format!("{by:?} tries again on {on}: {what}");
+        let sent = per_errand(&runs, |own| own.attempts);
+        checked.exact(&name("attempts"), sent, 1.0, 1e-9);
+        checked.exact(&name("success"), success(&runs), 1.0 - late(), 0.01);
+    }
 }
 
 /// Three attempts, with waits before the second and the third that have known means.

@@ -302,6 +302,15 @@ impl Runs {
         (self.warm_up..record.windows.len()).map(of).sum()
     }
 
+    /// Answers per second, also those that nobody waited for any more.
+    pub(super) fn throughput(&self) -> Estimate {
+        self.mean(|record| {
+            let of =
+                |window: usize| record.windows[window].answered + record.windows[window].in_vain;
+            self.sum(record, of) as f64 / record.measured_s
+        })
+    }
+
     /// Answers to somebody who waited, per second.
     pub(super) fn goodput(&self) -> Estimate {
         self.mean(|record| {

@@ -71,7 +71,7 @@ families! {
     /// M/M/c/K with retries of what was turned away.
     retrial: 26 = retries::check_rejections;
     /// Timeouts, deadlines, patience and retries together, without any queue.
-    attempts: 131 = attempts::check_all;
+    attempts: 159 = attempts::check_all;
     /// A second copy of what is late.
     hedge: 12 = retries::check_hedges;
     /// Retry storms that last, and those that pass.
