@@ -376,6 +376,9 @@ impl System {
             self.browser_keeps(errand.flow, errand.number, errand.client);
         }
         if errand.by == By::Browser {
+            if outcome.is_success() {
+                self.cx.recorder.answer_in_background();
+            }
             return self.note_if_over();
         }
         let Flow { class, source } = self.flows[errand.flow as usize];

@@ -353,7 +353,6 @@ impl System {
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
             if outcome.is_success() && !flags.has(Flags::INNER) {
-                self.cx.recorder.count(self.served_in_vain);
                 self.cx.recorder.answer_in_vain();
             }
         } else {

@@ -13,7 +13,7 @@ use super::{
     source,
 };
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
-use crate::metrics::{CounterId, Outcome, Recorder, Shape, Windows};
+use crate::metrics::{Outcome, Recorder, Shape, Windows};
 use crate::rng::Streams;
 use crate::units::{SimDuration, SimTime};
 
@@ -87,8 +87,6 @@ pub struct System {
     pub(super) responses: Vec<Option<Demand>>,
     pub(super) horizon: SimTime,
     pub(super) max_in_flight: usize,
-    /// Requests that were served after their client had gone.
-    pub(super) served_in_vain: CounterId,
     drain: SimDuration,
     /// By lane.
     lanes: Vec<LaneUse>,
@@ -169,7 +167,6 @@ impl System {
         lanes.sort_by_key(|(lane, _)| *lane);
         // The steps of a flow share theirs.
         lanes.dedup_by_key(|(lane, _)| *lane);
-        let served_in_vain = cx.recorder.add_counter();
         Self {
             cx,
             nodes,
@@ -187,7 +184,6 @@ impl System {
             responses: blueprint.responses.clone(),
             horizon: blueprint.windows.horizon,
             max_in_flight: blueprint.max_in_flight,
-            served_in_vain,
             drain: blueprint.drain,
             lanes: lanes.into_iter().map(|(_, used)| used).collect(),
             overflow: None,
@@ -385,11 +381,6 @@ impl System {
     /// The most requests that were in flight at the same time.
     pub fn highest_in_flight(&self) -> usize {
         self.cx.requests.highest()
-    }
-
-    /// Requests that were served after their client had given up.
-    pub fn n_served_in_vain(&self) -> u64 {
-        self.cx.recorder.counted(self.served_in_vain)
     }
 
     /// How many events, arrivals and timers have happened.

@@ -78,8 +78,8 @@ pub struct WindowRecord {
     pub arrived: u64,
     /// Requests that were answered in it, to somebody who waited.
     pub answered: u64,
-    /// Answers that were given in it to nobody.
-    pub in_vain: u64,
+    /// Answers that the system gave in it, whoever asked.
+    pub given: u64,
     /// Attempts that were sent in it.
     pub attempts: u64,
     /// Requests that arrived in it and were not served; those that the end of a test cut off are left out.
@@ -143,8 +143,6 @@ pub struct Record {
     pub overflow: Option<SimTime>,
     /// Requests whose client still waited at the end.
     pub in_flight: u64,
-    /// Requests that were served after their client had given up.
-    pub served_in_vain: u64,
     /// Events, arrivals and timers.
     pub n_events: u64,
 }
@@ -237,7 +235,6 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
             .as_secs_f64(),
         overflow: system.overflow(),
         in_flight: system.n_in_flight(),
-        served_in_vain: system.n_served_in_vain(),
         n_events: system.n_events(),
     }
 }
@@ -271,7 +268,7 @@ fn keep_requests(
             seconds: own.span(window).as_secs_f64(),
             arrived: all.arrived,
             answered: recorder.answered_in(window),
-            in_vain: recorder.in_vain_in(window),
+            given: recorder.given_in(window),
             attempts: recorder.attempts_in(window),
             unserved: all.ended() - all.n_served() - all.outcomes[Outcome::Interrupted.index()],
             latencies: WINDOW_QUANTILES.map(quantile),

@@ -96,6 +96,9 @@ pub struct Recorder {
     answered: Vec<u64>,
     /// Answers that nobody waited for any more, by the window in which they were given.
     in_vain: Vec<u64>,
+    /// By window: answers that the system gave to browsers that asked in the background, minus those that
+    /// browsers gave.
+    other_answers: Vec<i64>,
     /// By window: attempts that were sent, minus one for each of the requests that they belong to. A plain
     /// request is its own only attempt and is not counted here.
     more_attempts: Vec<i64>,
@@ -128,6 +131,7 @@ impl Recorder {
             unserved_sum: vec![0; cells],
             answered: vec![0; shape.windows.count + 1],
             in_vain: vec![0; shape.windows.count + 1],
+            other_answers: vec![0; shape.windows.count + 1],
             more_attempts: vec![0; shape.windows.count + 1],
             levels: Vec::new(),
             integrals: Vec::new(),
@@ -192,6 +196,7 @@ impl Recorder {
                 self.served_sum[cell] += latency.as_nanos();
             }
             self.answered[self.open] += 1;
+            self.other_answers[self.open] -= i64::from(outcome == Outcome::BrowserCache);
         } else if outcome.has_latency() {
             self.unserved[bucket] += 1;
             self.unserved_sum[cell] += latency.as_nanos();
@@ -208,6 +213,11 @@ impl Recorder {
     #[inline]
     pub fn attempt(&mut self) {
         self.more_attempts[self.open] += 1;
+    }
+
+    /// The system answers a browser that asked in the background.
+    pub fn answer_in_background(&mut self) {
+        self.other_answers[self.open] += 1;
     }
 
     /// An answer is given that nobody waits for any more.
@@ -307,9 +317,10 @@ impl Recorder {
         self.answered[window]
     }
 
-    /// Answers given during a window that nobody waited for any more.
-    pub fn in_vain_in(&self, window: usize) -> u64 {
-        self.in_vain[window]
+    /// Answers that the system gave during a window, whoever asked.
+    pub fn given_in(&self, window: usize) -> u64 {
+        let all = self.answered[window] + self.in_vain[window];
+        all.saturating_add_signed(self.other_answers[window])
     }
 
     /// Attempts sent during a window, first ones included.

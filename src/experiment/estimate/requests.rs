@@ -84,11 +84,11 @@ impl Estimating<'_> {
         );
         put(
             Metric::Throughput,
-            self.rate(|record| sum(record, |w| w.answered + w.in_vain)),
+            self.rate(|record| sum(record, |w| w.given)),
         );
         put(
             Metric::ThroughputPeak,
-            self.mean(|record| best(record, |w| w.answered + w.in_vain)),
+            self.mean(|record| best(record, |w| w.given)),
         );
         put(
             Metric::Goodput,

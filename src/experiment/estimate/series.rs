@@ -74,11 +74,7 @@ impl Estimating<'_> {
             Some(per_second(r.windows[w].answered, r, w))
         });
         add("", "answered_per_s".into(), &|r, w| {
-            Some(per_second(
-                r.windows[w].answered + r.windows[w].in_vain,
-                r,
-                w,
-            ))
+            Some(per_second(r.windows[w].given, r, w))
         });
         add("", "attempts_per_s".into(), &|r, w| {
             Some(per_second(r.windows[w].attempts, r, w))

@@ -305,8 +305,7 @@ impl Runs {
     /// Answers per second, also those that nobody waited for any more.
     pub(super) fn throughput(&self) -> Estimate {
         self.mean(|record| {
-            let of =
-                |window: usize| record.windows[window].answered + record.windows[window].in_vain;
+            let of = |window: usize| record.windows[window].given;
             self.sum(record, of) as f64 / record.measured_s
         })
     }

@@ -116,7 +116,7 @@ pub(super) fn check_rejections(family: &str) -> Checked {
         let effort = if case["advice"].is_null() {
             Effort::fixed(300.0 * rate * f64::from(REPLICATIONS))
         } else {
-            Effort::of(&case, MOST_REQUESTS)
+            Effort::of(&case, MOST_REQUESTS).at_least(4e6)
         };
         let retries = p["retry"]["max_retries"].as_u64();
         let rules = [
@@ -183,7 +183,7 @@ pub(super) fn check_hedges(family: &str) -> Checked {
     let mut checked = Checked::default();
     for case in case_files(family) {
         let p = &case["parameters"];
-        let effort = Effort::of(&case, MOST_REQUESTS);
+        let effort = Effort::of(&case, MOST_REQUESTS).at_least(5e6);
         let rules = [format!(
             "hedge = {{ after = {}, copies = {} }}",
             seconds(number(&p["hedge_after"])),
