@@ -96,6 +96,7 @@ impl<const UNIT: u64> Spec for ToolDuration<UNIT> {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro declares for others")]
 mod tests {
     use super::*;
     use crate::diag::Origin;

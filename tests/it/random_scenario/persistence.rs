@@ -59,7 +59,7 @@ impl Generator {
     /// The same, to stand behind other keys of an inline table.
     pub(super) fn persistence_inline(&mut self) -> String {
         let keys = self.persistence();
-        keys.iter().map(|key| format!(", {key}")).collect()
+        keys.iter().flat_map(|key| [", ", key]).collect()
     }
 
     fn retry(&mut self, may_be_unlimited: bool) -> String {

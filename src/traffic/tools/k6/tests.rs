@@ -226,7 +226,7 @@ proptest::proptest! {
             let end = done + d * f64::midpoint(from, g);
             while i <= end - 1e-6 {
                 let under = d * (from * from * d + 2.0 * (i - done) * (g - from));
-                let x = if to as f64 / 1e9 == from {
+                let x = if (to as f64 / 1e9 - from).abs() <= 0.0 {
                     (i - done) / g
                 } else {
                     (from * d - f64::max(0.0, under).sqrt()) / (from - g)
@@ -311,6 +311,7 @@ fn every_executor_has_its_own_fields() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of messages")]
 fn what_k6_refuses_is_refused() {
     let cases = [
         (
