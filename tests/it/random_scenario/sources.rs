@@ -27,7 +27,8 @@ impl Generator {
                 );
             }
         }
-        if self.chance(50) {
+        let asks_for = self.below(4);
+        if asks_for < 2 {
             let steps = self.flow(0);
             let _ = writeln!(text, "flow = {steps}");
         } else if self.chance(40) {
