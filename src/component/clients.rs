@@ -32,10 +32,6 @@ impl System {
         (by, client): (By, u32),
         due: SimTime,
     ) -> u32 {
-        if self.cx.requests.n_live().max(self.errands.len()) >= self.max_in_flight {
-            self.overflows();
-            return NOBODY;
-        }
         let class = self.flows[choice.flow as usize].class;
         if by != By::Browser {
             self.cx.recorder.arrival(class);

@@ -114,7 +114,6 @@ impl Generator {
         format!("[{}]", steps.join(", "))
     }
 
-    #[expect(clippy::too_many_lines, reason = "one key after the other")]
     fn service(&mut self, at: usize, n_services: usize, text: &mut String) {
         let event_loop = self.chance(50);
         let runtime = if event_loop { "event_loop" } else { "threads" };
