@@ -226,7 +226,7 @@ fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
         sweep.points().len(),
         sweep.paths().join(" × ")
     );
-    let (mut least, mut most) = (0.0, 0.0);
+    let (mut least, mut most, mut all_known) = (0.0, 0.0, true);
     for (number, point) in sweep.points().iter().enumerate() {
         let scenario = sweep.scenario(number);
         let blueprint = scenario.blueprint();
@@ -235,6 +235,14 @@ fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
             .iter()
             .filter_map(|own| own.begins.expected())
             .sum();
+        // How much users send depends on how fast they are answered.
+        let is_open = |own: &crate::component::source::Plan| own.begins.expected().is_some();
+        let more = if blueprint.sources.iter().all(is_open) {
+            ""
+        } else {
+            all_known = false;
+            " and those of users"
+        };
         let rule = scenario.replications();
         least += requests * f64::from(rule.at_least);
         most += requests * f64::from(rule.at_most);
@@ -244,7 +252,7 @@ fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
             .map(|setting| show(&setting.value))
             .collect();
         text.push_str(&format!(
-            "  {number:>4}  {}   {} requests, {} to {} times\n",
+            "  {number:>4}  {}   {} requests{more}, {} to {} times\n",
             settings.join("  "),
             with_suffix(requests),
             rule.at_least,
@@ -252,6 +260,12 @@ fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
         ));
     }
     let minutes = |requests: f64| three_digits(requests / PER_THREAD / 60.0);
+    if !all_known {
+        text.push_str(
+            "how long it takes depends on the system, since users wait for it; nothing was run\n",
+        );
+        return text;
+    }
     text.push_str(&format!(
         "in all {} to {} requests: some {} to {} minutes of one thread; nothing was run\n",
         with_suffix(least),

@@ -24,4 +24,4 @@ pub use findings::{
 pub use record::{Record, replicate};
 pub use recovery::Recovery;
 pub use run::{Counters, Session, run};
-pub use sweep::{Choice, Load, choose, offered_by, sweep};
+pub use sweep::{Choice, Load, choose, offered_by, sets_traffic, sweep};

@@ -8,6 +8,7 @@ use super::findings::Findings;
 use super::run::{Session, run};
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
+use crate::policy::persistence::Persistence;
 use crate::scenario::{Point, Scenario, show};
 
 /// Runs the points in `open`, side by side with their replications on the threads of the current pool.
@@ -44,12 +45,21 @@ pub struct Load {
     pub points: Vec<usize>,
 }
 
+/// True for parameters that set the traffic. How a source's clients persist does not: it is something to
+/// choose, as the parameters of components are.
+pub fn sets_traffic(path: &str) -> bool {
+    let mut parts = path.split('.');
+    let is_source = parts.next() == Some("sources");
+    let key = parts.nth(1).unwrap_or("");
+    is_source && !Persistence::KEYS.contains(&key)
+}
+
 /// The setting of a point that belongs to its traffic, as text.
 fn load_name(point: &Point) -> String {
     let of_traffic = point
         .settings
         .iter()
-        .filter(|setting| setting.path.starts_with("sources."));
+        .filter(|setting| sets_traffic(&setting.path));
     let text = of_traffic.map(|setting| {
         let path = setting
             .path

@@ -17,4 +17,4 @@ pub mod text;
 pub mod tools;
 pub mod words;
 
-pub use sweep_view::{SweepView, is_traffic};
+pub use sweep_view::SweepView;

@@ -17,7 +17,7 @@ pub fn page() -> String {
          editors.\n\n\
          Quantities are strings with their units: durations `\"250ms\"`, `\"2m30s\"`, `\"1d 12h\"`; rates \
          `\"200/s\"`, `\"1.2k/s\"`, `\"12000/min\"`; shares `\"70%\"`; prices `\"$0.69/h\"`, \
-         `\"$500/month\"`. A bare number is a count, or has no dimension.\n\n",
+         `\"$500/month\"`; sizes `\"14kB\"`; bandwidths `\"20Mbit/s\"`. A bare number is a count, or has no dimension.\n\n",
     );
     let Some(definitions) = schema["$defs"].as_object() else {
         return text;
@@ -206,6 +206,8 @@ fn type_of(schema: &Value) -> String {
     }
     match schema["type"].as_str() {
         Some("string") => match schema["pattern"].as_str() {
+            Some(pattern) if pattern.contains("bit") => "bandwidth".to_owned(),
+            Some(pattern) if pattern.contains("iB") => "size".to_owned(),
             Some(pattern) if pattern.contains('%') => "share".to_owned(),
             Some(pattern) if pattern.contains('$') && pattern.contains("\\$") => "price".to_owned(),
             Some(pattern) if pattern.contains('/') => "rate".to_owned(),

@@ -1,6 +1,6 @@
 //! A complete sweep as reports see it: tables and charts name the same things alike.
 
-use crate::experiment::Findings;
+use crate::experiment::{Findings, sets_traffic};
 use crate::scenario::{Point, show};
 
 /// A sweep whose points are all complete.
@@ -30,7 +30,7 @@ impl SweepView<'_> {
     /// What a point sets apart from its traffic.
     pub fn configuration(&self, at: usize) -> String {
         let settings = self.points[at].settings.iter();
-        let own = settings.filter(|setting| !is_traffic(&setting.path));
+        let own = settings.filter(|setting| !sets_traffic(&setting.path));
         let text: Vec<_> = own
             .map(|setting| {
                 format!(
@@ -46,9 +46,4 @@ impl SweepView<'_> {
             text.join(", ")
         }
     }
-}
-
-/// True for parameters that set the traffic.
-pub fn is_traffic(path: &str) -> bool {
-    path.starts_with("sources.")
 }

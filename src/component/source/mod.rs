@@ -40,7 +40,7 @@ use users::Users;
 
 crate::kinds! {
     /// Where requests come from. Without a `kind` it is an open source.
-    pub enum SourceKind {
+    pub enum SourceSpec {
         /// What comes does not depend on how fast the system answers.
         Open(Open) = "open",
         /// A fixed population of users who wait for their answers.
@@ -56,7 +56,7 @@ crate::kinds! {
     }
 }
 
-impl SourceKind {
+impl SourceSpec {
     /// What the load tool does, if it is one.
     pub fn tool(&self) -> Option<tools::Plan> {
         match self {
@@ -69,7 +69,7 @@ impl SourceKind {
     }
 }
 
-impl Own for SourceKind {
+impl Own for SourceSpec {
     fn read_with(node: &Node, also: &[&str], out: &mut Diagnostics) -> Option<Self> {
         Self::read_beside(node, also, Some("open"), out)
     }
@@ -80,7 +80,7 @@ impl Own for SourceKind {
 }
 
 /// A source: its kind, its clients, and how they persist.
-pub type Source = With<SourceKind, With<Clients, Persistence>>;
+pub type Source = With<SourceSpec, With<Clients, Persistence>>;
 
 /// When something begins.
 #[derive(Debug, Clone)]

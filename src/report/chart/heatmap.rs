@@ -10,10 +10,11 @@ use super::palette::{GRID, INK};
 use super::sheet::{Anchor, Heading, MARGIN, SMALL, Sheet, TEXT, Text, WIDTH};
 use super::sweep_words::{Names, at_load, is_single, setting, source};
 use super::wording::{count, short, worst};
+use crate::experiment::sets_traffic;
 use crate::experiment::{Choice, choose, offered_by};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
-use crate::report::{SweepView, is_traffic, words};
+use crate::report::{SweepView, words};
 
 /// More rows or columns than this cannot be read.
 const MOST_LINES: usize = 48;
@@ -137,7 +138,7 @@ fn table(sweep: SweepView<'_>) -> Option<Table<'_>> {
         .collect();
     axes.retain(|axis| axis.1.len() > 1);
     // Traffic goes across, the configuration down; of more than two, those with the most values.
-    axes.sort_by_key(|(path, values)| (!is_traffic(path), std::cmp::Reverse(values.len())));
+    axes.sort_by_key(|(path, values)| (!sets_traffic(path), std::cmp::Reverse(values.len())));
     let mut axes = axes.into_iter();
     let (across, columns) = axes.next()?;
     let (down, rows) = axes
@@ -273,7 +274,7 @@ impl Grid {
             let peaks = points.filter_map(|at| sweep.findings[at].figure(Metric::OfferedPeak));
             let peak = peaks.map(|peak| peak.value).fold(0.0, f64::max);
             let peak = format!("peak {}", show(Unit::PerSecond, peak));
-            if is_traffic(table.across) && width(&peak, SMALL) < self.size.0 - 10.0 {
+            if sets_traffic(table.across) && width(&peak, SMALL) < self.size.0 - 10.0 {
                 let text = Text::new(peak, (middle, self.top - 12.0)).size(SMALL);
                 sheet.text(text.anchor(Anchor::Middle));
             }

@@ -23,6 +23,12 @@ pub(super) fn instances(findings: &Findings) -> (String, Vec<Count>) {
         .filter(|column| column.figure == "instances_in_service")
         .map(|column| column.component.as_str())
         .collect();
+    if services
+        .iter()
+        .all(|service| is_constant(findings, service))
+    {
+        return (String::new(), Vec::new());
+    }
     match services.as_slice() {
         [] => (String::new(), Vec::new()),
         [service] => (format!("Instances of {service}"), states(findings, service)),
@@ -40,6 +46,26 @@ pub(super) fn instances(findings: &Findings) -> (String, Vec<Count>) {
             )
         }
     }
+}
+
+/// True if a service has the same number of instances throughout, and nothing is to be seen of it.
+fn is_constant(findings: &Findings, service: &str) -> bool {
+    let values = |figure: &str| {
+        let column = findings.column(service, figure);
+        let values = column.into_iter().flat_map(|column| &column.values);
+        let values: Vec<f64> = values.flatten().map(|value| value.value).collect();
+        values
+    };
+    let there = values("instances_in_service");
+    let (low, high) = there
+        .iter()
+        .fold((f64::INFINITY, 0.0f64), |(low, high), n| {
+            (low.min(*n), high.max(*n))
+        });
+    high - low <= SELDOM
+        && values("instances_starting").iter().all(|n| *n <= SELDOM)
+        && values("instances_draining").iter().all(|n| *n <= SELDOM)
+        && wanted(findings, service).is_empty()
 }
 
 /// States in which there are never more instances than this, on average over a window, are left out.

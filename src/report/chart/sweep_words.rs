@@ -1,7 +1,8 @@
 //! How the points of a sweep are named in charts.
 
 use crate::experiment::Load;
-use crate::report::{SweepView, is_traffic};
+use crate::experiment::sets_traffic;
+use crate::report::SweepView;
 use crate::scenario::show as show_setting;
 use crate::units::three_digits;
 
@@ -18,7 +19,7 @@ pub(super) struct Names<'a> {
 impl<'a> Names<'a> {
     pub(super) fn new(sweep: SweepView<'a>) -> Self {
         let paths = sweep.paths.iter().map(String::as_str);
-        let own = paths.filter(|path| !is_traffic(path)).collect();
+        let own = paths.filter(|path| !sets_traffic(path)).collect();
         Self { sweep, own }
     }
 

@@ -5,7 +5,7 @@ use super::{Compiler, DEFAULT};
 use crate::component::program::threshold;
 use crate::component::source::clients::Clients;
 use crate::component::source::flow::{FlowStep, Move, Pause};
-use crate::component::source::{Choice, SourceKind};
+use crate::component::source::{Choice, SourceSpec};
 use crate::diag::{Diagnostic, Origin};
 use crate::spec::At;
 use crate::units::Fraction;
@@ -19,11 +19,11 @@ impl Compiler<'_> {
         &mut self,
         draft: &mut Draft,
         clients: &Clients,
-        kind: &SourceKind,
+        kind: &SourceSpec,
         traffic: &mut Traffic,
     ) {
         let think = match kind {
-            SourceKind::Users(own) => own.think.as_ref(),
+            SourceSpec::Users(own) => own.think.as_ref(),
             _ => None,
         };
         if let Some(pause) = think {
@@ -31,7 +31,7 @@ impl Compiler<'_> {
         }
         if clients.flow.is_empty() {
             let send = self.add_mix(draft, clients, traffic);
-            if !matches!(kind, SourceKind::Open(_)) {
+            if !matches!(kind, SourceSpec::Open(_)) {
                 draft.moves.extend([send, Move::End]);
             }
             return;

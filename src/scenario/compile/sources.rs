@@ -8,7 +8,7 @@ use crate::component::source::clients::Clients;
 use crate::component::source::flow::Move;
 use crate::component::source::network::Way;
 use crate::component::source::population::People;
-use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceKind, Stated};
+use crate::component::source::{Begins, BreaksOff, Choice, Plan, Source, SourceSpec, Stated};
 use crate::component::{Flow, NodeId};
 use crate::diag::{Diagnostic, Origin};
 use crate::policy::persistence::Persistence;
@@ -258,10 +258,10 @@ impl Compiler<'_> {
     }
 
     /// When something begins at a source.
-    fn begins(&mut self, name: &At<String>, kind: &SourceKind) -> Option<Begins> {
+    fn begins(&mut self, name: &At<String>, kind: &SourceSpec) -> Option<Begins> {
         let horizon = self.spec.run.horizon.value;
         match kind {
-            SourceKind::Open(open) => {
+            SourceSpec::Open(open) => {
                 let rate = open.rate.map_or(Rate::ZERO, |rate| rate.value);
                 if let (true, Some(_)) = (open.arrivals.brings_its_times(), open.curve.first()) {
                     let problem = "recorded arrivals have no curve";
@@ -280,7 +280,7 @@ impl Compiler<'_> {
                     curve: curve?,
                 })
             }
-            SourceKind::Users(own) => Some(Begins::Users {
+            SourceSpec::Users(own) => Some(Begins::Users {
                 users: own.users.get(),
                 over: own.over.value,
             }),
@@ -291,7 +291,7 @@ impl Compiler<'_> {
     /// How a source's clients persist, with what its load tool does unless told otherwise.
     fn rules_of(
         &mut self,
-        (name, kind): (&At<String>, &SourceKind),
+        (name, kind): (&At<String>, &SourceSpec),
         own: &Persistence,
         tool: Option<Timeout>,
     ) -> Persistence {
@@ -300,7 +300,7 @@ impl Compiler<'_> {
             (Some(Timeout::Counts(_)), _) => {
                 // A late answer is waited for all the same.
                 rules.timeout = None;
-                if let (false, SourceKind::Wrk(_)) = (own.is_plain(), kind) {
+                if let (false, SourceSpec::Wrk(_)) = (own.is_plain(), kind) {
                     let problem = "wrk sends each request once, and waits for its answer";
                     self.out.push(
                         Diagnostic::error(name.origin, problem)
@@ -315,7 +315,7 @@ impl Compiler<'_> {
     }
 
     /// More users than may be in flight are refused before they take all memory.
-    fn check_users(&mut self, kind: &SourceKind) {
+    fn check_users(&mut self, kind: &SourceSpec) {
         let most = &self.spec.run.max_in_flight;
         let Some((users, origin)) = most_users(kind) else {
             return;
@@ -349,31 +349,31 @@ impl Compiler<'_> {
     pub(super) fn rate_origin(&self, name: &At<String>) -> Origin {
         let own = self.spec.sources.find(name).map(|(_, source)| &source.own);
         match own {
-            Some(SourceKind::Open(open)) => open.rate.map_or(name.origin, |rate| rate.origin),
+            Some(SourceSpec::Open(open)) => open.rate.map_or(name.origin, |rate| rate.origin),
             _ => name.origin,
         }
     }
 }
 
 /// On which ends of a request a source's users break off their rounds.
-fn breaks_off(clients: &Clients, kind: &SourceKind, refused: bool) -> Option<BreaksOff> {
+fn breaks_off(clients: &Clients, kind: &SourceSpec, refused: bool) -> Option<BreaksOff> {
     match (clients.breaks_off, kind) {
         (Some(own), _) => own.value.then_some(BreaksOff::Failure),
-        (None, SourceKind::Artillery(_)) => Some(BreaksOff::NoAnswer { refused }),
+        (None, SourceSpec::Artillery(_)) => Some(BreaksOff::NoAnswer { refused }),
         _ => None,
     }
 }
 
 /// The most users that a source has at the same time, and where that is written.
-fn most_users(kind: &SourceKind) -> Option<(u64, Origin)> {
+fn most_users(kind: &SourceSpec) -> Option<(u64, Origin)> {
     fn given(own: Option<At<u32>>) -> Option<(u64, Origin)> {
         own.map(|own| (u64::from(own.value), own.origin))
     }
     match kind {
-        SourceKind::Open(_) | SourceKind::Artillery(_) => None,
-        SourceKind::Users(own) => Some((own.users.get().into(), own.users.origin)),
-        SourceKind::Wrk(own) => Some((own.connections.get().into(), own.connections.origin)),
-        SourceKind::K6(own) => {
+        SourceSpec::Open(_) | SourceSpec::Artillery(_) => None,
+        SourceSpec::Users(own) => Some((own.users.get().into(), own.users.origin)),
+        SourceSpec::Wrk(own) => Some((own.connections.get().into(), own.connections.origin)),
+        SourceSpec::K6(own) => {
             let counts = [own.vus, own.start_vus, own.pre_allocated_vus, own.max_vus];
             let counts = counts.into_iter().filter_map(given);
             // Elsewhere the targets are rates.
@@ -384,7 +384,7 @@ fn most_users(kind: &SourceKind) -> Option<(u64, Origin)> {
                 .map(|stage| (stage.target.value, stage.target.origin));
             counts.chain(targets).max_by_key(|(users, _)| *users)
         }
-        SourceKind::Locust(own) => {
+        SourceSpec::Locust(own) => {
             let stages = own.stages.iter().flat_map(|stages| &stages.value);
             let users = stages.map(|stage| stage.users).chain(own.users);
             users
