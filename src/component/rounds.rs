@@ -14,6 +14,9 @@ use crate::units::SimDuration;
 /// faster than its network, and otherwise the run would never get past this instant.
 const SPINS: u8 = 2;
 const HELD_UP: SimDuration = SimDuration::from_nanos(10_000_000);
+/// Who is held up again and again is so for twice as long each time, up to ten seconds: a million users who
+/// are all turned away at once would keep a run busy for hours with nothing to show for it.
+const MOST_DOUBLINGS: u8 = 10;
 
 impl System {
     /// A user begins its next round, if there is one for it.
@@ -281,14 +284,13 @@ impl System {
                 let took = now.since(entry.began);
                 let mut wait = state.wait.wait(took, state.draw_of_wait(entry.number));
                 entry.spins = if took + wait == SimDuration::ZERO {
-                    entry.spins + 1
+                    entry.spins.saturating_add(1)
                 } else {
                     0
                 };
                 if entry.spins >= SPINS {
                     self.cx.recorder.count(state.books.spun);
-                    entry.spins = 0;
-                    wait = HELD_UP;
+                    wait = HELD_UP.times(1 << (entry.spins - SPINS).min(MOST_DOUBLINGS));
                 }
                 if wait == SimDuration::ZERO {
                     return self.next_round(user);

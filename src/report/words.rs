@@ -338,7 +338,7 @@ pub fn advisory(advisory: &Advisory) -> String {
             clock(*first_s)
         ),
         Advisory::NoTime { source, times } => format!(
-            "users of {source} went round without any time passing, {} times per replication; each time one was held up for 10 ms, so its rates mean nothing: give it a pause, or the system some time",
+            "users of {source} went round without any time passing, {} times per replication; each time one was held up for 10 ms or more, so its rates mean nothing: give it a pause, or the system some time",
             three_digits(*times)
         ),
         Advisory::Dropped { source, share } => format!(
