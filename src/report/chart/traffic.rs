@@ -112,15 +112,17 @@ fn finding(findings: &Findings, offered: &Column) -> String {
             "Overloaded at {peak_text}: the run was stopped at {at} with too many requests in flight"
         );
     }
-    if let Some(sentence) = persistence(findings) {
+    if let Some(sentence) = recovery(findings).or_else(|| persistence(findings)) {
         return sentence;
     }
-    let answered = rate(Metric::ThroughputPeak).unwrap_or(peak);
+    let answered = rate(Metric::GoodputPeak).unwrap_or(peak);
+    // Users who all start at once offer more than anybody ever answers.
+    let upto = show(Unit::PerSecond, answered.min(peak));
     match rate(Metric::ErrorRate) {
         None => format!("Up to {peak_text} are offered; none of them has ended yet"),
-        Some(0.0) => format!("Every request is served, up to {peak_text}"),
+        Some(0.0) => format!("Every request is served, up to {upto}"),
         Some(share) if share < 1e-5 => {
-            format!("All but 0.001 % of requests are served, up to {peak_text}")
+            format!("All but 0.001 % of requests are served, up to {upto}")
         }
         Some(share) if answered < 0.95 * peak => format!(
             "{} of requests are not served: at most {} of {peak_text} are answered",
@@ -132,6 +134,24 @@ fn finding(findings: &Findings, offered: &Column) -> String {
             show(Unit::Fraction, share)
         ),
     }
+}
+
+/// What a burst does to the system, as a sentence; nothing if it takes it in its stride.
+fn recovery(findings: &Findings) -> Option<String> {
+    let own = findings.recovery.as_ref()?;
+    let down = words::clock(own.down_s);
+    if own.is_metastable() {
+        let each = three_digits(own.attempts_per_request);
+        return Some(format!(
+            "Down from {down}, and it stays down: clients attempt each request {each} times, and leave before it is answered"
+        ));
+    }
+    let back = own.recovered_s.filter(|at| *at > own.back_s)?;
+    Some(format!(
+        "Down from {down}, back at {}: {} after the traffic is",
+        words::clock(back),
+        words::clock(back - own.back_s)
+    ))
 }
 
 /// Retries and answers in vain are worth a title from these on.
