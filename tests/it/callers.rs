@@ -1,5 +1,7 @@
 //! Callers who persist: ends that only some of their rules lead to.
 
+use capsim::experiment::Findings;
+
 use crate::support::{load, run};
 
 /// The run, and the beginning of the source.
@@ -77,4 +79,48 @@ fn retries_after_the_horizon_are_of_no_second() {
     assert!((1.15..1.25).contains(&sent), "{sent}");
     let all = findings.figures["attempts_per_request"].value;
     assert!((sent - all).abs() < 0.02, "{sent} and {all}");
+}
+
+fn share(findings: &Findings, outcome: &str) -> f64 {
+    let found = findings.outcomes.iter().find(|own| own.name == outcome);
+    found.map_or(0.0, |own| own.share.value)
+}
+
+/// A concurrency limit in front of a system with room for all is a loss system: Erlang's B of 10 servers at 10
+/// erlangs is 0.2146, at a client and at a service that calls.
+#[test]
+fn a_concurrency_limit_blocks_as_erlang_says() {
+    let text = |client: &str, call: &str| {
+        format!(
+            "[run]\nhorizon = \"20000s\"\nwarm_up = \"100s\"\nreplications = 4\n\
+             [sources.u]\narrivals = \"poisson\"\nrate = \"10/s\"\nenters = \"web\"\n{client}\n\
+             [components.web]\nkind = \"service\"\nworkers = {{ count = 1000 }}\n\
+             operations.default.steps = [{{ call = \"outside\"{call} }}]\n\
+             [components.outside]\nkind = \"dependency\"\nlatency = {{ exponential = \"1s\" }}\n"
+        )
+    };
+    for (client, call) in [("limit = 10", ""), ("", ", limit = 10")] {
+        let findings = run(&load(&text(client, call)).scenario);
+        let blocked = share(&findings, "concurrency_limit");
+        assert!(
+            (blocked - 0.2146).abs() < 0.004,
+            "{client}{call}: {blocked}"
+        );
+    }
+}
+
+/// Where every call fails, a breaker lets ten through, then none for 10 s, then ten trial calls, and so on: of
+/// 10 per second about 10 in 11 s get through.
+#[test]
+fn a_breaker_keeps_calls_from_what_is_down() {
+    let text = "[run]\nhorizon = \"2000s\"\nreplications = 2\n\
+        [sources.u]\narrivals = \"poisson\"\nrate = \"10/s\"\nenters = \"web\"\n\
+        [components.web]\nkind = \"service\"\nworkers = { count = 1000 }\n\
+        operations.default.steps = [{ call = \"outside\", breaker = { minimum_calls = 10, \
+        sliding_window_size = 10, wait_in_open = \"10s\", permitted_calls_in_half_open = 10 } }]\n\
+        [components.outside]\nkind = \"dependency\"\nlatency = \"1ms\"\nerrors = \"100%\"\n";
+    let findings = run(&load(text).scenario);
+    let through = share(&findings, "dependency_error");
+    assert!((through - 1.0 / 11.0).abs() < 0.01, "{through}");
+    assert!((share(&findings, "breaker_open") + through - 1.0).abs() < 1e-9);
 }

@@ -1,7 +1,11 @@
 //! Who clients are, what their browsers keep, and the way to them, against what must come out.
 
+use std::path::Path;
+
 use capsim::experiment::Findings;
 use capsim::metrics::Metric;
+use capsim::report::words;
+use capsim::scenario::{self, Disk};
 
 use crate::support::{load, run};
 
@@ -186,4 +190,50 @@ fn a_stall_is_one_slow_answer_to_a_closed_loop() {
     near(seen.p99_s.value, 0.001, 0.01);
     // Half of all time is a stall, so one in a hundred independent clients waits for nearly all of one.
     assert!(felt.p99_s.value > 0.95, "{}", felt.p99_s.value);
+}
+
+/// The repository's retry storm goes down and stays down, by its own clients' doing; the same clients with a
+/// budget come back.
+#[test]
+fn a_retry_storm_stays_down_and_a_budget_brings_it_back() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/retry-storm.toml");
+    let recovery = |set: &[&str]| {
+        let sets: Vec<String> = ["run.replications=2"]
+            .iter()
+            .chain(set)
+            .map(|s| (*s).to_owned())
+            .collect();
+        let loaded = scenario::load(&Disk, &path, &sets).expect("the scenario is fine");
+        run(&loaded.scenario)
+            .recovery
+            .expect("a burst takes it down")
+    };
+    let storm = recovery(&[]);
+    assert!(storm.is_metastable(), "{storm:?}");
+    near(storm.attempts_per_request, 2.0, 0.01);
+    let with_budget = recovery(&["sources.clients.retry.budget=10%"]);
+    assert!(!with_budget.is_metastable(), "{with_budget:?}");
+    assert!(with_budget.recovered_s.is_some(), "{with_budget:?}");
+}
+
+/// 10,000 connections that never pause cannot send 5,000 requests per second and wait 400 ms for each; 100
+/// users who think for 1 s can send 50 per second and wait 1 s.
+#[test]
+fn what_contradicts_itself_is_told() {
+    let stated = |source: &str| {
+        let text = format!(
+            "[run]\nhorizon = \"2s\"\nreplications = 1\n[sources.test]\nenters = \"web\"\n{source}\n\
+             [components.web]\nkind = \"service\"\nworkers = {{ count = 100 }}\n\
+             operations.default.steps = [{{ wait = \"10ms\" }}]\n"
+        );
+        let findings = run(&load(&text).scenario);
+        words::stated(&findings.stated[0])
+    };
+    insta::assert_snapshot!(stated(
+        "kind = \"wrk\"\nthreads = 12\nconnections = 10000\nduration = 2\n\
+         measured = { rate = \"5000/s\", latency = \"400ms\" }"
+    ), @"test: 5 k/s at 400 ms is inconsistent: 9,996 users at 5 k/s wait 2 s each by Little's law; at 400 ms they would send 25 k/s");
+    insta::assert_snapshot!(stated(
+        "kind = \"users\"\nusers = 100\nthink = \"1s\"\nmeasured = { rate = \"50/s\", latency = \"1s\" }"
+    ), @"test: 50/s at 1 s is what 100 users that pause for 1 s have by Little's law");
 }

@@ -192,6 +192,7 @@ impl Sample {
             ("success_rate", 1.0 - errors),
             ("offered_peak", self.peak),
             ("throughput_peak", self.peak.min(self.capacity)),
+            ("goodput_peak", self.peak.min(self.capacity)),
             ("cost", self.cost),
         ] {
             figures.insert(name.to_owned(), self.estimate(value));

@@ -16,7 +16,7 @@ use crate::spec::At;
 use crate::traffic::arrivals::Setting;
 use crate::traffic::curve;
 use crate::traffic::tools::k6::Executor;
-use crate::traffic::tools::{self, Timeout};
+use crate::traffic::tools::{self, Crew, Load, Timeout};
 use crate::units::{Rate, SimDuration, SimTime};
 
 /// A source in the making.
@@ -133,6 +133,7 @@ impl Compiler<'_> {
             Some(self.add_caller(name.value.clone(), (1, 1), &rules)?)
         };
         self.warn_of_the_end(name, tool.as_ref());
+        self.check_measured(clients, &source.own, tool.as_ref());
         self.check_users(&source.own);
         if self.out.n_errors() > before {
             return None;
@@ -174,8 +175,8 @@ impl Compiler<'_> {
         traffic: &Traffic,
     ) -> Option<browser::Plan> {
         let spec = clients.clients.as_ref()?.browser_cache.as_ref()?;
-        let keys = self.keys(&spec.keys)?;
         self.check_kept(spec, draft, traffic);
+        let keys = self.keys(&spec.keys)?;
         Some(browser::Plan::new(name, spec, keys))
     }
 
@@ -326,6 +327,21 @@ impl Compiler<'_> {
                 Diagnostic::error(origin, problem)
                     .related(most.origin, format!("run.max_in_flight is {}", most.value))
                     .help("set `max_in_flight` in [run] if there is memory for them"),
+            );
+        }
+    }
+
+    /// Little's law needs to know how many users there are.
+    fn check_measured(&mut self, clients: &Clients, kind: &SourceSpec, tool: Option<&tools::Plan>) {
+        let is_fixed = match tool {
+            Some(tool) => matches!(tool.load, Load::Crew(Crew::Constant(_))),
+            None => matches!(kind, SourceSpec::Users(_)),
+        };
+        if let (Some(measured), false) = (&clients.measured, is_fixed) {
+            let problem = "what was measured says nothing without a fixed number of users";
+            self.out.push(
+                Diagnostic::error(measured.rate.origin, problem)
+                    .help("only users, wrk, and k6 with constant-vus have one"),
             );
         }
     }
