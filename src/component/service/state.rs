@@ -239,6 +239,12 @@ impl State {
     }
 
     fn burst_on_loop(&mut self, id: RequestId, cx: &mut Context) {
+        self.is_looked_at(id, cx);
+        self.burst(id, cx);
+    }
+
+    /// A loop comes to a request: if it does for the first time, the request has waited until now.
+    fn is_looked_at(&mut self, id: RequestId, cx: &mut Context) {
         let now = cx.now();
         let request = cx.requests.get_mut(id);
         request.flags.clear(Flags::IN_LINE);
@@ -251,7 +257,6 @@ impl State {
                 Self::unsets_wait_limit(lane, cx);
             }
         }
-        self.burst(id, cx);
     }
 
     /// A burst of CPU begins.
@@ -299,16 +304,28 @@ impl State {
             return;
         }
         let (at, now) = (self.loop_of(&cx.requests.get(id).frame), cx.now());
-        match self.loops[at].line.pop(&mut cx.requests) {
-            Some(next) => {
-                cx.recorder.level(self.levels.waiting).down(now, 1);
-                self.burst_on_loop(next, cx);
-            }
-            None => {
-                self.loops[at].running = false;
-                cx.recorder.level(self.levels.busy).down(now, 1);
+        while let Some(next) = self.loops[at].line.pop(&mut cx.requests) {
+            cx.recorder.level(self.levels.waiting).down(now, 1);
+            if !self.is_passed_over(next, cx) {
+                return self.burst_on_loop(next, cx);
             }
         }
+        self.loops[at].running = false;
+        cx.recorder.level(self.levels.busy).down(now, 1);
+    }
+
+    /// The turn of a request has come on its loop. True if nobody waits for it any more and the service does
+    /// not begin with such: then it fails as soon as the present handler is through.
+    fn is_passed_over(&mut self, id: RequestId, cx: &mut Context) -> bool {
+        let flags = cx.requests.get(id).flags;
+        let is_lost = flags.has(Flags::GONE) && flags.has(Flags::NOT_BEGUN);
+        if !is_lost || self.plan.abandoned == Abandoned::Serve {
+            return false;
+        }
+        self.is_looked_at(id, cx);
+        cx.requests.get_mut(id).flags.set(Flags::CALLED);
+        cx.wake(id, Wake::Fail(Outcome::ClientTimeout));
+        true
     }
 
     /// Bursts on an instance's shared CPU are over.
