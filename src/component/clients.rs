@@ -40,7 +40,7 @@ impl System {
         if by != By::Browser && client != NOBODY && choice.is_kept {
             match self.browser_is_asked(source, number, client) {
                 Some(Answer::Fresh) => return self.browser_answers(source, (class, due), by),
-                Some(Answer::Stale { .. }) => {
+                Some(Answer::Stale) => {
                     let answered = self.browser_answers(source, (class, due), by);
                     self.requests_by(source, (number, choice), (By::Browser, client), due);
                     return answered;

@@ -85,6 +85,32 @@ fn stale_copies_are_renewed_in_the_background() {
     near(attempts(&with), attempts(&without), 0.03);
 }
 
+/// A browser that shows its old copy asks in the background whether it is still good, which costs nothing here;
+/// without entity tags it can only ask for the whole again, and the CPU is as busy as the attempts make it.
+#[test]
+fn without_entity_tags_what_is_renewed_is_sent_whole() {
+    let busy = |etag: bool| {
+        let source = format!(
+            "arrivals = \"poisson\"\nrate = \"5/s\"\nclients = {{ population = 100, browser_cache = \
+             {{ keys = \"page\", max_age = \"60s\", stale_while_revalidate = \"10h\", etag = {etag} }} }}"
+        );
+        let steps = "operations.default = { steps = [{ cpu = \"20ms\" }], not_modified = [{ wait = \"0s\" }] }";
+        let text = at_once(&source).replace(
+            "operations.default.steps = [{ wait = \"0s\" }]",
+            &format!("vcpu = 1\n{steps}"),
+        );
+        let findings = run(&load(&text).scenario);
+        let cpu = findings.resources.iter().find(|own| own.what == "CPU");
+        let busy = cpu.and_then(|own| own.utilization).expect("a CPU");
+        (busy.value, figure(&findings, Metric::AttemptsPerRequest))
+    };
+    let (whole, attempts) = busy(false);
+    near(whole, 5.0 * attempts * 0.02, 0.03);
+    // Only the first request of each of the 100 clients, in 2000 s.
+    let (asked, _) = busy(true);
+    assert!(asked < 0.002, "{asked}");
+}
+
 /// 40 ms round trips, TLS 1.3, 1 MB at 80 Mbit/s: the first request of a connection takes 3 round trips to
 /// the first byte, slow start 6 more (ceil(log2(1e6/14600 + 1)) = 7 flights), and 100 ms for the bytes; those
 /// that follow, one round trip and the bytes.

@@ -91,10 +91,7 @@ pub(in crate::component) enum Answer {
     /// Answers it.
     Fresh,
     /// Answers it with what it has, and asks in the background.
-    Stale {
-        /// Whether it asks only if what it has is still good.
-        conditional: bool,
-    },
+    Stale,
     /// Asks whether what it has is still good.
     Asks,
     /// Sends it.
@@ -135,7 +132,6 @@ impl Browsers {
             return Answer::Sends;
         };
         let age = now.since(came);
-        let conditional = self.plan.etag;
         if age < self.plan.max_age {
             Answer::Fresh
         } else if age < self.plan.max_age + self.plan.stale {
@@ -145,16 +141,16 @@ impl Browsers {
                 return Answer::Fresh;
             }
             self.kept.fill(place ^ ASKED, now);
-            Answer::Stale { conditional }
-        } else if conditional {
+            Answer::Stale
+        } else if self.plan.etag {
             Answer::Asks
         } else {
             Answer::Sends
         }
     }
 
-    /// True if what `client` has of `key` is still what there is to be had: drawn for the request with this
-    /// `number`, since it may change at any time.
+    /// True if what `client` has of `key` carries a tag that is still the one of what there is to be had: drawn
+    /// for the request with this `number`, since it may change at any time.
     pub(in crate::component) fn is_unchanged(
         &mut self,
         client: u32,
@@ -162,6 +158,9 @@ impl Browsers {
         number: u64,
         now: SimTime,
     ) -> bool {
+        if !self.plan.etag {
+            return false;
+        }
         let Some(every) = self.plan.changes_every else {
             return true;
         };
