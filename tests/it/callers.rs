@@ -126,14 +126,15 @@ fn a_breaker_keeps_calls_from_what_is_down() {
 }
 
 /// Twice the load that a server can carry, and clients who wait for 300 ms. One that does not begin with those
-/// who have left serves as many as it can; one that does serves nearly nobody. With threads and with a loop.
+/// who have left serves as many as it can; one that does serves nearly nobody. Whoever still waits is served,
+/// in a line, too. With threads and with a loop.
 #[test]
 fn what_nobody_waits_for_is_not_begun() {
     for runtime in ["threads", "event_loop"] {
-        let served = |abandoned: &str| {
+        let served = |abandoned: &str, rate: &str, timeout: &str| {
             let text = format!(
                 "[run]\nhorizon = \"200s\"\nreplications = 2\n[sources.u]\narrivals = \"poisson\"\n\
-                 rate = \"20/s\"\ntimeout = \"300ms\"\nenters = \"web\"\n[components.web]\nkind = \"service\"\n\
+                 rate = \"{rate}\"\ntimeout = \"{timeout}\"\nenters = \"web\"\n[components.web]\nkind = \"service\"\n\
                  backlog = \"unbounded\"\nabandoned = \"{abandoned}\"\n\
                  workers = {{ count = 1, runtime = \"{runtime}\" }}\n\
                  operations.default.steps = [{{ cpu = \"100ms\" }}]\n"
@@ -141,8 +142,13 @@ fn what_nobody_waits_for_is_not_begun() {
             share(&run(&load(&text).scenario), "served")
         };
         // Who is begun with has waited for nearly 300 ms, too long to be served in time but now and then.
-        let (skip, serve) = (served("skip"), served("serve"));
+        let (skip, serve) = (
+            served("skip", "20/s", "300ms"),
+            served("serve", "20/s", "300ms"),
+        );
         assert!(skip > 0.07, "{runtime}: {skip}");
         assert!(serve < 0.03, "{runtime}: {serve}");
+        let patient = served("skip", "5/s", "60s");
+        assert!(patient > 0.999, "{runtime}: {patient}");
     }
 }
