@@ -148,6 +148,15 @@ fn describe(name: &str, definitions: &serde_json::Map<String, Value>) -> String 
         }
         text.push('\n');
     }
+    if let Some(presets) = definition["x-presets"].as_object() {
+        for (name, toml) in presets {
+            let toml = toml.as_str().unwrap_or("").trim();
+            let _ = write!(
+                text,
+                "`model = \"{name}\"` stands for:\n\n```toml\n{toml}\n```\n\n"
+            );
+        }
+    }
     if let Some(options) = definition["anyOf"].as_array() {
         for option in options {
             text.push_str(&describe_option(option, definitions));

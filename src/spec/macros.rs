@@ -13,6 +13,9 @@ use crate::diag::{Diagnostic, Diagnostics, nearest};
 /// the table and runs on every table that was read without a problem.
 ///
 /// A key is called as its field, unless it says otherwise: `pub max_vus as "maxVUs": u32`.
+///
+/// `presets(list)` lets the table name one of some [presets](crate::spec::Preset) by its key `model`, a field
+/// of type `Option<At<String>>`.
 #[macro_export]
 macro_rules! spec {
     (
@@ -23,6 +26,7 @@ macro_rules! spec {
                 pub $field:ident $(as $key:literal)? : $type:ty $(= $default:expr)?
             ),* $(,)?
         }
+        $(presets($presets:expr))?
         $(check($check:path))?
     ) => {
         $(#[doc = $doc])*
@@ -41,6 +45,7 @@ macro_rules! spec {
                 also: &[&str],
                 out: &mut $crate::diag::Diagnostics,
             ) -> Option<Self> {
+                $( let node = &*$crate::spec::lay_under(node, $presets, out)?; )?
                 let known: Vec<&str> = also.iter().chain(Self::KEYS).copied().collect();
                 let before = out.n_errors();
                 let fields = $crate::spec::Fields::open(node, &known, out)?;
@@ -84,6 +89,7 @@ macro_rules! spec {
                 node: &$crate::spec::Node,
                 out: &mut $crate::diag::Diagnostics,
             ) -> Option<Self> {
+                $( let node = &*$crate::spec::lay_under(node, $presets, out)?; )?
                 let before = out.n_errors();
                 let fields = $crate::spec::Fields::open_shared(node, out)?;
                 Self::read_fields(node, &fields, before, out)
@@ -126,7 +132,10 @@ macro_rules! spec {
                             !optional,
                         )
                     } ),*];
-                    $crate::spec::object(&[$($doc),*], fields)
+                    #[allow(unused_mut, clippy::allow_attributes, reason = "only tables with presets")]
+                    let mut schema = $crate::spec::object(&[$($doc),*], fields);
+                    $( $crate::spec::describe_presets(&mut schema, $presets); )?
+                    schema
                 })
             }
         }

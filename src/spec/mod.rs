@@ -15,6 +15,7 @@ mod fields;
 mod macros;
 mod named;
 mod node;
+mod preset;
 mod schema;
 mod tool_duration;
 mod values;
@@ -27,6 +28,7 @@ pub use macros::{
 };
 pub use named::Named;
 pub use node::{Entry, Node, Table, Value, number_text};
+pub use preset::{MODEL, Preset, describe_presets, lay_under};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};
 pub use tool_duration::{Millis, Seconds, ToolDuration};
 pub use values::{At, Count, list_of};
