@@ -3,6 +3,7 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod catalogue;
 mod check;
 mod kinds;
 mod loading;
@@ -102,6 +103,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Explain what a scenario can consist of.
     Kinds(kinds::KindsArgs),
+    /// Print a catalogue of instance types, made from a table of prices.
+    Catalogue(catalogue::CatalogueArgs),
 }
 
 /// A scenario and what is changed in it.
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
         Command::Kinds(args) => kinds::kinds(&args, &terminal),
+        Command::Catalogue(args) => catalogue::catalogue(&args, &terminal),
     };
     let exit = ended.unwrap_or_else(|error| {
         terminal::say(&format!("error: {error:#}"));

@@ -6,11 +6,12 @@
 use super::arena::NOBODY;
 use super::program::Demand;
 use super::request::{Flags, RequestId, Requests};
-use super::{Component, Context, NodeId};
+use super::{Bill, Charge, Component, Context, NodeId};
 use crate::dist::Law;
 use crate::policy::balance::{Balance, Policy};
 use crate::rng::{Salt, Streams};
 use crate::spec::At;
+use crate::units::{CostPerHour, CostPerSize};
 use crate::{spec, words};
 
 words! {
@@ -37,6 +38,13 @@ spec! {
         pub sticky: Option<At<Sticky>>,
         /// How long a request takes through it, before an instance is picked.
         pub delay: Option<Law>,
+        /// What it is paid as, from `[instances]`: its price.
+        pub instance: Option<At<String>>,
+        /// What it costs; overrides the instance type.
+        pub cost: Option<At<CostPerHour>>,
+        /// What the answers that it passes on to clients cost on their way out; only operations that say how
+        /// large their answers are count.
+        pub transfer: Option<At<CostPerSize>>,
     }
 }
 
@@ -55,6 +63,8 @@ pub struct Plan {
     pub sticky: Option<Sticky>,
     /// How long a request takes through it.
     pub delay: Option<Demand>,
+    /// What it costs.
+    pub cost: CostPerHour,
 }
 
 /// How often an address is hashed before the policy picks an instance: nginx gives up after 20 tries, but
@@ -76,6 +86,8 @@ pub struct State {
     n_instances: u32,
     /// By client: the instance that it was sent to.
     assigned: Vec<u32>,
+    name: String,
+    cost: CostPerHour,
 }
 
 impl State {
@@ -88,6 +100,8 @@ impl State {
             sticky: plan.sticky,
             n_instances: plan.n_instances,
             assigned: Vec::new(),
+            name: plan.name.clone(),
+            cost: plan.cost,
         }
     }
 
@@ -123,4 +137,12 @@ impl State {
     }
 }
 
-impl Component for State {}
+impl Component for State {
+    fn bills(&self) -> Vec<Bill> {
+        vec![Bill {
+            component: self.name.clone(),
+            what: "",
+            charge: Charge::Always(self.cost),
+        }]
+    }
+}

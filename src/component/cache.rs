@@ -14,13 +14,13 @@ pub(super) use lru::Lru;
 
 use super::program::{Demand, KeysId, Visit};
 use super::request::RequestId;
-use super::{Component, Context, Gauge, Kept, NodeId, Step};
+use super::{Bill, Charge, Component, Context, Gauge, Kept, NodeId, Step};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::CounterId;
 use crate::rng::Streams;
 use crate::spec::{At, Count};
-use crate::units::{Fraction, SimDuration, SimTime};
+use crate::units::{CostPerHour, Fraction, SimDuration, SimTime};
 use crate::{spec, words};
 
 words! {
@@ -46,6 +46,12 @@ spec! {
         pub ttl: Option<At<SimDuration>>,
         /// How long looking up takes.
         pub time: Option<Law>,
+        /// What a shared one runs on, from `[instances]`: its price.
+        pub instance: Option<At<String>>,
+        /// What a node of it costs; overrides the instance type.
+        pub cost: Option<At<CostPerHour>>,
+        /// How many nodes are paid for, replicas included.
+        pub nodes: At<Count> = At::built_in(Count::new(1)),
     }
     check(Self::check)
 }
@@ -91,6 +97,8 @@ pub struct Plan {
     pub ttl: Option<SimDuration>,
     /// How long looking up takes.
     pub time: Option<Demand>,
+    /// What all its nodes cost.
+    pub cost: CostPerHour,
 }
 
 /// A cache at work.
@@ -105,6 +113,7 @@ pub struct State {
     time: Option<Demand>,
     hits: CounterId,
     misses: CounterId,
+    cost: CostPerHour,
 }
 
 impl State {
@@ -125,6 +134,7 @@ impl State {
             time: plan.time,
             hits: cx.recorder.add_counter(),
             misses: cx.recorder.add_counter(),
+            cost: plan.cost,
         }
     }
 
@@ -217,5 +227,13 @@ impl Component for State {
             kept: Kept::Counter(id),
         };
         vec![gauge("hits", self.hits), gauge("misses", self.misses)]
+    }
+
+    fn bills(&self) -> Vec<Bill> {
+        vec![Bill {
+            component: self.name.clone(),
+            what: "",
+            charge: Charge::Always(self.cost),
+        }]
     }
 }

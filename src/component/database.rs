@@ -8,7 +8,7 @@
 use super::cpu::Cpu;
 use super::program::{Op, Visit};
 use super::request::RequestId;
-use super::{Component, Context, Event, NodeId, Resource, Signal, Step, Tally, Wake};
+use super::{Bill, Charge, Component, Context, Event, NodeId, Resource, Signal, Step, Tally, Wake};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::{CounterId, LevelId, Outcome};
@@ -20,24 +20,33 @@ use crate::units::{CostPerHour, Fraction};
 spec! {
     /// A database: cores shared by the queries that run, and a cap on connections.
     pub struct Database {
-        /// How many cores it has.
-        pub cores: At<f64>,
+        /// The instance type, from `[instances]`: its vCPUs and its price.
+        pub instance: Option<At<String>>,
+        /// How many cores it has; as many as the instance type has vCPUs unless given.
+        pub cores: Option<At<f64>>,
         /// How many connections it takes; no limit unless given.
         pub max_connections: Option<At<Count>>,
-        /// What it costs.
-        pub cost: At<CostPerHour> = At::built_in(CostPerHour::ZERO),
+        /// What it costs; overrides the instance type.
+        pub cost: Option<At<CostPerHour>>,
+        /// Whether a standby in another zone is paid for, which doubles the price.
+        pub multi_az: At<bool> = At::built_in(false),
     }
     check(Self::check)
 }
 
 impl Database {
-    fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if self.cores.value <= 0.0 {
-            let problem = format!(
-                "a database needs cores, found {}",
-                number_text(self.cores.value)
-            );
-            out.push(Diagnostic::error(self.cores.origin, problem));
+    fn check(&self, table: Origin, out: &mut Diagnostics) {
+        match &self.cores {
+            Some(cores) if cores.value <= 0.0 => {
+                let found = number_text(cores.value);
+                let problem = format!("a database needs cores, found {found}");
+                out.push(Diagnostic::error(cores.origin, problem));
+            }
+            None if self.instance.is_none() => out.push(
+                Diagnostic::error(table, "how many cores does the database have?")
+                    .label("needs `cores` or `instance`"),
+            ),
+            _ => {}
         }
     }
 }
@@ -84,6 +93,7 @@ pub struct State {
     connections: LevelId,
     connections_max: Option<LevelId>,
     refused: CounterId,
+    cost: CostPerHour,
 }
 
 /// The next query is over.
@@ -114,6 +124,7 @@ impl State {
             connections: recorder.add_level(),
             connections_max,
             refused: recorder.add_counter(),
+            cost: plan.cost,
         }
     }
 
@@ -198,6 +209,14 @@ impl Component for State {
                 1.0,
             ),
         ]
+    }
+
+    fn bills(&self) -> Vec<Bill> {
+        vec![Bill {
+            component: self.name.clone(),
+            what: "",
+            charge: Charge::Always(self.cost),
+        }]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {

@@ -341,6 +341,9 @@ impl System {
     /// The end of a request: its client hears of it, if it still waits.
     #[inline(always)]
     pub(super) fn ends(&mut self, id: RequestId, outcome: Outcome) {
+        if outcome.is_success() && !self.egress.is_free() {
+            self.sends_out(id);
+        }
         let flags = self.cx.requests.get(id).flags;
         if flags.has(Flags::ATTEMPT) && !flags.has(Flags::GONE) {
             return self.attempt_ends(id, outcome);
@@ -366,6 +369,20 @@ impl System {
             }
         }
         self.note_if_over();
+    }
+
+    /// An answer leaves the system, for which somebody is paid: in full, unless what the client has is good.
+    #[cold]
+    fn sends_out(&mut self, id: RequestId) {
+        let request = self.cx.requests.get(id);
+        if request.flags.has(Flags::INNER | Flags::CONDITIONAL) {
+            return;
+        }
+        if let Some(size) = self.responses[request.flow as usize] {
+            let bytes = self.cx.program.draw(size, request.seed()).as_nanos();
+            let source = self.flows[request.flow as usize].source;
+            self.egress.sends(source, bytes);
+        }
     }
 
     /// Records the outcome of a request.

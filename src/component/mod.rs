@@ -13,6 +13,7 @@
 pub mod arena;
 mod attempts;
 pub mod balancer;
+mod bill;
 pub mod cache;
 pub mod caller;
 mod clients;
@@ -35,6 +36,7 @@ mod system;
 mod tally;
 mod user;
 
+pub use bill::{Bill, Charge};
 pub use context::{Context, Notice, Wake};
 pub use resource::{Gauge, Kept, Resource};
 pub use system::{Blueprint, Flow, System};
@@ -149,6 +151,11 @@ pub trait Component {
         Vec::new()
     }
 
+    /// What is paid for it.
+    fn bills(&self) -> Vec<Bill> {
+        Vec::new()
+    }
+
     /// The databases that it holds connections to, and how many.
     fn holds_connections(&self) -> Vec<(NodeId, u64)> {
         Vec::new()
@@ -221,6 +228,9 @@ macro_rules! components {
             }
             fn gauges(&self) -> Vec<Gauge> {
                 match self { $( Self::$variant(state) => state.gauges(), )* }
+            }
+            fn bills(&self) -> Vec<Bill> {
+                match self { $( Self::$variant(state) => state.bills(), )* }
             }
             fn holds_connections(&self) -> Vec<(NodeId, u64)> {
                 match self { $( Self::$variant(state) => state.holds_connections(), )* }

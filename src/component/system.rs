@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::arena::Arena;
+use super::bill::{Bill, Egress};
 use super::context::Context;
 use super::errand::{By, Errand};
 use super::program::{Demand, Program};
@@ -15,7 +16,7 @@ use super::{
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
 use crate::metrics::{Outcome, Recorder, Shape, Windows};
 use crate::rng::Streams;
-use crate::units::{SimDuration, SimTime};
+use crate::units::{CostPerSize, SimDuration, SimTime};
 
 /// Which source and class a request belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Blueprint {
     pub callers: Vec<caller::Plan>,
     /// The components.
     pub nodes: Vec<Plan>,
+    /// Components whose answers to clients cost something on their way out: name and price.
+    pub transfer: Vec<(NodeId, String, CostPerSize)>,
     /// What requests execute.
     pub program: Program,
 }
@@ -90,6 +93,7 @@ pub struct System {
     drain: SimDuration,
     /// By lane.
     lanes: Vec<LaneUse>,
+    pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
     begun: bool,
     pub(super) over: bool,
@@ -186,6 +190,7 @@ impl System {
             max_in_flight: blueprint.max_in_flight,
             drain: blueprint.drain,
             lanes: lanes.into_iter().map(|(_, used)| used).collect(),
+            egress: Egress::new(&blueprint.transfer, &blueprint.sources),
             overflow: None,
             begun: false,
             over: false,
@@ -351,6 +356,12 @@ impl System {
         let callers = self.callers.iter().flat_map(caller::State::gauges);
         let sources = self.sources.iter().flat_map(source::State::gauges);
         nodes.chain(callers).chain(sources).collect()
+    }
+
+    /// What is paid for, in a fixed order.
+    pub fn bills(&self) -> Vec<Bill> {
+        let nodes = self.nodes.iter().flat_map(|node| node.bills());
+        nodes.chain(self.egress.bills()).collect()
     }
 
     /// Those who have errands, in the order of the blueprint.

@@ -290,13 +290,25 @@ pub struct ResourceFindings {
     pub waited: Option<Estimate>,
 }
 
-/// What one component cost.
+/// Something that was paid for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CostPart {
     /// The component.
     pub component: String,
+    /// What of it: `transfer`; empty for the component as a whole.
+    pub what: String,
     /// Dollars for the run.
     pub usd: Estimate,
+}
+
+impl CostPart {
+    /// Whose it is and what, as one name: `web`, `edge.transfer`.
+    pub fn name(&self) -> String {
+        match self.what.as_str() {
+            "" => self.component.clone(),
+            what => format!("{}.{what}", self.component),
+        }
+    }
 }
 
 /// Figures over time: averages over the replications, with their intervals.

@@ -6,7 +6,9 @@ use super::run::Session;
 use crate::autoscaler::Reason;
 use crate::component::caller::Counts;
 use crate::component::source::Account;
-use crate::component::{Blueprint, Component as _, Gauge, Kept, Node, Plan, Resource, System};
+use crate::component::{
+    Bill, Blueprint, Charge, Component as _, Gauge, Kept, Node, Resource, System,
+};
 use crate::engine::Ended;
 use crate::metrics::{Outcome, Recorder, Windows};
 use crate::rng::Streams;
@@ -127,7 +129,7 @@ pub struct Record {
     pub gauges: Vec<Vec<f64>>,
     /// By gauge kept as a counter: the count.
     pub counters: Vec<u64>,
-    /// By component: what it cost, in dollars.
+    /// By bill: what it came to, in dollars.
     pub costs: Vec<f64>,
     /// The most instances that were paid for at the same time, on average over a window.
     pub instances_peak: f64,
@@ -216,7 +218,7 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
                 Kept::Level(_) => None,
             })
             .collect(),
-        costs: costs(blueprint, &all_gauges, recorder, closed),
+        costs: costs(system, recorder, closed),
         instances_peak: (0..closed).map(paid_in).fold(0.0, f64::max),
         looks: looks(blueprint, system),
         callers: system
@@ -291,28 +293,20 @@ fn keep_resource(recorder: &Recorder, resource: &Resource, closed: usize) -> Vec
     (0..closed).map(in_window).collect()
 }
 
-/// What each component cost: instances from being asked for until stopped, databases for the whole run.
-fn costs(blueprint: &Blueprint, gauges: &[Gauge], recorder: &Recorder, closed: usize) -> Vec<f64> {
+/// What each bill comes to.
+fn costs(system: &System, recorder: &Recorder, closed: usize) -> Vec<f64> {
     let windows: &Windows = recorder.windows();
-    let cost = |plan: &Plan| match plan {
-        Plan::Service(plan) => {
-            let paid = gauges
-                .iter()
-                .find(|gauge| gauge.what == "instances_paid" && gauge.component == plan.name);
-            let Some(Kept::Level(level)) = paid.map(|gauge| gauge.kept) else {
-                return 0.0;
-            };
-            let hours: f64 = (0..closed)
-                .map(|window| recorder.average_in(window, level) * windows.span(window).as_hours())
-                .sum();
-            plan.cost.as_usd() * hours
-        }
-        Plan::Database(plan) => plan
-            .cost
-            .for_time(windows.start(closed).since(SimTime::ZERO)),
-        _ => 0.0,
+    let over_time = |level| {
+        let in_window =
+            |window| recorder.average_in(window, level) * windows.span(window).as_hours();
+        (0..closed).map(in_window).sum::<f64>()
     };
-    blueprint.nodes.iter().map(cost).collect()
+    let sum = |bill: &Bill| match bill.charge {
+        Charge::Always(price) => price.for_time(windows.start(closed).since(SimTime::ZERO)),
+        Charge::Each(level, price) => price.as_usd() * over_time(level),
+        Charge::Sum(usd) => usd,
+    };
+    system.bills().iter().map(sum).collect()
 }
 
 fn looks(blueprint: &Blueprint, system: &System) -> Vec<LookRecord> {

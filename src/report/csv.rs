@@ -208,7 +208,7 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
         put(format!("hit_ratios.{cache}"), Some(ratio), "1")?;
     }
     for part in &findings.costs {
-        put(format!("costs.{}", part.component), Some(&part.usd), "usd")?;
+        put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
     }
     finish(writer)
 }

@@ -60,7 +60,7 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
             (cache.clone(), with_unit(ratio, "1"))
         }).collect::<serde_json::Map<_, _>>(),
         "costs": findings.costs.iter().map(|part| {
-            (part.component.clone(), with_unit(&part.usd, "usd"))
+            (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
         "overflow_s": findings.overflow_s,
         "advisories": findings.advisories,

@@ -8,6 +8,7 @@
 //! and its quantities are read, but names are still names; a [`Scenario`] has every name resolved and
 //! every check passed, and only this module can make one. Each stage reports every problem it finds.
 
+mod catalogue;
 mod compile;
 mod data;
 mod document;
@@ -19,6 +20,7 @@ mod sweep;
 
 use std::path::Path;
 
+pub use catalogue::{FAMILIES, catalogue};
 pub use data::DataFile;
 pub use document::Document;
 use files::Remembering;

@@ -4,7 +4,7 @@
 //! same, so that one reading of a file shows every mistake in it.
 
 use crate::diag::{Diagnostic, Diagnostics, nearest};
-use crate::spec::{Entry, Node, Table, Value};
+use crate::spec::{Entry, Node, Table, Value, listing};
 
 /// Reports names that refer to nothing.
 pub(super) fn check(root: &Table, out: &mut Diagnostics) {
@@ -81,11 +81,7 @@ impl Checking<'_> {
         if names.contains(&name.as_str()) {
             return;
         }
-        let label = if names.is_empty() {
-            format!("there is no {what}")
-        } else {
-            format!("there are: {}", names.join(", "))
-        };
+        let label = listing(names.iter().copied(), what);
         let similar = nearest(name, names.iter().copied());
         self.out.push(
             Diagnostic::error(*origin, format!("no {what} is named `{name}`"))

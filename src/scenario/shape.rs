@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::popularity::Popularity;
 use crate::objective::Objectives;
 use crate::spec::{At, Count, Definitions, Named, Node, Spec, Value, number_text};
-use crate::units::{CostPerHour, Fraction, SimDuration};
+use crate::units::{Bytes, CostPerHour, Fraction, SimDuration};
 use crate::{spec, words};
 
 /// The version of the scenario language.
@@ -274,8 +274,13 @@ impl KeysSpec {
 spec! {
     /// An instance type.
     pub struct InstanceType {
-        /// How many vCPUs it has; 0.5 is half of one.
-        pub vcpu: At<f64>,
+        /// How many vCPUs it has; 0.5 is half of one. A load balancer has none to speak of.
+        pub vcpu: Option<At<f64>>,
+        /// How much memory it has.
+        pub memory: Option<At<Bytes>>,
+        /// The share of each vCPU that a burstable type may use for ever; what it uses less, it earns as CPU
+        /// credits, for a day at the most.
+        pub baseline: Option<At<Fraction>>,
         /// What it costs.
         pub cost: At<CostPerHour> = At::built_in(CostPerHour::ZERO),
     }
@@ -284,7 +289,9 @@ spec! {
 
 impl InstanceType {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        check_vcpu(&self.vcpu, out);
+        if let Some(vcpu) = &self.vcpu {
+            check_vcpu(vcpu, out);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub use fields::Fields;
 pub use macros::{
     pick, pick_kind, pick_lead, pick_word, reads_empty, schema_of_kinds, schema_of_words,
 };
-pub use named::Named;
+pub use named::{Named, listing};
 pub use node::{Entry, Node, Table, Value, number_text};
 pub use preset::{MODEL, Preset, describe_presets, lay_under};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};

@@ -40,12 +40,7 @@ impl<T> Named<T> {
     ) -> Option<(usize, &T)> {
         let found = self.find(name);
         if found.is_none() {
-            let all = self.names().collect::<Vec<_>>().join(", ");
-            let label = if all.is_empty() {
-                format!("there is no {what}")
-            } else {
-                format!("there are: {all}")
-            };
+            let label = listing(self.names(), what);
             let similar = nearest(name, self.names());
             out.push(
                 Diagnostic::error(name.origin, format!("no {what} is named `{}`", name.value))
@@ -57,9 +52,27 @@ impl<T> Named<T> {
     }
 }
 
+/// Names of catalogues (`aws/m5.large`) may have dots, behind a slash; other names may not, so that paths can
+/// be written without quotes.
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/');
-    !text.is_empty() && text.chars().all(allowed)
+    let (plain, in_catalogue) = text.split_once('/').unwrap_or((text, ""));
+    !text.is_empty()
+        && plain.chars().all(allowed)
+        && in_catalogue.chars().all(|c| allowed(c) || c == '.')
+}
+
+/// More names than this are counted, not listed.
+const MOST_LISTED: usize = 30;
+
+/// What there is of `what`, for a message.
+pub fn listing<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> String {
+    let all: Vec<_> = names.collect();
+    match all.len() {
+        0 => format!("there is no {what}"),
+        1..=MOST_LISTED => format!("there are: {}", all.join(", ")),
+        n => format!("there are {n} names, and this is none of them"),
+    }
 }
 
 impl<T: Spec> Spec for Named<T> {

@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::{Definitions, Node, Spec, Value};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::units::{Bandwidth, Bytes, CostPerHour, Fraction, Rate, SimDuration, UnitError};
+use crate::units::{
+    Bandwidth, Bytes, CostPerHour, CostPerSize, Fraction, Rate, SimDuration, UnitError,
+};
 
 /// A value that remembers where it was written, so that later checks can point at it.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +168,7 @@ quantity! {
     Bytes: "a size with its unit", r"^\s*[0-9][0-9._]*\s*(B|[kKMG]B|[KMG]iB)\s*$";
     Bandwidth: "a bandwidth with its unit", r"^\s*[0-9][0-9._]*\s*[kMG]?(bit|B)/s\s*$";
     Fraction: "a percentage", r"^\s*[0-9][0-9.]*\s*%\s*$";
+    CostPerSize: "a price per size", r"^\s*\$\s*[0-9][0-9.]*\s*/\s*(GB|GiB|TB)\s*$";
     CostPerHour: "a price per time", r"^\s*\$\s*[0-9][0-9.]*\s*/\s*[a-z]+\s*$";
 }
 

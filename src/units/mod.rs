@@ -11,7 +11,7 @@ mod size;
 mod time;
 
 pub use fraction::Fraction;
-pub use money::CostPerHour;
+pub use money::{CostPerHour, CostPerSize};
 pub use rate::Rate;
 pub use size::{Bandwidth, Bytes};
 pub use time::{SimDuration, SimTime};

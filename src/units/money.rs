@@ -21,6 +21,12 @@ impl CostPerHour {
         self.0 * time.as_hours()
     }
 
+    /// What `n` such things cost.
+    #[must_use]
+    pub fn times(self, n: u32) -> Self {
+        Self(self.0 * f64::from(n))
+    }
+
     /// Dollars per hour.
     pub const fn as_usd(self) -> f64 {
         self.0
@@ -67,6 +73,51 @@ impl FromStr for CostPerHour {
     }
 }
 
+/// A price in US dollars for moving or keeping data, by size: finite and not negative.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct CostPerSize {
+    usd_per_gb: f64,
+}
+
+impl CostPerSize {
+    /// What so many bytes cost, in dollars.
+    pub fn of(self, bytes: u64) -> f64 {
+        self.usd_per_gb * (bytes as f64 / 1e9)
+    }
+
+    /// Text that parses back to exactly this price.
+    pub fn to_text(self) -> String {
+        format!("${}/GB", self.usd_per_gb)
+    }
+}
+
+const SIZE_HELP: &str = "write $0.09/GB";
+
+impl FromStr for CostPerSize {
+    type Err = UnitError;
+
+    /// Reads a dollar sign, a number, a slash and `GB` (a power of 1000), `GiB` (a power of 1024) or `TB`.
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let refuse = |why: &str| UnitError::new(format!("{why}: \"{text}\""), SIZE_HELP);
+        let amount = text.trim().strip_prefix('$');
+        let parts = amount.and_then(|amount| amount.split_once('/'));
+        let (number, unit) = parts.ok_or_else(|| refuse("not a price"))?;
+        let gigabytes = match unit.trim() {
+            "GB" => 1.0,
+            "GiB" => 1.073_741_824,
+            "TB" => 1000.0,
+            _ => return Err(refuse("a price of data is per GB, GiB or TB")),
+        };
+        let number: f64 = number.trim().parse().map_err(|_| refuse("not a price"))?;
+        if !number.is_finite() || number < 0.0 {
+            return Err(refuse("a price is finite and not negative"));
+        }
+        Ok(Self {
+            usd_per_gb: number / gigabytes,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +135,29 @@ mod tests {
         }
         for bad in ["0.69/h", "$0.69", "$-1/h", "$inf/h", "$1/week"] {
             assert!(bad.parse::<CostPerHour>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn prices_of_data_parse_and_write_back_exactly() {
+        for (text, bytes, usd) in [
+            ("$0.09/GB", 1_000_000_000, 0.09),
+            ("$0.09/GiB", 1_073_741_824, 0.09),
+            ("$90 / TB", 2_000_000_000, 0.18),
+        ] {
+            let price: CostPerSize = text.parse().expect(text);
+            assert!((price.of(bytes) - usd).abs() < 1e-12, "{text}");
+            assert_eq!(price.to_text().parse::<CostPerSize>(), Ok(price));
+        }
+        for bad in [
+            "0.09/GB",
+            "$0.09",
+            "$-1/GB",
+            "$nan/GB",
+            "$1/h",
+            "$1/request",
+        ] {
+            assert!(bad.parse::<CostPerSize>().is_err(), "{bad}");
         }
     }
 }

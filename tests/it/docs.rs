@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use capsim::report::reference;
+use capsim::scenario::{FAMILIES, Memory, catalogue};
+use capsim::units::CostPerHour;
 
 /// Writes the page anew with `CAPSIM_UPDATE_DOCS=1 cargo test`.
 #[test]
@@ -17,6 +19,52 @@ fn the_reference_of_the_scenario_language_is_current() {
         stored == page,
         "docs/scenario.md is not what the program says: CAPSIM_UPDATE_DOCS=1 cargo test"
     );
+}
+
+/// The catalogues are what `capsim catalogue` makes of the table; `CAPSIM_UPDATE_DOCS=1 cargo test` makes them
+/// anew.
+#[test]
+fn the_catalogues_of_instance_types_are_current() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let table = std::fs::read_to_string(models.join("catalog.csv")).expect("the table");
+    for family in FAMILIES {
+        let path = models.join(format!("instances/{family}.toml"));
+        let made = catalogue(&table, family).expect("the table is fine");
+        if std::env::var_os("CAPSIM_UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &made).expect("the catalogue can be written");
+        }
+        let stored = std::fs::read_to_string(&path).expect("the catalogue");
+        assert!(
+            stored == made,
+            "models/instances/{family}.toml is not what the table says: CAPSIM_UPDATE_DOCS=1 cargo test"
+        );
+        // All of it is understood, and what it costs is what the table says.
+        let scenario = format!(
+            "uses = [\"{family}.toml\"]\nrun.horizon = \"1m\"\n\
+             sources.s = {{ arrivals = \"poisson\", rate = \"10/s\", enters = \"web\" }}\n\
+             components.web = {{ kind = \"service\", workers.count = 1, operations.default.steps = [{{ wait = \"1ms\" }}] }}\n"
+        );
+        let files = Memory::default()
+            .with("test.toml", scenario)
+            .with(&format!("{family}.toml"), stored.clone());
+        let loaded = crate::support::load_with(&files, &[]);
+        assert!(loaded.warnings.found.is_empty());
+        let types: toml::Table = stored.parse().expect("TOML");
+        let types = types["instances"].as_table().expect("types");
+        let mut rows = csv::Reader::from_reader(table.as_bytes());
+        let mut n = 0;
+        for row in rows.records().map(|row| row.expect("a row")) {
+            let own = types.get(&format!("{family}/{}", &row[1]));
+            let Some(own) = own.filter(|_| row[0].starts_with(family)) else {
+                continue;
+            };
+            let price: CostPerHour = own["cost"].as_str().expect("a price").parse().expect("one");
+            let stated: f64 = row[4].parse().expect("a price");
+            assert!((price.as_usd() - stated).abs() < 1e-6, "{}", &row[1]);
+            n += 1;
+        }
+        assert!(n > 20, "{family}: {n} types");
+    }
 }
 
 /// The scenarios that the README shows are valid, without warnings; the first one has a sweep.

@@ -8,6 +8,7 @@
 mod callers;
 mod cli;
 mod clients;
+mod costs;
 mod docs;
 mod floors;
 mod invalid;

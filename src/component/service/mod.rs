@@ -32,7 +32,7 @@ use crate::component::program::Demand;
 use crate::dist::{Law, Sampler};
 use crate::policy::balance::{Policy, Random};
 use crate::spec::{At, Count, Named};
-use crate::units::{CostPerHour, SimDuration};
+use crate::units::{CostPerHour, CostPerSize, SimDuration};
 use crate::{spec, words};
 
 words! {
@@ -59,6 +59,9 @@ spec! {
         pub vcpu: Option<At<f64>>,
         /// Price of an instance; overrides the instance type.
         pub cost: Option<At<CostPerHour>>,
+        /// What its answers to clients cost on their way out, where clients come to it without a balancer in
+        /// between; only operations that say how large their answers are count.
+        pub transfer: Option<At<CostPerSize>>,
         /// How many instances there are at the start.
         pub count: At<Count> = At::built_in(Count::new(1)),
         /// The workers of an instance.

@@ -7,7 +7,7 @@ use super::{Abandoned, Plan, Runtime};
 use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, Line, RequestId};
 use crate::component::{
-    Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake,
+    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake,
 };
 use crate::engine::LaneId;
 use crate::metrics::{LevelId, Outcome, WaitId};
@@ -459,6 +459,14 @@ impl Component for State {
             gauge("instances_draining", self.levels.draining),
             gauge("instances_paid", self.levels.paid),
         ]
+    }
+
+    fn bills(&self) -> Vec<Bill> {
+        vec![Bill {
+            component: self.plan.name.clone(),
+            what: "",
+            charge: Charge::Each(self.levels.paid, self.plan.cost),
+        }]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {

@@ -11,7 +11,7 @@ mod stated;
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};
 use super::{bottleneck, recovery};
-use crate::component::{Blueprint, Gauge, Resource, System};
+use crate::component::{Bill, Blueprint, Gauge, Resource, System};
 use crate::metrics::{Unit, Windows};
 use crate::objective::Verdict;
 use crate::rng::Streams;
@@ -71,6 +71,7 @@ struct Estimating<'a> {
     /// What the system has, in the order of the records.
     resources: Vec<Resource>,
     gauges: Vec<Gauge>,
+    bills: Vec<Bill>,
     /// All classes together, by replication, and all replications together.
     totals: Vec<ClassRecord>,
     pooled: ClassRecord,
@@ -98,6 +99,7 @@ impl<'a> Estimating<'a> {
             confidence: scenario.confidence(),
             resources: record::resources(system.nodes()),
             gauges: system.gauges(),
+            bills: system.bills(),
             pooled: merged(&totals),
             totals,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Estimating;
-use crate::component::{Gauge, Kept, Resource};
+use crate::component::{Bill, Gauge, Kept, Resource};
 use crate::experiment::findings::{CostPart, ResourceFindings};
 use crate::experiment::record::Record;
 use crate::stats::{Estimate, Histogram};
@@ -112,15 +112,18 @@ impl Estimating<'_> {
         ratios
     }
 
-    /// What each component with a price cost.
+    /// What was paid for that has a price.
     pub(super) fn costs(&self) -> Vec<CostPart> {
-        let nodes = self.blueprint().nodes.iter().enumerate();
-        nodes
-            .filter_map(|(at, plan)| {
-                let usd = self.mean(|record| record.costs[at])?;
-                let component = plan.name().to_owned();
-                (usd.value > 0.0).then_some(CostPart { component, usd })
+        let bills = self.bills.iter().enumerate();
+        let part = |(at, bill): (usize, &Bill)| {
+            let usd = self.mean(|record| record.costs[at])?;
+            let (component, what) = (bill.component.clone(), bill.what.to_owned());
+            (usd.value > 0.0).then_some(CostPart {
+                component,
+                what,
+                usd,
             })
-            .collect()
+        };
+        bills.filter_map(part).collect()
     }
 }

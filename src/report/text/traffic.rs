@@ -40,7 +40,10 @@ pub(crate) fn cost(findings: &Findings) -> Option<String> {
     }
     let parts = findings.costs.iter();
     let parts: Vec<_> = parts
-        .map(|part| format!("{} {}", part.component, show(Unit::Dollars, part.usd.value)))
+        .map(|part| {
+            let name = part.name().replace('.', " ");
+            format!("{name} {}", show(Unit::Dollars, part.usd.value))
+        })
         .collect();
     let cost = words::estimate(Unit::Dollars, cost);
     Some(format!("{cost} for the run ({})", parts.join(", ")))

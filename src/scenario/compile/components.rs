@@ -5,10 +5,10 @@ use super::Compiler;
 use crate::component::cache::{self, Cache, Scope};
 use crate::component::program::threshold;
 use crate::component::service::{self, PoolPlan, Runtime, Service};
-use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency};
+use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::{At, Count};
-use crate::units::CostPerHour;
+use crate::units::{CostPerHour, CostPerSize};
 
 /// Workers of all places for instances of a service; each takes some bytes.
 const MOST_WORKERS: u64 = 10_000_000;
@@ -27,15 +27,7 @@ impl Compiler<'_> {
                     .map(Box::new)
                     .map(|plan| Plan::Service(*plan)),
                 ComponentSpec::Balancer(own) => self.plan_balancer(name, own).map(Plan::Balancer),
-                ComponentSpec::Database(own) => {
-                    check_vcpu(&own.cores, self.out);
-                    Some(Plan::Database(database::Plan {
-                        name: name.value.clone(),
-                        cores: own.cores.value,
-                        max_connections: own.max_connections.map(|max| max.get()),
-                        cost: own.cost.value,
-                    }))
-                }
+                ComponentSpec::Database(own) => self.plan_database(name, own).map(Plan::Database),
                 ComponentSpec::Cache(own) => self.plan_cache(at, name, own).map(Plan::Cache),
                 ComponentSpec::Dependency(own) => Some(Plan::Dependency(dependency::Plan {
                     name: name.value.clone(),
@@ -73,6 +65,7 @@ impl Compiler<'_> {
             policy: own.policy.clone(),
             sticky: own.sticky.map(|sticky| sticky.value),
             delay,
+            cost: self.price(own.instance.as_ref(), own.cost),
         })
     }
 
@@ -106,6 +99,9 @@ impl Compiler<'_> {
             capacity: own.capacity.get(),
             ttl: own.ttl.map(|ttl| ttl.value),
             time,
+            cost: self
+                .price(own.instance.as_ref(), own.cost)
+                .times(own.nodes.get()),
         })
     }
 
@@ -116,7 +112,7 @@ impl Compiler<'_> {
         own: &Service,
     ) -> Option<service::Plan> {
         let (vcpu, workers) = self.size(own)?;
-        let cost = self.price(own);
+        let cost = self.price(own.instance.as_ref(), own.cost);
         let n_places = n_places(own);
         let n_workers = u64::from(n_places) * u64::from(workers);
         if u64::from(n_places) > MOST_INSTANCES
@@ -233,13 +229,7 @@ impl Compiler<'_> {
                 check_vcpu(vcpu, self.out);
                 Some(vcpu.value)
             }
-            (None, Some(instance)) => {
-                let (_, found) =
-                    self.spec
-                        .instances
-                        .resolve(instance, "instance type", self.out)?;
-                Some(found.vcpu.value)
-            }
+            (None, Some(instance)) => Some(self.vcpu_of(instance)?),
             (None, None) => None,
         };
         let workers = match (&own.workers.count, &own.workers.per_vcpu, stated) {
@@ -261,16 +251,85 @@ impl Compiler<'_> {
         (self.out.n_errors() == before).then_some((stated.unwrap_or(f64::from(workers)), workers))
     }
 
-    fn price(&self, own: &Service) -> CostPerHour {
-        let of_type = own
-            .instance
-            .as_ref()
-            .and_then(|name| self.spec.instances.find(name));
+    /// What something costs by the hour: what it says itself, or what its instance type does.
+    fn price(
+        &mut self,
+        instance: Option<&At<String>>,
+        own: Option<At<CostPerHour>>,
+    ) -> CostPerHour {
+        let instances = &self.spec.instances;
+        let of_type = instance.and_then(|name| instances.resolve(name, "instance type", self.out));
         let of_type = of_type.map(|(_, found)| found.cost.value);
-        own.cost
-            .map(|cost| cost.value)
-            .or(of_type)
-            .unwrap_or(CostPerHour::ZERO)
+        let own = own.map(|cost| cost.value);
+        own.or(of_type).unwrap_or(CostPerHour::ZERO)
+    }
+
+    /// How many vCPUs an instance type has; reports one without, and one that there is not.
+    fn vcpu_of(&mut self, instance: &At<String>) -> Option<f64> {
+        let instances = &self.spec.instances;
+        let (at, found) = instances.resolve(instance, "instance type", self.out)?;
+        if found.vcpu.is_none() {
+            let problem = format!("`{}` has no vCPUs", instance.value);
+            let defined = instances.items[at].0.origin;
+            self.out.push(
+                Diagnostic::error(instance.origin, problem)
+                    .label("needs the type of a machine")
+                    .related(defined, "defined here"),
+            );
+        }
+        found.vcpu.map(|vcpu| vcpu.value)
+    }
+
+    fn plan_database(
+        &mut self,
+        name: &At<String>,
+        own: &database::Database,
+    ) -> Option<database::Plan> {
+        let cores = match (&own.cores, &own.instance) {
+            (Some(cores), _) => {
+                check_vcpu(cores, self.out);
+                cores.value
+            }
+            (None, Some(instance)) => self.vcpu_of(instance)?,
+            (None, None) => return None,
+        };
+        let copies = if own.multi_az.value { 2 } else { 1 };
+        Some(database::Plan {
+            name: name.value.clone(),
+            cores,
+            max_connections: own.max_connections.map(|max| max.get()),
+            cost: self.price(own.instance.as_ref(), own.cost).times(copies),
+        })
+    }
+
+    /// Components whose answers to clients cost something on their way out; reports those to which no client
+    /// comes.
+    pub(super) fn priced_transfer(
+        &mut self,
+        sources: &[Option<source::Plan>],
+    ) -> Vec<(NodeId, String, CostPerSize)> {
+        let mut priced = Vec::new();
+        for (at, (name, component)) in self.spec.components.items.iter().enumerate() {
+            let price = match component {
+                ComponentSpec::Balancer(own) => own.transfer,
+                ComponentSpec::Service(own) => own.transfer,
+                _ => None,
+            };
+            let Some(price) = price else { continue };
+            let node = NodeId::new(at);
+            if !sources.iter().flatten().any(|plan| plan.enters == node) {
+                let problem = format!(
+                    "no source enters `{}`: nothing leaves the system here",
+                    name.value
+                );
+                self.out.push(
+                    Diagnostic::warning(price.origin, problem)
+                        .label("give the price to what clients come to"),
+                );
+            }
+            priced.push((node, name.value.clone(), price.value));
+        }
+        priced
     }
 }
 

@@ -81,6 +81,7 @@ pub(super) fn compile(
     let nodes = compiler.plan_components();
     let (sources, traffic) = compiler.plan_sources();
     let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
+    let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
     compiler.check_laws();
@@ -103,6 +104,7 @@ pub(super) fn compile(
         sources: sources.into_iter().collect::<Option<_>>()?,
         callers,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
+        transfer,
         program,
     })
 }
