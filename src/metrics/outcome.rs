@@ -58,10 +58,18 @@ outcomes! {
     ConnectionLimit: Shed = "connection_limit", "connection limit";
     /// A dependency had as many calls in flight as it allows.
     ConcurrencyLimit: Shed = "concurrency_limit", "concurrency limit";
+    /// The balancer had as many requests under way or in its queue as it allows.
+    Shed: Shed = "shed", "shed by the balancer";
     /// The caller's circuit breaker was open: nothing was sent.
     BreakerOpen: Shed = "breaker_open", "breaker open";
     /// No instance was in service.
     NoInstance: Failed = "no_instance", "no instance";
+    /// Nobody listened where the request was sent: the process is down. At a balancer, on its last try.
+    ConnectRefused: Failed = "connect_refused", "connection refused";
+    /// Whoever the request was sent to did not take the connection in time.
+    ConnectTimeout: Failed = "connect_timeout", "connect timeout";
+    /// The balancer did not get an answer in time; the instance goes on with the request.
+    BackendTimeout: Failed = "backend_timeout", "backend timeout";
     /// No worker became free in time.
     QueueTimeout: Failed = "queue_timeout", "queue timeout";
     /// No connection of a pool became free in time.
@@ -96,7 +104,7 @@ impl Outcome {
     /// is turned away at the door gets a fast answer that would make an overloaded system look fast.
     #[inline]
     pub const fn has_latency(self) -> bool {
-        !matches!(self, Self::NoInstance | Self::BrowserCache)
+        !matches!(self, Self::NoInstance | Self::ConnectRefused | Self::BrowserCache)
             && !matches!(self.group(), Group::Shed)
             && !matches!(self, Self::Interrupted)
     }
@@ -107,7 +115,11 @@ impl Outcome {
     pub const fn is_answer(self, refused: bool) -> bool {
         match self {
             Self::ClientTimeout | Self::ClientAbort | Self::Interrupted | Self::Killed => false,
-            Self::QueueFull | Self::ConnectionLimit | Self::NoInstance => !refused,
+            Self::QueueFull
+            | Self::ConnectionLimit
+            | Self::NoInstance
+            | Self::ConnectRefused
+            | Self::ConnectTimeout => !refused,
             _ => true,
         }
     }
