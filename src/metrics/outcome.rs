@@ -104,8 +104,10 @@ impl Outcome {
     /// is turned away at the door gets a fast answer that would make an overloaded system look fast.
     #[inline]
     pub const fn has_latency(self) -> bool {
-        !matches!(self, Self::NoInstance | Self::ConnectRefused | Self::BrowserCache)
-            && !matches!(self.group(), Group::Shed)
+        !matches!(
+            self,
+            Self::NoInstance | Self::ConnectRefused | Self::BrowserCache
+        ) && !matches!(self.group(), Group::Shed)
             && !matches!(self, Self::Interrupted)
     }
 

@@ -8,6 +8,7 @@
 mod callers;
 mod cli;
 mod clients;
+mod conformance;
 mod costs;
 mod docs;
 mod floors;

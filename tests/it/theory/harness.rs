@@ -178,6 +178,15 @@ impl Checked {
         }
     }
 
+    /// What is wrong, if anything is.
+    pub(super) fn verdict(&self) -> Result<(), String> {
+        if self.wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(self.wrong.join("\n"))
+        }
+    }
+
     /// # Panics
     /// If something is wrong, or if it was not `compared` values: none may be left out unnoticed.
     pub(super) fn assert(&self, compared: usize) {

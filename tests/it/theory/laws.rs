@@ -1,8 +1,32 @@
 //! The language of the cases, and what it is in the language of scenarios.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
+thread_local! {
+    /// The one case that is looked at, whatever the files say.
+    static ONLY: RefCell<Option<Value>> = const { RefCell::new(None) };
+}
+
+/// Does something with `case` as the only case of its family.
+pub(super) fn with_case<T>(case: &Value, what: impl FnOnce() -> T) -> T {
+    /// Takes the case away again, also where a check panics.
+    struct Clear;
+    impl Drop for Clear {
+        fn drop(&mut self) {
+            ONLY.set(None);
+        }
+    }
+    ONLY.set(Some(case.clone()));
+    let _clear = Clear;
+    what()
+}
+
 pub(super) fn case_files(family: &str) -> Vec<Value> {
+    if let Some(only) = ONLY.with_borrow(Clone::clone) {
+        return vec![only];
+    }
     let path = format!(
         "{}/tests/conformance/queueing/{family}.json",
         env!("CARGO_MANIFEST_DIR")

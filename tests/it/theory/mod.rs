@@ -25,6 +25,15 @@ macro_rules! families {
                 $check(stringify!($name)).assert($n);
             }
         )*
+
+        /// Holds one case of a family against the simulator; says what is wrong.
+        pub(crate) fn check_case(family: &str, case: &serde_json::Value) -> Result<(), String> {
+            let check: fn(&str) -> harness::Checked = match family {
+                $( stringify!($name) => $check, )*
+                _ => return Err(format!("nothing checks the family `{family}`")),
+            };
+            laws::with_case(case, || check(family).verdict())
+        }
     };
 }
 

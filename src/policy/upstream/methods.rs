@@ -1,0 +1,74 @@
+//! The list of methods.
+
+use super::ip_hash::IpHash;
+use super::least_conn::LeastConn;
+use super::random_two::RandomTwo;
+use super::{Ask, Policy, View};
+use crate::policy::balance::{LeastOutstanding, PowerOfTwo, Random, RoundRobin};
+
+/// The rules of a method.
+pub(super) trait Rules {
+    /// Picks one of the peers that are open; nothing if none is.
+    fn pick(&mut self, view: &mut View<'_>, ask: &mut Ask<'_>) -> Option<usize>;
+}
+
+macro_rules! methods {
+    ($( $(#[doc = $doc:literal])* $variant:ident($state:path) = $word:literal ),* $(,)?) => {
+        crate::choice! {
+            /// How a balancer picks a server.
+            pub enum Method {
+                $( $(#[doc = $doc])* $variant($variant) = $word ),*
+            }
+        }
+
+        /// A method at work.
+        #[derive(Debug, Clone)]
+        pub(super) enum Picker {
+            $( $variant($state), )*
+        }
+
+        impl Method {
+            pub(super) fn start(&self) -> Picker {
+                match self { $( Self::$variant(_) => Picker::$variant(Default::default()), )* }
+            }
+        }
+
+        impl Picker {
+            #[inline]
+            pub(super) fn pick(&mut self, view: &mut View<'_>, ask: &mut Ask<'_>) -> Option<usize> {
+                match self { $( Self::$variant(state) => state.pick(view, ask), )* }
+            }
+        }
+    };
+}
+
+methods! {
+    /// Each in turn, by weight, smoothly: 5, 1, 1 give a a b a c a a.
+    RoundRobin(super::round_robin::State) = "round_robin",
+    /// One at random by weight, blind to load.
+    Random(super::random::State) = "random",
+    /// The less busy, by weight, of two drawn at random (nginx).
+    RandomTwo(super::random_two::State) = "random_two",
+    /// The one with the fewest requests under way in relation to its weight; of several, in turn (nginx).
+    LeastConn(super::least_conn::State) = "least_conn",
+    /// By the client's address: all of a /24 go to one server (nginx).
+    IpHash(super::ip_hash::State) = "ip_hash",
+    /// The one with the fewest requests outstanding; of several, the one that has been at that number
+    /// the longest.
+    LeastOutstanding(super::least_conn::State) = "least_outstanding",
+    /// The less busy of two drawn at random.
+    PowerOfTwo(super::random_two::State) = "power_of_two",
+}
+
+impl Method {
+    /// The policy that does the same where all servers are equal and nothing goes wrong, if there is one.
+    pub fn plain(&self) -> Option<Policy> {
+        Some(match self {
+            Self::RoundRobin(own) => Policy::RoundRobin(own.clone()),
+            Self::Random(own) => Policy::Random(own.clone()),
+            Self::LeastOutstanding(own) => Policy::LeastOutstanding(own.clone()),
+            Self::PowerOfTwo(own) => Policy::PowerOfTwo(own.clone()),
+            Self::RandomTwo(_) | Self::LeastConn(_) | Self::IpHash(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Whether a request that went wrong on one server is tried on the next.
+
+use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::spec::At;
+use crate::units::{SimDuration, SimTime};
+use crate::{spec, words};
+
+words! {
+    /// What makes a balancer try the next server.
+    pub enum Condition {
+        /// The connection was refused, or broke before there was an answer.
+        Error = "error",
+        /// The server did not take the connection or did not answer in time.
+        Timeout = "timeout",
+        /// The connection was refused or not taken in time: nothing was sent.
+        ConnectFailure = "connect_failure",
+        /// The answer made no sense.
+        InvalidHeader = "invalid_header",
+        /// The answer was 500.
+        Http500 = "http_500",
+        /// The answer was 502.
+        Http502 = "http_502",
+        /// The answer was 503.
+        Http503 = "http_503",
+        /// The answer was 504.
+        Http504 = "http_504",
+        /// The answer was 403. The server is not blamed for it.
+        Http403 = "http_403",
+        /// The answer was 404. The server is not blamed for it.
+        Http404 = "http_404",
+        /// The answer was 429.
+        Http429 = "http_429",
+        /// Also requests that must not be done twice (POST), even after they were sent.
+        NonIdempotent = "non_idempotent",
+    }
+}
+
+spec! {
+    /// When a request that went wrong on one server is tried on the next. Every server is tried at most
+    /// once.
+    pub struct NextUpstream {
+        /// What makes it so; nothing does where the list is empty.
+        pub on: Vec<At<Condition>> = [Condition::Error, Condition::Timeout].map(At::built_in).to_vec(),
+        /// How many servers are tried in all; 0: as many as there are.
+        pub tries: u32 = 0,
+        /// When the request is not tried any more, counted from its first try; never, unless given.
+        pub timeout: Option<At<SimDuration>>,
+    }
+    check(Self::check)
+}
+
+impl NextUpstream {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        for (at, condition) in self.on.iter().enumerate() {
+            if self.on[..at].contains(condition) {
+                let problem = format!("`{}` stands here twice", condition.value.word());
+                out.push(Diagnostic::error(condition.origin, problem));
+            }
+        }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> NextRules {
+        let on = self.on.iter().map(|condition| condition.value);
+        NextRules::new(on, self.tries, self.timeout.map(|timeout| timeout.value))
+    }
+}
+
+/// How an attempt at a server ended, as its balancer sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was answered, with this status.
+    Answered(u16),
+    /// The connection was refused: nothing was sent.
+    Refused,
+    /// The connection was not taken in time: nothing was sent.
+    NotConnected,
+    /// The answer was late.
+    Late,
+    /// The connection broke before there was an answer.
+    Broken,
+    /// The answer made no sense.
+    Invalid,
+}
+
+impl Ending {
+    /// The conditions that this is a case of.
+    fn conditions(self) -> u16 {
+        let all: &[Condition] = match self {
+            Self::Refused => &[Condition::Error, Condition::ConnectFailure],
+            Self::NotConnected => &[Condition::Timeout, Condition::ConnectFailure],
+            Self::Late => &[Condition::Timeout],
+            Self::Broken => &[Condition::Error],
+            Self::Invalid => &[Condition::InvalidHeader],
+            Self::Answered(500) => &[Condition::Http500],
+            Self::Answered(502) => &[Condition::Http502],
+            Self::Answered(503) => &[Condition::Http503],
+            Self::Answered(504) => &[Condition::Http504],
+            Self::Answered(403) => &[Condition::Http403],
+            Self::Answered(404) => &[Condition::Http404],
+            Self::Answered(429) => &[Condition::Http429],
+            Self::Answered(_) => &[],
+        };
+        bits(all.iter().copied())
+    }
+
+    /// True if the server had begun with it.
+    fn was_sent(self) -> bool {
+        !matches!(self, Self::Refused | Self::NotConnected)
+    }
+
+    /// True if the server is blamed: for whatever is no answer, and for an answer that is not passed on.
+    pub(super) fn is_failure(self, again: bool) -> bool {
+        match self {
+            Self::Answered(403 | 404) => false,
+            Self::Answered(_) => again,
+            _ => true,
+        }
+    }
+
+    /// The status that nginx gives it where it is the last.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Answered(status) => status,
+            Self::Refused | Self::Broken | Self::Invalid => 502,
+            Self::NotConnected | Self::Late => 504,
+        }
+    }
+}
+
+fn bits(conditions: impl IntoIterator<Item = Condition>) -> u16 {
+    conditions
+        .into_iter()
+        .fold(0, |bits, condition| bits | 1 << condition as u16)
+}
+
+/// When a request is tried on the next server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextRules {
+    /// Conditions, as bits.
+    on: u16,
+    /// Tries in all; 0: as many as there are servers.
+    tries: u32,
+    timeout: Option<SimDuration>,
+}
+
+impl NextRules {
+    /// Tried again under these conditions, on at most `tries` servers (0: all), for as long as `timeout`.
+    pub fn new(
+        on: impl IntoIterator<Item = Condition>,
+        tries: u32,
+        timeout: Option<SimDuration>,
+    ) -> Self {
+        Self {
+            on: bits(on),
+            tries,
+            timeout,
+        }
+    }
+
+    /// How many tries a request has where so many servers are not down.
+    pub(super) fn tries(&self, n_up: u32) -> u32 {
+        if self.tries == 0 {
+            n_up
+        } else {
+            n_up.min(self.tries)
+        }
+    }
+
+    /// True if a request whose attempt ended so is tried again; `trial` has been charged for the attempt.
+    pub(super) fn tries_again(
+        &self,
+        ending: Ending,
+        is_idempotent: bool,
+        trial: &Trial,
+        now: SimTime,
+    ) -> bool {
+        let may_repeat =
+            is_idempotent || !ending.was_sent() || self.on & bits([Condition::NonIdempotent]) != 0;
+        trial.tries > 0
+            && self.on & ending.conditions() != 0
+            && may_repeat
+            && self
+                .timeout
+                .is_none_or(|timeout| now.since(trial.began) < timeout)
+    }
+}
+
+/// What became of a request so far, at one balancer.
+#[derive(Debug, Clone, Default)]
+pub struct Trial {
+    /// The peers that it was tried on.
+    pub(super) tried: Vec<u32>,
+    /// Tries that are left.
+    tries: u32,
+    /// When it was first tried.
+    began: SimTime,
+    /// Where the hash of its address has come to, and how often it met somebody who was not available.
+    pub(super) hash: Option<u32>,
+    pub(super) misses: u32,
+}
+
+impl Trial {
+    /// The request has been tried nowhere yet.
+    pub(super) fn begins(&mut self, tries: u32, now: SimTime) {
+        self.tried.clear();
+        (self.tries, self.began, self.hash, self.misses) = (tries, now, None, 0);
+    }
+
+    pub(super) fn uses_try(&mut self) {
+        self.tries = self.tries.saturating_sub(1);
+    }
+
+    pub(super) fn has_no_more_tries(&mut self) {
+        self.tries = 0;
+    }
+
+    /// True if it was tried on a peer before.
+    pub fn is_again(&self) -> bool {
+        !self.tried.is_empty()
+    }
+}

@@ -1,0 +1,115 @@
+//! One server of a group, as its balancer sees it.
+
+/// Before everything: when a peer was last looked at that never was.
+const LONG_AGO: i64 = i64::MIN / 2;
+
+/// What is written down about a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server {
+    /// Its share of the requests in relation to others.
+    pub weight: u32,
+    /// How many failures take it out of service; 0: none do.
+    pub max_fails: u32,
+    /// For how many seconds it is out, and within how many the failures count.
+    pub fail_timeout_s: i64,
+    /// How many requests may be under way there; 0: any number.
+    pub max_conns: u32,
+    /// Stands in where no other can be picked.
+    pub backup: bool,
+    /// Never picked.
+    pub down: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            weight: 1,
+            max_fails: 1,
+            fail_timeout_s: 10,
+            max_conns: 0,
+            backup: false,
+            down: false,
+        }
+    }
+}
+
+/// A server at work.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) server: Server,
+    pub(super) is_member: bool,
+    /// Requests under way.
+    pub(super) active: u32,
+    /// What it has gathered towards its next turn.
+    pub(super) current: i64,
+    /// What it gathers per turn: its weight, less after failures.
+    pub(super) effective: i64,
+    fails: u32,
+    /// In seconds: when it last failed, and when it was last looked at.
+    accessed: i64,
+    checked: i64,
+}
+
+impl Peer {
+    pub(super) fn new(server: Server) -> Self {
+        Self {
+            server,
+            is_member: false,
+            active: 0,
+            current: 0,
+            effective: i64::from(server.weight),
+            fails: 0,
+            accessed: LONG_AGO,
+            checked: LONG_AGO,
+        }
+    }
+
+    /// Everything that is known of it is forgotten, but for what is under way there.
+    pub(super) fn renews(&mut self) {
+        let active = self.active;
+        *self = Self::new(self.server);
+        self.active = active;
+    }
+
+    /// True if it may be sent another request, however well it is.
+    #[inline]
+    pub(super) fn takes_more(&self) -> bool {
+        !self.server.down && (self.server.max_conns == 0 || self.active < self.server.max_conns)
+    }
+
+    /// True if its failures keep it out of service. Strictly more than the timeout must have passed, in
+    /// whole seconds.
+    #[inline]
+    pub(super) fn is_out(&self, now_s: i64) -> bool {
+        self.server.max_fails > 0
+            && self.fails >= self.server.max_fails
+            && now_s - self.checked <= self.server.fail_timeout_s
+    }
+
+    /// A request is sent to it. Being looked at again after a while makes it one probe: until the result
+    /// is known, or as much time has passed again, it is out for everybody else.
+    #[inline]
+    pub(super) fn is_picked(&mut self, now_s: i64) {
+        self.active += 1;
+        if now_s - self.checked > self.server.fail_timeout_s {
+            self.checked = now_s;
+        }
+    }
+
+    pub(super) fn fails(&mut self, now_s: i64) {
+        self.fails += 1;
+        self.accessed = now_s;
+        self.checked = now_s;
+        if let Some(less) = self.server.weight.checked_div(self.server.max_fails) {
+            self.effective = (self.effective - i64::from(less)).max(0);
+        }
+    }
+
+    /// Failures are forgotten by a success after it was looked at again.
+    #[inline]
+    pub(super) fn succeeds(&mut self) {
+        if self.accessed < self.checked {
+            self.fails = 0;
+        }
+    }
+}
