@@ -127,6 +127,10 @@ pub struct Keys {
     salt: Salt,
     /// Marks of the requests of clients who have keys of their own.
     varies: u16,
+    /// How large what is under a key is, a nanosecond standing for a byte.
+    sizes: Option<(Sampler, Salt)>,
+    /// The share of keys under which there is nothing, as a threshold for a uniform 64-bit number.
+    missing: (u64, Salt),
 }
 
 #[derive(Debug, Clone)]
@@ -159,7 +163,53 @@ impl Keys {
             law,
             salt,
             varies: 0,
+            sizes: None,
+            missing: (0, salt),
         }
+    }
+
+    /// The same catalogue, in which what is under a key has sizes from a law whose nanoseconds stand for
+    /// bytes.
+    #[must_use]
+    pub fn sized(self, sizes: Sampler, salt: Salt) -> Self {
+        Self {
+            sizes: Some((sizes, salt)),
+            ..self
+        }
+    }
+
+    /// The same catalogue, in which there is nothing under some keys.
+    #[must_use]
+    pub fn lacking(self, share: Fraction, salt: Salt) -> Self {
+        Self {
+            missing: (
+                if share == Fraction::ZERO {
+                    0
+                } else {
+                    threshold(share)
+                },
+                salt,
+            ),
+            ..self
+        }
+    }
+
+    /// How large what is under a key is, in bytes; always the same for the same key. At least 1.
+    pub fn size(&self, key: u64) -> u64 {
+        let drawn = self.sizes.as_ref().map_or(1, |(law, salt)| {
+            law.sample::<Draw>(&mut salt.draw(key)).as_nanos()
+        });
+        drawn.max(1)
+    }
+
+    /// True if there are keys under which there is nothing.
+    pub fn has_missing(&self) -> bool {
+        self.missing.0 > 0
+    }
+
+    /// True if there is nothing under this key.
+    pub fn is_missing(&self, key: u64) -> bool {
+        self.missing.0 > 0 && self.missing.1.uniform(key) < self.missing.0
     }
 
     /// The same catalogue, of which the clients of requests with one of these marks have copies of their

@@ -15,6 +15,7 @@ pub mod lognormal;
 pub mod mixture;
 pub mod pareto;
 pub mod popularity;
+pub mod sizes;
 pub mod uniform;
 pub mod weibull;
 

@@ -2,5 +2,6 @@
 //! the event queue nor the clock.
 
 pub mod balance;
+pub mod eviction;
 pub mod persistence;
 pub mod upstream;

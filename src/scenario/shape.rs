@@ -7,6 +7,7 @@ use crate::component::ComponentSpec;
 use crate::component::source::Source;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::popularity::Popularity;
+use crate::dist::sizes::Sizes;
 use crate::objective::Objectives;
 use crate::spec::{At, Count, Definitions, Named, Node, Spec, Value, number_text};
 use crate::units::{Bytes, CostPerHour, Fraction, SimDuration};
@@ -254,6 +255,12 @@ spec! {
         pub popularity: Popularity,
         /// For whom they differ; for nobody unless given.
         pub vary: At<Vary> = At::built_in(Vary::Nobody),
+        /// How large what is under each of them is: `"40kB"`, or `{ mean = "40kB", cv = 1.5 }`. The same key
+        /// always has the same size.
+        pub size: Option<Sizes>,
+        /// The share of keys under which there is nothing: whoever asks finds that out each time, unless the
+        /// cache remembers it (`negative_ttl`).
+        pub missing: At<Fraction> = At::built_in(Fraction::ZERO),
     }
     check(Self::check)
 }

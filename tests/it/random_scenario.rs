@@ -3,6 +3,7 @@
 //! Small systems with everything that the language knows, in combinations that nobody would write:
 //! starved pools, backlogs of nothing, instances killed while they drain, clients that give up at once.
 
+mod caches;
 mod persistence;
 mod sources;
 
@@ -243,15 +244,9 @@ impl Generator {
         };
         let _ = writeln!(
             text,
-            "[components.own{at}]\nkind = \"cache\"\nscope = \"{scope}\"\ncapacity = {}",
-            self.between(1, 40)
+            "[components.own{at}]\nkind = \"cache\"\nscope = \"{scope}\""
         );
-        if self.chance(50) {
-            let _ = writeln!(text, "ttl = \"{}ms\"", self.one_of(&["5", "500"]));
-        }
-        if self.chance(30) {
-            let _ = writeln!(text, "time = {}", self.law(1));
-        }
+        self.cache(40, text);
     }
 
     fn policy(&mut self) -> String {
@@ -284,18 +279,19 @@ impl Generator {
         for at in 0..n_services {
             self.service(at, n_services, &mut text);
         }
-        let _ = writeln!(
-            text,
-            "[components.shared]\nkind = \"cache\"\ncapacity = {}",
-            self.between(1, 200)
-        );
+        text.push_str("[components.shared]\nkind = \"cache\"\n");
+        self.cache(200, &mut text);
         let vary = self.one_of(&["nobody", "authenticated", "client"]);
         let popularity = self.one_of(&["\"uniform\"", "{ zipf = 0.9 }"]);
         let _ = writeln!(
             text,
-            "[keys.urls]\ncount = {}\npopularity = {popularity}\nvary = \"{vary}\"",
+            "[keys.urls]\ncount = {}\npopularity = {popularity}\nvary = \"{vary}\"\n\
+             size = {{ mean = \"1kB\", cv = 2 }}",
             self.between(1, 500)
         );
+        if self.chance(30) {
+            let _ = writeln!(text, "missing = \"{}%\"", self.between(1, 99));
+        }
         let _ = writeln!(
             text,
             "[components.pg]\nkind = \"database\"\ncores = {}",

@@ -1,9 +1,9 @@
 //! What browsers keep: answers that are still good, good enough, or worth asking about (RFC 9111, RFC 5861).
 
-use crate::component::cache::Lru;
 use crate::component::program::KeysId;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::math;
+use crate::policy::eviction::Lru;
 use crate::rng::Salt;
 use crate::spec;
 use crate::spec::{At, Count};
@@ -103,14 +103,14 @@ pub(in crate::component) enum Answer {
 pub(in crate::component) struct Browsers {
     plan: Plan,
     /// By client and key: when the answer came.
-    kept: Lru,
+    kept: Lru<SimTime>,
 }
 
 impl Browsers {
     pub(in crate::component) fn new(plan: &Plan) -> Self {
         Self {
             plan: plan.clone(),
-            kept: Lru::new(plan.entries),
+            kept: Lru::default(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Browsers {
     /// What the browser of `client` does with a request for `key`.
     pub(in crate::component) fn asked(&mut self, client: u32, key: u64, now: SimTime) -> Answer {
         let place = self.place(client, key);
-        let Some(came) = self.kept.until(place) else {
+        let Some(came) = self.kept.using(place).copied() else {
             return Answer::Sends;
         };
         let age = now.since(came);
@@ -136,11 +136,11 @@ impl Browsers {
             Answer::Fresh
         } else if age < self.plan.max_age + self.plan.stale {
             // One question in the background is enough; it has a minute to be answered, as in Chrome.
-            let asked = self.kept.until(place ^ ASKED);
+            let asked = self.kept.using(place ^ ASKED).copied();
             if asked.is_some_and(|asked| now < asked + BACKGROUND) {
                 return Answer::Fresh;
             }
-            self.kept.fill(place ^ ASKED, now);
+            self.kept.fill(place ^ ASKED, now, self.plan.entries);
             Answer::Stale
         } else if self.plan.etag {
             Answer::Asks
@@ -164,7 +164,7 @@ impl Browsers {
         let Some(every) = self.plan.changes_every else {
             return true;
         };
-        let Some(came) = self.kept.until(self.place(client, key)) else {
+        let Some(came) = self.kept.using(self.place(client, key)).copied() else {
             return false;
         };
         let age = now.since(came).as_nanos() as f64;
@@ -176,6 +176,6 @@ impl Browsers {
     /// An answer for `key` has come to `client`.
     pub(in crate::component) fn came(&mut self, client: u32, key: u64, now: SimTime) {
         let place = self.place(client, key);
-        self.kept.fill(place, now);
+        self.kept.fill(place, now, self.plan.entries);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::component::ComponentSpec;
-use crate::component::cache::Scope;
+use crate::component::cache::{Capacity, Scope};
 use crate::component::service::Runtime;
 use crate::diag::{Diagnostic, Origin};
 
@@ -53,6 +53,7 @@ impl Compiler<'_> {
     /// Reports private caches that several services ask, and caches per worker where workers do not have
     /// a memory of their own.
     pub(super) fn check_caches(&mut self) {
+        self.check_sizes();
         let users = std::mem::take(&mut self.cache_users);
         for (at, (_, spec)) in self.spec.components.items.iter().enumerate() {
             let ComponentSpec::Cache(cache) = spec else {
@@ -83,6 +84,27 @@ impl Compiler<'_> {
             }
         }
         self.cache_users = users;
+    }
+
+    /// Reports caches that count bytes of what has no sizes.
+    fn check_sizes(&mut self) {
+        for (at, keys, origin) in &self.cache_keys {
+            let (_, ComponentSpec::Cache(cache)) = &self.spec.components.items[*at] else {
+                continue;
+            };
+            let (name, catalogue) = &self.spec.keys.items[keys.0 as usize];
+            if let (Capacity::Bytes(_), None) = (cache.capacity.value, &catalogue.size) {
+                let problem = format!(
+                    "it is not known how large what is under `{}` is",
+                    name.value
+                );
+                self.out.push(
+                    Diagnostic::error(*origin, problem)
+                        .related(cache.capacity.origin, "the cache counts bytes")
+                        .help(format!("add `size` to [keys.{}]", name.value)),
+                );
+            }
+        }
     }
 
     /// Reports something per worker in a service whose workers are threads of one process.

@@ -2,7 +2,7 @@
 
 use super::super::shape::check_vcpu;
 use super::Compiler;
-use crate::component::cache::{self, Cache, Scope};
+use crate::component::cache::Scope;
 use crate::component::program::threshold;
 use crate::component::service::{self, PoolPlan, Runtime, Service};
 use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency, source};
@@ -66,42 +66,6 @@ impl Compiler<'_> {
             sticky: own.sticky.map(|sticky| sticky.value),
             delay,
             cost: self.price(own.instance.as_ref(), own.cost),
-        })
-    }
-
-    fn plan_cache(&mut self, at: usize, name: &At<String>, own: &Cache) -> Option<cache::Plan> {
-        let user = self
-            .cache_users
-            .iter()
-            .find(|(cache, ..)| *cache == at)
-            .map(|user| user.1);
-        let inside = user
-            .filter(|_| own.scope.value != Scope::Shared)
-            .and_then(|service| {
-                let ComponentSpec::Service(spec) = &self.spec.components.items[service].1 else {
-                    return None;
-                };
-                let (_, workers) = self.size(spec)?;
-                Some((NodeId::new(service), n_places(spec), workers))
-            });
-        let time = own
-            .time
-            .as_ref()
-            .map(|law| self.demand(law, &format!("{}/time", name.value)));
-        let time = match time {
-            Some(found) => Some(found?),
-            None => None,
-        };
-        Some(cache::Plan {
-            name: name.value.clone(),
-            scope: own.scope.value,
-            inside,
-            capacity: own.capacity.get(),
-            ttl: own.ttl.map(|ttl| ttl.value),
-            time,
-            cost: self
-                .price(own.instance.as_ref(), own.cost)
-                .times(own.nodes.get()),
         })
     }
 
@@ -222,7 +186,7 @@ impl Compiler<'_> {
     }
 
     /// vCPUs and workers of an instance.
-    fn size(&mut self, own: &Service) -> Option<(f64, u32)> {
+    pub(super) fn size(&mut self, own: &Service) -> Option<(f64, u32)> {
         let before = self.out.n_errors();
         let stated = match (&own.vcpu, &own.instance) {
             (Some(vcpu), _) => {
@@ -252,7 +216,7 @@ impl Compiler<'_> {
     }
 
     /// What something costs by the hour: what it says itself, or what its instance type does.
-    fn price(
+    pub(super) fn price(
         &mut self,
         instance: Option<&At<String>>,
         own: Option<At<CostPerHour>>,
@@ -335,7 +299,7 @@ impl Compiler<'_> {
 
 /// Places for the instances of a service. With an autoscaler there are twice as many as it may ask for, so
 /// that instances can start while others still drain.
-fn n_places(own: &Service) -> u32 {
+pub(super) fn n_places(own: &Service) -> u32 {
     match &own.autoscaler {
         Some(autoscaler) => {
             let (_, most) = autoscaler.start().range();

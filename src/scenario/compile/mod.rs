@@ -1,6 +1,7 @@
 //! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
 //! that its names and numbers have with one another is reported.
 
+mod caches;
 mod calls;
 mod components;
 mod flows;
@@ -49,6 +50,8 @@ struct Compiler<'a> {
     calls: Vec<(usize, usize, Origin)>,
     /// Which caches are asked by which services, and where it says so.
     cache_users: Vec<(usize, usize, Origin)>,
+    /// Which catalogues of keys are looked up in which caches, and where it says so.
+    cache_keys: Vec<(usize, KeysId, Origin)>,
     /// Components that something refers to.
     used: Vec<bool>,
 }
@@ -72,6 +75,7 @@ pub(super) fn compile(
         open_calls: Vec::new(),
         calls: Vec::new(),
         cache_users: Vec::new(),
+        cache_keys: Vec::new(),
         used: vec![false; spec.components.items.len()],
     };
     compiler.add_keys();
@@ -147,7 +151,13 @@ impl Compiler<'_> {
                 Vary::Client => Flags::KNOWN,
             };
             let catalogue = Keys::zipf(keys.count.value, exponent, Salt::new(name, "keys"));
-            self.program.keys.push(catalogue.varied(varies));
+            let mut catalogue = catalogue
+                .varied(varies)
+                .lacking(keys.missing.value, Salt::new(name, "missing"));
+            if let Some(sizes) = &keys.size {
+                catalogue = catalogue.sized(sizes.sampler(), Salt::new(name, "size"));
+            }
+            self.program.keys.push(catalogue);
         }
     }
 

@@ -220,6 +220,7 @@ impl Compiler<'_> {
             // Its own steps may have problems, too.
             return self.add_steps(&place.inner("on_miss"), &step.on_miss);
         };
+        self.cache_keys.push((cache, keys, step.keys.origin));
         let (node, at) = (NodeId::new(cache), self.here());
         self.emit(Op::Visit(node, Visit::Look { keys, hit: 0 }));
         self.add_steps(&place.inner("on_miss"), &step.on_miss);

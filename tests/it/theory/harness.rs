@@ -207,6 +207,8 @@ pub(super) struct Runs {
     /// Component and name of what can run out, and of what else is kept over time.
     resources: Vec<(String, String)>,
     gauges: Vec<(String, String)>,
+    /// Component and name of what is counted.
+    counters: Vec<(String, String)>,
     /// How many windows are left out.
     pub(super) warm_up: usize,
 }
@@ -220,8 +222,16 @@ impl Runs {
         let scenario = load(text).scenario;
         let system = System::new(scenario.blueprint(), Streams::new(0, 0));
         let resources = system.nodes().iter().flat_map(|node| node.resources());
-        let gauges = system.gauges().into_iter();
-        let levels = gauges.filter(|gauge| matches!(gauge.kept, Kept::Level(_)));
+        let (levels, counters): (Vec<_>, Vec<_>) = system
+            .gauges()
+            .into_iter()
+            .partition(|gauge| matches!(gauge.kept, Kept::Level(_)));
+        let named = |own: Vec<capsim::component::Gauge>| {
+            let named = own
+                .into_iter()
+                .map(|own| (own.component, own.what.to_owned()));
+            named.collect()
+        };
         let replication = |number| {
             let (watch, counters) = (Watch::default(), Counters::default());
             let session = Session {
@@ -235,9 +245,8 @@ impl Runs {
         Self {
             records: (0..REPLICATIONS).into_par_iter().map(replication).collect(),
             resources: resources.map(|own| (own.component, own.what)).collect(),
-            gauges: levels
-                .map(|own| (own.component, own.what.to_owned()))
-                .collect(),
+            gauges: named(levels),
+            counters: named(counters),
             warm_up: scenario.blueprint().windows.warm_up,
         }
     }
@@ -304,6 +313,13 @@ impl Runs {
         let number = self.gauges.iter().position(|own| own.1 == what);
         let measured = &record.gauges[number.expect(what)][self.warm_up..];
         measured.iter().sum::<f64>() / measured.len() as f64
+    }
+
+    /// How often something happened.
+    pub(super) fn count(&self, record: &Record, component: &str, what: &str) -> u64 {
+        let is_it = |own: &(String, String)| own.0 == component && own.1 == what;
+        let found = self.counters.iter().position(is_it);
+        record.counters[found.unwrap_or_else(|| panic!("no {what} of {component}"))]
     }
 
     /// A sum over the measured windows.

@@ -7,6 +7,7 @@
 //! each family compares is stated here, so that none is left out unnoticed.
 
 mod attempts;
+mod caches;
 mod callers;
 mod closed;
 mod harness;
@@ -85,4 +86,15 @@ families! {
     hedge: 12 = retries::check_hedges;
     /// Retry storms that last, and those that pass.
     metastable: 15 = storms::check_family;
+
+    /// Caches that replace what was used least recently.
+    cache_lru: 8 = caches::check_bounded;
+    /// Caches that replace what came first, or anything: their hit ratios are the same.
+    cache_other: 2 = caches::check_bounded;
+    /// Times to live, fixed and renewed by hits, in one layer and in two; fills that come late.
+    cache_ttl: 9 = caches::check_ttl;
+    /// Least recently used with a time to live.
+    cache_lru_ttl: 2 = caches::check_lru_ttl;
+    /// A cache behind a cache.
+    cache_two_level: 3 = caches::check_two_level;
 }

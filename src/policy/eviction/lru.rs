@@ -1,4 +1,4 @@
-//! Least recently used, with an expiry per entry.
+//! Least recently used.
 //!
 //! Hundreds of caches with thousands of entries each do not fit into the processor's own, so what counts is
 //! how many cold places a use touches. Two choices keep that low:
@@ -12,7 +12,17 @@
 
 use std::collections::VecDeque;
 
+use super::{Bounds, Entry, Rules};
+use crate::spec;
 use crate::units::SimTime;
+
+spec! {
+    /// The one used least recently goes: Memcached, most libraries, nginx.
+    pub struct LeastRecentlyUsed {}
+}
+
+/// The policy at work.
+pub(super) type State = Lru<Entry>;
 
 /// "No slot" in chains.
 const NONE: u32 = u32::MAX;
@@ -22,33 +32,34 @@ const VACANT: u64 = 0;
 const RECORDS_PER_ENTRY: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct Slot<E> {
     key: u64,
-    good_until: SimTime,
+    entry: E,
     /// The next slot of the same bucket, also where this one is vacant.
     next: u32,
-    /// Records of its uses in the log.
+    /// Records of its uses in the log; where it is vacant, those of what was there.
     records: u32,
 }
 
-impl Slot {
-    const EMPTY: Self = Self {
-        key: VACANT,
-        good_until: SimTime::NEVER,
-        next: NONE,
-        records: 0,
-    };
+impl<E: Default> Slot<E> {
+    fn empty() -> Self {
+        Self {
+            key: VACANT,
+            entry: E::default(),
+            next: NONE,
+            records: 0,
+        }
+    }
 }
 
-/// A bounded map from keys, which are not 0, to expiries. Grows with what it holds, up to its capacity, and
-/// then replaces.
+/// A map from keys, which are not 0, that knows which one was used least recently. Grows with what it
+/// holds.
 #[derive(Debug, Clone)]
-pub(in crate::component) struct Lru {
-    capacity: u32,
+pub struct Lru<E> {
     /// How many entries there are.
     n_entries: u32,
     /// The first slot of each bucket, a power of two of them; then those of entries that collided.
-    slots: Vec<Slot>,
+    slots: Vec<Slot<E>>,
     n_buckets: u32,
     /// Vacant slots that are no first ones.
     vacant: Vec<u32>,
@@ -56,60 +67,71 @@ pub(in crate::component) struct Lru {
     log: VecDeque<u32>,
 }
 
-impl Lru {
-    pub(in crate::component) fn new(capacity: u32) -> Self {
+impl<E: Copy + Default> Default for Lru<E> {
+    fn default() -> Self {
         Self {
-            capacity,
             n_entries: 0,
-            slots: vec![Slot::EMPTY],
+            slots: vec![Slot::empty()],
             n_buckets: 1,
             vacant: Vec::new(),
             log: VecDeque::new(),
         }
     }
+}
+
+impl<E: Copy + Default> Lru<E> {
+    /// How many entries there are.
+    #[inline]
+    pub fn n_entries(&self) -> u32 {
+        self.n_entries
+    }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.n_entries = 0;
         self.slots.truncate(self.n_buckets as usize);
-        self.slots.fill(Slot::EMPTY);
+        self.slots.fill(Slot::empty());
         self.vacant.clear();
         self.log.clear();
     }
 
-    /// True if `key` is there and good; either way it has been used now.
+    /// What is kept of `key`, if it is there; it has been used now.
     #[inline]
-    pub(super) fn look(&mut self, key: u64, now: SimTime) -> bool {
-        let Some(at) = self.find(key) else {
-            return false;
-        };
-        self.touch(at);
-        now < self.slots[at as usize].good_until
-    }
-
-    /// Until when `key` is good, or was, if it is there; it has been used now.
-    pub(in crate::component) fn until(&mut self, key: u64) -> Option<SimTime> {
+    pub fn using(&mut self, key: u64) -> Option<&mut E> {
         let at = self.find(key)?;
         self.touch(at);
-        Some(self.slots[at as usize].good_until)
+        Some(&mut self.slots[at as usize].entry)
     }
 
-    /// Puts `key` in, or makes it good again; pushes out the one used least recently if there is no room.
-    pub(in crate::component) fn fill(&mut self, key: u64, good_until: SimTime) {
-        assert!(key != VACANT, "keys count from 1");
-        if let Some(at) = self.find(key) {
-            self.slots[at as usize].good_until = good_until;
-            self.touch(at);
+    /// Puts `key` in, or something else in its place; of more than `capacity` entries, the one used least
+    /// recently goes.
+    pub fn fill(&mut self, key: u64, entry: E, capacity: u32) {
+        if let Some(own) = self.using(key) {
+            *own = entry;
             return;
         }
-        if self.n_entries == self.capacity {
-            let at = self.least_recent();
-            self.remove(at);
-        } else if self.n_entries == self.n_buckets {
+        if self.n_entries >= capacity {
+            self.pops();
+        }
+        self.adds(key, entry);
+    }
+
+    /// Puts in a key that is not there.
+    fn adds(&mut self, key: u64, entry: E) {
+        assert!(key != VACANT, "keys count from 1");
+        if self.n_entries == self.n_buckets {
             self.grow();
         }
-        let at = self.insert(key, good_until);
+        let at = self.insert(key, entry);
         self.touch(at);
+    }
+
+    /// Takes out the one used least recently.
+    fn pops(&mut self) -> u64 {
+        let at = self.least_recent();
+        let key = self.slots[at as usize].key;
+        self.remove(at);
+        key
     }
 
     /// The bucket of a key. Keys are small numbers: the high bits of a product with an odd constant
@@ -134,14 +156,14 @@ impl Lru {
     }
 
     /// Puts in a key that is not there.
-    fn insert(&mut self, key: u64, good_until: SimTime) -> u32 {
+    fn insert(&mut self, key: u64, entry: E) -> u32 {
         self.n_entries += 1;
         let first = self.bucket(key);
         let at = if self.slots[first as usize].key == VACANT {
             first
         } else {
             let at = self.vacant.pop().unwrap_or_else(|| {
-                self.slots.push(Slot::EMPTY);
+                self.slots.push(Slot::empty());
                 (self.slots.len() - 1) as u32
             });
             self.slots[at as usize].next = self.slots[first as usize].next;
@@ -149,11 +171,11 @@ impl Lru {
             at
         };
         let slot = &mut self.slots[at as usize];
-        (slot.key, slot.good_until) = (key, good_until);
+        (slot.key, slot.entry) = (key, entry);
         at
     }
 
-    /// Vacates a slot that has no records.
+    /// Vacates a slot; records that it has left are passed over when their turn comes.
     fn remove(&mut self, at: u32) {
         self.n_entries -= 1;
         let Slot { key, next, .. } = self.slots[at as usize];
@@ -171,10 +193,12 @@ impl Lru {
 
     /// Twice the buckets, and every entry in its own.
     fn grow(&mut self) {
+        // Slots that have been vacated have no place in the new table.
+        self.compact();
         self.n_buckets *= 2;
         self.n_entries = 0;
         self.vacant.clear();
-        let empty = vec![Slot::EMPTY; self.n_buckets as usize];
+        let empty = vec![Slot::empty(); self.n_buckets as usize];
         let old = std::mem::replace(&mut self.slots, empty);
         let mut moved = Vec::with_capacity(old.len());
         for slot in &old {
@@ -182,7 +206,7 @@ impl Lru {
                 moved.push(NONE);
                 continue;
             }
-            let at = self.insert(slot.key, slot.good_until);
+            let at = self.insert(slot.key, slot.entry);
             self.slots[at as usize].records = slot.records;
             moved.push(at);
         }
@@ -207,9 +231,9 @@ impl Lru {
     fn least_recent(&mut self) -> u32 {
         loop {
             let at = self.log.pop_front().expect("every entry has a record");
-            let records = &mut self.slots[at as usize].records;
-            *records -= 1;
-            if *records == 0 {
+            let slot = &mut self.slots[at as usize];
+            slot.records -= 1;
+            if slot.records == 0 && slot.key != VACANT {
                 return at;
             }
         }
@@ -219,13 +243,60 @@ impl Lru {
     fn compact(&mut self) {
         for _ in 0..self.log.len() {
             let at = self.log.pop_front().expect("it is that long");
-            let records = &mut self.slots[at as usize].records;
-            *records -= 1;
-            if *records == 0 {
-                *records = 1;
+            let slot = &mut self.slots[at as usize];
+            slot.records -= 1;
+            if slot.records == 0 && slot.key != VACANT {
+                slot.records = 1;
                 self.log.push_back(at);
             }
         }
+    }
+}
+impl Rules for Lru<Entry> {
+    type Spec = LeastRecentlyUsed;
+
+    fn new(_: &LeastRecentlyUsed, _: Bounds) -> Self {
+        Self::default()
+    }
+
+    fn n_entries(&self) -> u32 {
+        self.n_entries
+    }
+
+    fn peek(&self, key: u64) -> Option<Entry> {
+        let at = self.find(key)?;
+        Some(self.slots[at as usize].entry)
+    }
+
+    fn using(&mut self, key: u64, _: SimTime) -> Option<&mut Entry> {
+        Self::using(self, key)
+    }
+
+    fn add(&mut self, key: u64, entry: Entry, _: u64, _: SimTime) {
+        self.adds(key, entry);
+    }
+
+    fn evict(&mut self, _: u64, _: SimTime) -> u64 {
+        self.pops()
+    }
+
+    fn remove(&mut self, key: u64) {
+        if let Some(at) = self.find(key) {
+            Self::remove(self, at);
+        }
+    }
+
+    fn n_places(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    fn at(&self, place: u32) -> Option<(u64, Entry)> {
+        let slot = &self.slots[place as usize];
+        (slot.key != VACANT).then_some((slot.key, slot.entry))
+    }
+
+    fn clear(&mut self) {
+        Self::clear(self);
     }
 }
 
@@ -239,27 +310,35 @@ mod tests {
         /// Against a list in order of use.
         #[test]
         fn keeps_what_was_used_last(
-            steps in prop::collection::vec((any::<bool>(), 1u64..14, 1u64..30), 1..400),
+            steps in prop::collection::vec((0u8..5, 1u64..14), 1..400),
             capacity in 1u32..12,
         ) {
-            let mut lru = Lru::new(capacity);
+            let mut lru: Lru<u64> = Lru::default();
             let mut list: Vec<(u64, u64)> = Vec::new();
-            for (now, (fill, key, ttl)) in steps.into_iter().enumerate() {
+            for (now, (what, key)) in steps.into_iter().enumerate() {
                 let now = now as u64;
                 let at = list.iter().position(|(k, _)| *k == key);
-                if fill {
-                    at.map(|at| list.remove(at));
-                    list.insert(0, (key, now + ttl));
-                    list.truncate(capacity as usize);
-                    lru.fill(key, SimTime::from_nanos(now + ttl));
-                } else {
-                    let found = at.map(|at| list.remove(at));
-                    if let Some(found) = found {
-                        list.insert(0, found);
+                match what {
+                    0 | 1 => {
+                        at.map(|at| list.remove(at));
+                        list.insert(0, (key, now));
+                        list.truncate(capacity as usize);
+                        lru.fill(key, now, capacity);
                     }
-                    let good = found.is_some_and(|(_, until)| now < until);
-                    prop_assert_eq!(lru.look(key, SimTime::from_nanos(now)), good);
+                    2 | 3 => {
+                        let found = at.map(|at| list.remove(at));
+                        list.splice(0..0, found);
+                        let own = lru.using(key).copied();
+                        prop_assert_eq!(own, found.map(|(_, entry)| entry));
+                    }
+                    _ => {
+                        at.map(|at| list.remove(at));
+                        if let Some(at) = lru.find(key) {
+                            lru.remove(at);
+                        }
+                    }
                 }
+                prop_assert_eq!(lru.n_entries() as usize, list.len());
             }
         }
     }
