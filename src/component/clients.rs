@@ -129,8 +129,9 @@ impl System {
         let now = self.cx.now();
         let state = &self.sources[source as usize];
         let books = &state.books;
-        // Without a balancer there is nobody to answer in the place of a service that turns it away.
-        let refused = !matches!(self.nodes[state.enters.index()], Node::Balancer(_));
+        // Without a balancer or a gateway there is nobody to answer in the place of a service that turns it
+        // away.
+        let refused = matches!(self.nodes[state.enters.index()], Node::Service(_));
         let is_timed = state.times_failures || outcome.is_answer(refused);
         self.cx.recorder.count(books.ends[outcome.index()]);
         if state

@@ -1,6 +1,7 @@
 //! Leaving early: requests that nobody waits for any more, and those that have waited too long for a worker.
 
 use super::arena::NOBODY;
+use super::gateway::is_gateway;
 use super::program::Op;
 use super::request::{Flags, Request, RequestId};
 use super::service::Abandoned;
@@ -19,9 +20,15 @@ impl System {
             self.cx.requests.close(id);
             return self.note_if_over();
         }
+        if self.has_gateways && self.gateways_hear(id) {
+            return;
+        }
         // Whoever is about to be taken up is looked at then.
         if frame.node == NodeId::NONE || flags.has(Flags::IN_TRANSIT | Flags::CALLED) {
             return;
+        }
+        if is_gateway(&self.nodes, frame.node) {
+            return self.is_left_at_gateway(id);
         }
         let abandoned = service(&mut self.nodes, frame.node).abandoned();
         if !matches!(abandoned, Abandoned::Stop | Abandoned::Cancel) {
@@ -77,6 +84,7 @@ impl System {
         if !self.cx.requests.is_live(id)
             || frame.node == NodeId::NONE
             || flags.has(Flags::OUTBOUND | Flags::INBOUND | Flags::IN_TRANSIT)
+            || is_gateway(&self.nodes, frame.node)
         {
             return;
         }

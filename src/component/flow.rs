@@ -4,6 +4,7 @@
 
 use super::context::Wake;
 use super::errand::By;
+use super::gateway::is_gateway;
 use super::program::{Op, Visit};
 use super::request::{Flags, Frame, Request, RequestId};
 use super::service::{Abandoned, Accepted, Asked};
@@ -57,7 +58,7 @@ impl System {
         }
     }
 
-    /// A request comes to a balancer or a service; true if it is to go on at once.
+    /// A request comes to a balancer, a service or a gateway; true if it is to go on at once.
     #[inline(always)]
     pub(super) fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
         if let Node::Balancer(balancer) = &self.nodes[to.index()]
@@ -83,7 +84,10 @@ impl System {
             }
             Node::Balancer(front) => (front.to, front.balance.pick(front.salt, seed)),
             Node::Service(front) => (via, front.balance.pick(front.salt, seed)),
-            other => unreachable!("requests enter balancers and services, not {other:?}"),
+            _ => {
+                self.comes_to_gateway(id, via);
+                return true;
+            }
         };
         let Some(instance) = picked else {
             self.fails(id, Outcome::NoInstance);
@@ -125,7 +129,7 @@ impl System {
         loop {
             let request = self.cx.requests.get(id);
             let (pc, at, seed) = (request.frame.pc, request.frame.node, request.seed());
-            if request.flags.has(Flags::GONE) && self.stops_here(pc, at) {
+            if request.flags.is_abandoned() && self.stops_here(pc, at) {
                 if self.cx.requests.get(id).flags.has(Flags::NOT_BEGUN) {
                     service(&mut self.nodes, at).never_begins(id, &mut self.cx);
                 }
@@ -150,14 +154,7 @@ impl System {
                 }
                 Op::Jump(to) => Step::Jump(to),
                 Op::IfNewConnection { otherwise } => self.pays_for_connection(id, otherwise),
-                Op::IfNotModified { otherwise } => {
-                    let flags = self.cx.requests.get(id).flags;
-                    if flags.has(Flags::CONDITIONAL) && self.cx.requests.is_at_base(id) {
-                        Step::Next
-                    } else {
-                        Step::Jump(otherwise)
-                    }
-                }
+                Op::IfNotModified { otherwise } => self.is_not_modified(id, otherwise),
                 Op::Guard { caller, body, site } => return self.guards(id, caller, body, site),
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 Op::Acquire(pool) => self.acquires(id, at, pool),
@@ -168,6 +165,13 @@ impl System {
                 }
                 Op::Call { to, pc, site } => {
                     self.cx.requests.push_frame(id, pc, site);
+                    if self.enters(id, to) {
+                        continue;
+                    }
+                    return;
+                }
+                Op::Pass { to, pc } => {
+                    self.cx.requests.pass_frame(id, pc);
                     if self.enters(id, to) {
                         continue;
                     }
@@ -192,10 +196,13 @@ impl System {
     }
 
     /// True if the service stops working for a request whose client has given up: between two steps, that
-    /// is, not with a connection in hand.
+    /// is, not with a connection in hand. A gateway does not pass it on.
     #[cold]
     fn stops_here(&mut self, pc: u16, at: NodeId) -> bool {
         let op = self.cx.program.op(pc);
+        if is_gateway(&self.nodes, at) {
+            return !matches!(op, Op::End);
+        }
         let holds = matches!(
             op,
             Op::Release(_) | Op::Visit(_, Visit::Use { pooled: true, .. })
@@ -215,6 +222,17 @@ impl System {
         }
         request.flags.clear(Flags::NEW_CONNECTION);
         Step::Next
+    }
+
+    /// A client that asks only whether what it has is still good needs no more than that. Whoever else is
+    /// called on its behalf gives a full answer.
+    fn is_not_modified(&self, id: RequestId, otherwise: u16) -> Step {
+        let flags = self.cx.requests.get(id).flags;
+        if flags.has(Flags::CONDITIONAL) && self.is_clients_own(id) {
+            Step::Next
+        } else {
+            Step::Jump(otherwise)
+        }
     }
 
     /// A request has something done as an errand, and waits for it.
@@ -286,7 +304,14 @@ impl System {
             self.ends(id, Outcome::Served);
             return Return::Over;
         }
-        let next = service(&mut self.nodes, frame.node).leave(&frame, &mut self.cx);
+        let Node::Service(at) = &mut self.nodes[frame.node.index()] else {
+            return if self.leaves_gateway(id) {
+                Return::ToCaller
+            } else {
+                Return::Over
+            };
+        };
+        let next = at.leave(&frame, &mut self.cx);
         self.is_done(frame.via, frame.instance);
         if !self.cx.requests.pop_frame(id) {
             self.ends(id, Outcome::Served);
@@ -308,7 +333,7 @@ impl System {
     fn is_begun(&mut self, id: RequestId) -> bool {
         let request = self.cx.requests.get_mut(id);
         request.flags.clear(Flags::CALLED);
-        let (gone, node) = (request.flags.has(Flags::GONE), request.frame.node);
+        let (gone, node) = (request.flags.is_abandoned(), request.frame.node);
         if gone && service(&mut self.nodes, node).abandoned() != Abandoned::Serve {
             self.fails(id, Outcome::ClientTimeout);
             return false;
@@ -322,20 +347,15 @@ impl System {
             let Request { frame, flags, .. } = *self.cx.requests.get(id);
             let is_callers = flags.has(Flags::INNER) && self.cx.requests.is_at_base(id);
             if frame.node != NodeId::NONE && !is_callers {
-                self.leaves(&frame);
+                if is_gateway(&self.nodes, frame.node) && self.is_rescued(id, outcome) {
+                    return;
+                }
+                self.leaves(id, &frame, outcome);
             }
             if !self.cx.requests.pop_frame(id) {
                 return self.ends(id, outcome);
             }
         }
-    }
-
-    /// A request leaves the instance of `frame`; whoever gets its worker is woken.
-    pub(super) fn leaves(&mut self, frame: &Frame) {
-        if let Some(next) = service(&mut self.nodes, frame.node).leave(frame, &mut self.cx) {
-            self.cx.wake(next, Wake::Begin);
-        }
-        self.is_done(frame.via, frame.instance);
     }
 
     /// The end of a request: its client hears of it, if it still waits.

@@ -98,6 +98,23 @@ impl System {
                 // It went with the errand that it was an attempt of.
                 continue;
             }
+            // Whoever has been woken is about to find out by itself.
+            let is_woken = self.cx.woken.iter().any(|(woken, _)| *woken == id);
+            if depth == 0 && !is_woken && self.is_behind_gateway(id) {
+                // The gateway sees its connection reset, and may know better than to pass that on.
+                let (is_detached, cut_short) = self.is_detached(id);
+                bursts += cut_short;
+                if is_detached {
+                    self.cx
+                        .requests
+                        .get_mut(id)
+                        .flags
+                        .clear(Flags::NOT_BEGUN | Flags::IN_LINE);
+                    self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
+                    self.fails(id, Outcome::Killed);
+                    continue;
+                }
+            }
             self.client_sees_kill(id);
             // Whoever waits for the killed instance gets an error, all the way down.
             let callers: Vec<Frame> = self
@@ -111,10 +128,8 @@ impl System {
             // The lowest frame of an inner attempt is its caller's, who goes on.
             let n_left = callers.len().saturating_sub(usize::from(is_inner));
             for frame in &callers[..n_left] {
-                self.leaves(frame);
+                self.leaves(id, frame, Outcome::Killed);
             }
-            // Whoever has been woken is about to find out by itself.
-            let is_woken = self.cx.woken.iter().any(|(woken, _)| *woken == id);
             let detached = if depth == 0 && !is_woken {
                 self.is_detached(id)
             } else {

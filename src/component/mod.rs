@@ -25,8 +25,10 @@ mod departure;
 pub mod dependency;
 pub mod errand;
 mod flow;
+pub mod gateway;
 mod lifecycle;
 pub mod program;
+pub mod rate_limiter;
 pub mod request;
 mod resource;
 mod rounds;
@@ -43,8 +45,9 @@ pub use system::{Blueprint, Flow, System};
 pub use tally::Tally;
 
 use crate::metrics::Outcome;
+use gateway::ClientLeft;
 use program::Visit;
-use request::RequestId;
+use request::{Frame, RequestId};
 
 /// Which component, by its position in the scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +144,28 @@ pub trait Component {
         false
     }
 
+    /// A gateway's part in a request is over, and has ended so: it gives back what it holds. `frame` is the
+    /// request's at the gateway.
+    fn let_go(&mut self, _id: RequestId, frame: &Frame, _outcome: Outcome, _cx: &mut Context) {
+        unreachable!("no request has a frame at this component, but one has {frame:?}")
+    }
+
+    /// What a gateway has passed on has failed; it may have an answer of its own.
+    fn rescue(&mut self, _id: RequestId, _outcome: Outcome, _cx: &mut Context) -> Option<Outcome> {
+        None
+    }
+
+    /// The client of a request that is in, or behind, a gateway has left. Says what the gateway does, and
+    /// what it still holds for the request.
+    fn client_left(
+        &mut self,
+        _id: RequestId,
+        frame: &Frame,
+        _cx: &mut Context,
+    ) -> (ClientLeft, u32) {
+        (ClientLeft::PassedOn, frame.instance)
+    }
+
     /// What it has that can run out, and how much of that was used.
     fn resources(&self) -> Vec<Resource> {
         Vec::new()
@@ -223,6 +248,15 @@ macro_rules! components {
             fn withdraw(&mut self, id: RequestId, cx: &mut Context) -> bool {
                 match self { $( Self::$variant(state) => state.withdraw(id, cx), )* }
             }
+            fn let_go(&mut self, id: RequestId, frame: &Frame, outcome: Outcome, cx: &mut Context) {
+                match self { $( Self::$variant(state) => state.let_go(id, frame, outcome, cx), )* }
+            }
+            fn rescue(&mut self, id: RequestId, outcome: Outcome, cx: &mut Context) -> Option<Outcome> {
+                match self { $( Self::$variant(state) => state.rescue(id, outcome, cx), )* }
+            }
+            fn client_left(&mut self, id: RequestId, frame: &Frame, cx: &mut Context) -> (ClientLeft, u32) {
+                match self { $( Self::$variant(state) => state.client_left(id, frame, cx), )* }
+            }
             fn resources(&self) -> Vec<Resource> {
                 match self { $( Self::$variant(state) => state.resources(), )* }
             }
@@ -245,6 +279,8 @@ macro_rules! components {
 components! {
     /// Spreads requests over the instances of a service.
     Balancer: balancer = "balancer",
+    /// Limits how many requests pass: a gateway.
+    RateLimiter: rate_limiter = "rate_limiter",
     /// A group of instances that execute operations.
     Service: service = "service",
     /// A database: cores shared by the queries that run, and a cap on connections.

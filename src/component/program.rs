@@ -54,6 +54,8 @@ pub enum Visit {
         /// The keys to draw from.
         keys: KeysId,
     },
+    /// Comes to a gateway, which passes it on with the next instruction or answers it with the one after.
+    Enter,
 }
 
 /// One instruction.
@@ -109,6 +111,13 @@ pub enum Op {
         pc: u16,
         /// Tells this calling place from others.
         site: u32,
+    },
+    /// A gateway passes the request on, to what is behind it.
+    Pass {
+        /// The service, the balancer in front of it, or another gateway.
+        to: NodeId,
+        /// Where what is done there starts.
+        pc: u16,
     },
     /// The operation is over.
     End,

@@ -62,6 +62,8 @@ impl Flags {
     const MARKS: u16 = Self::NEW_CONNECTION | Self::CONDITIONAL | Self::KNOWN | Self::AUTHENTICATED;
     /// A worker is about to take it up: it stands in no line any more, and does nothing yet.
     pub const CALLED: u16 = 8192;
+    /// A gateway goes on with it though its client has left, so that nobody behind it notices.
+    pub const KEPT: u16 = 16_384;
     /// In the arena.
     const LIVE: u16 = 1 << 15;
 
@@ -69,6 +71,12 @@ impl Flags {
     #[inline]
     pub const fn has(self, bits: u16) -> bool {
         self.0 & bits != 0
+    }
+
+    /// True if nobody waits for the request any more, and whoever works for it may notice.
+    #[inline]
+    pub const fn is_abandoned(self) -> bool {
+        self.0 & (Self::GONE | Self::KEPT) == Self::GONE
     }
 
     /// What is so of the request because of its client.
@@ -95,13 +103,13 @@ impl Flags {
 pub struct Frame {
     /// Position in the program.
     pub pc: u16,
-    /// The service; [`NodeId::NONE`] before one is chosen.
+    /// The service, or a gateway in front of one; [`NodeId::NONE`] before one is chosen.
     pub node: NodeId,
     /// Who chose the instance: a balancer, or the service itself.
     pub via: NodeId,
-    /// The worker, where workers have their own line.
+    /// The worker, where workers have their own line. At a gateway: how the request was answered.
     pub worker: u16,
-    /// The instance, by its number in the service.
+    /// The instance, by its number in the service. At a gateway: what that holds for the request.
     pub instance: u32,
     /// Tells this frame from the request's other ones: 0 for the first, else made of the calls that led
     /// here.
@@ -348,6 +356,14 @@ impl Requests {
     /// Puts the current frame aside; the request goes on in a new one, about to execute `pc`. `site`
     /// tells the calling place from others.
     pub fn push_frame(&mut self, id: RequestId, pc: u16, site: u32) {
+        self.pass_frame(id, pc);
+        let frame = &mut self.arena[id.0 as usize].frame;
+        frame.visit = (frame.visit.rotate_left(5) ^ site).wrapping_mul(0x9E37_79B1);
+    }
+
+    /// Puts the current frame aside, in which a gateway passes the request on: what is behind it draws what
+    /// it would draw without the gateway.
+    pub fn pass_frame(&mut self, id: RequestId, pc: u16) {
         let request = &mut self.arena[id.0 as usize];
         let saved = (request.frame, request.below);
         if self.free_frame == NONE {
@@ -362,7 +378,6 @@ impl Requests {
         request.frame.pc = pc;
         request.frame.node = NodeId::NONE;
         request.frame.via = NodeId::NONE;
-        request.frame.visit = (request.frame.visit.rotate_left(5) ^ site).wrapping_mul(0x9E37_79B1);
     }
 
     /// Returns to the frame below; false if there is none.
@@ -389,6 +404,24 @@ impl Requests {
             at = *below;
             Some(frame)
         })
+    }
+
+    /// How many frames it has.
+    pub fn n_frames(&self, id: RequestId) -> usize {
+        self.frames_below(id).count() + 1
+    }
+
+    /// The frame at `depth`, of which there must be one; 0 is the current one.
+    pub fn frame_at(&mut self, id: RequestId, depth: usize) -> &mut Frame {
+        let request = &mut self.arena[id.0 as usize];
+        let mut at = request.below;
+        if depth == 0 {
+            return &mut request.frame;
+        }
+        for _ in 1..depth {
+            at = self.frames[at as usize].1;
+        }
+        &mut self.frames[at as usize].0
     }
 
     /// Cuts the frames off below the one at `depth` (0 is the current one), and takes that one's service

@@ -6,7 +6,7 @@ use super::arena::Arena;
 use super::bill::{Bill, Egress};
 use super::context::Context;
 use super::errand::{By, Errand};
-use super::program::{Demand, Program};
+use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
 use super::user::User;
 use super::{
@@ -54,6 +54,13 @@ pub struct Blueprint {
     pub program: Program,
 }
 
+impl Blueprint {
+    fn has_gateways(&self) -> bool {
+        let mut ops = self.program.ops.iter();
+        ops.any(|op| matches!(op, Op::Pass { .. }))
+    }
+}
+
 /// Whose timers a lane holds.
 #[derive(Debug, Clone, Copy)]
 enum LaneUse {
@@ -95,6 +102,8 @@ pub struct System {
     lanes: Vec<LaneUse>,
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
+    /// Whether there are any.
+    pub(super) has_gateways: bool,
     begun: bool,
     pub(super) over: bool,
 }
@@ -192,6 +201,7 @@ impl System {
             lanes: lanes.into_iter().map(|(_, used)| used).collect(),
             egress: Egress::new(&blueprint.transfer, &blueprint.sources),
             overflow: None,
+            has_gateways: blueprint.has_gateways(),
             begun: false,
             over: false,
         }

@@ -67,7 +67,7 @@ impl Tally {
                     Visit::Use { pooled: false, .. } => {
                         *self.connections.entry(node).or_default() += 1;
                     }
-                    Visit::Look { .. } | Visit::Fill { .. } => {}
+                    Visit::Look { .. } | Visit::Fill { .. } | Visit::Enter => {}
                 }
             }
             Op::Acquire(pool) if frame.node != NodeId::NONE => {
@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    /// Requests inside an instance of a service.
+    /// Requests inside an instance of a service; those for which a gateway holds what the number stands for.
     pub fn inside(&self, service: NodeId, instance: u32) -> u64 {
         self.inside.get(&(service, instance)).copied().unwrap_or(0)
     }

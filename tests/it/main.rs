@@ -12,6 +12,7 @@ mod conformance;
 mod costs;
 mod docs;
 mod floors;
+mod gateways;
 mod invalid;
 mod load_tests;
 mod properties;

@@ -4,6 +4,7 @@
 //! starved pools, backlogs of nothing, instances killed while they drain, clients that give up at once.
 
 mod caches;
+mod gateways;
 mod persistence;
 mod sources;
 
@@ -94,11 +95,7 @@ impl Generator {
                 }
                 5 if can_call => {
                     let to = self.between(service as u64 + 1, n_services as u64 - 1);
-                    let to = if self.chance(50) {
-                        format!("lb{to}")
-                    } else {
-                        format!("s{to}")
-                    };
+                    let to = self.way_into(to as usize);
                     let rules = self.persistence_inline();
                     format!("{{ call = \"{to}\"{probability}{rules} }}")
                 }
@@ -278,6 +275,7 @@ impl Generator {
         let n_services = self.between(1, 3) as usize;
         for at in 0..n_services {
             self.service(at, n_services, &mut text);
+            self.gateways(at, &mut text);
         }
         text.push_str("[components.shared]\nkind = \"cache\"\n");
         self.cache(200, &mut text);

@@ -310,7 +310,9 @@ impl Component for State {
                 self.fill(id, keys, cx);
                 Step::Next
             }
-            (Visit::Use { .. }, _) => unreachable!("a cache is looked up and filled"),
+            (Visit::Use { .. } | Visit::Enter, _) => {
+                unreachable!("a cache is looked up and filled")
+            }
         }
     }
 

@@ -318,7 +318,7 @@ impl State {
     /// not begin with such: then it fails as soon as the present handler is through.
     fn is_passed_over(&mut self, id: RequestId, cx: &mut Context) -> bool {
         let flags = cx.requests.get(id).flags;
-        let is_lost = flags.has(Flags::GONE) && flags.has(Flags::NOT_BEGUN);
+        let is_lost = flags.is_abandoned() && flags.has(Flags::NOT_BEGUN);
         if !is_lost || self.plan.abandoned == Abandoned::Serve {
             return false;
         }

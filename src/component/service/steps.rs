@@ -59,7 +59,7 @@ spec! {
 }
 
 spec! {
-    /// Calls another service (straight or through a balancer) or a dependency: `{ call = "payments",
+    /// Calls another service (straight, or through gateways and a balancer) or a dependency: `{ call = "payments",
     /// timeout = "1s", retry = { attempts = 2 } }`. The keys of [Persistence](#persistence) go with it.
     pub struct Call {
         /// Whom.

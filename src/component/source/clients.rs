@@ -33,7 +33,7 @@ spec! {
     /// What clients ask for, where, and how long they wait. These keys go with every kind of source, and
     /// so do those of [Persistence](#persistence).
     pub struct Clients {
-        /// The balancer or the service that requests enter.
+        /// The balancer, the gateway or the service that requests enter.
         pub enters: At<String>,
         /// The classes of requests and their shares; all of class `default` unless given.
         pub mix: Named<At<Fraction>>,

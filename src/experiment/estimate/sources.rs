@@ -53,7 +53,7 @@ impl Estimating<'_> {
             kind: plan.kind.to_owned(),
             seconds,
             threads: asked.map(|asked| (asked.threads, asked.connections)),
-            is_refused: !matches!(entered, crate::component::Plan::Balancer(_)),
+            is_refused: matches!(entered, crate::component::Plan::Service(_)),
             begun: count(|own| own.begun as f64),
             done: count(|own| own.done as f64),
             broken_off: count(|own| own.failed as f64),

@@ -73,11 +73,18 @@ impl Compiler<'_> {
         traffic: &mut Traffic,
     ) -> u16 {
         let flow = traffic.flow(draft.source, class);
-        let start = draft
-            .service
-            .and_then(|service| self.start_of(service, class, origin));
-        let pc = start.unwrap_or(0);
-        traffic.responses[flow as usize] = self.responses.get(&pc).copied();
+        let start = draft.entered.and_then(|(enters, service)| {
+            self.start_of(service, class, origin)
+                .map(|start| (enters, start))
+        });
+        let (pc, response) = match start {
+            Some((enters, start)) => (
+                self.way_in(enters, start),
+                self.responses.get(&start).copied(),
+            ),
+            None => (0, None),
+        };
+        traffic.responses[flow as usize] = response;
         let is_kept = draft.kept.is_empty() || draft.kept.iter().any(|own| own == class);
         draft.choices.push(Choice {
             below,

@@ -5,6 +5,7 @@ mod caches;
 mod calls;
 mod components;
 mod flows;
+mod gateways;
 mod operations;
 mod sources;
 
@@ -46,6 +47,9 @@ struct Compiler<'a> {
     /// Calls whose place in the program is not known yet: where the call is, which service and operation
     /// it means.
     open_calls: Vec<(usize, usize, String)>,
+    /// What gateways do for the operations reached through them: where it starts, by gateway and the start
+    /// of the operation.
+    ways_in: BTreeMap<(usize, u16), u16>,
     /// Who calls whom: positions of services, and where it says so.
     calls: Vec<(usize, usize, Origin)>,
     /// Which caches are asked by which services, and where it says so.
@@ -73,12 +77,14 @@ pub(super) fn compile(
         responses: BTreeMap::new(),
         n_clients: 0,
         open_calls: Vec::new(),
+        ways_in: BTreeMap::new(),
         calls: Vec::new(),
         cache_users: Vec::new(),
         cache_keys: Vec::new(),
         used: vec![false; spec.components.items.len()],
     };
     compiler.add_keys();
+    compiler.check_gateways();
     compiler.add_operations();
     compiler.check_calls();
     compiler.check_caches();
@@ -89,6 +95,7 @@ pub(super) fn compile(
     let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
     compiler.check_laws();
+    compiler.check_program();
     compiler.check_objectives(&classes);
     if compiler.out.n_errors() == before {
         // What is unused because of an error is no news.
@@ -184,7 +191,7 @@ impl Compiler<'_> {
     }
 
     /// The component that requests enter or call, and the service behind it.
-    fn entered(&mut self, name: &At<String>) -> Option<(usize, usize)> {
+    pub(super) fn entered(&mut self, name: &At<String>) -> Option<(usize, usize)> {
         let (at, spec) = self.component(name)?;
         match spec {
             ComponentSpec::Service(_) => Some((at, at)),
@@ -197,8 +204,11 @@ impl Compiler<'_> {
                 );
                 is_service.then_some((at, behind))
             }
+            gateway if gateways::leads_to(gateway).is_some() => {
+                self.service_behind(at).map(|service| (at, service))
+            }
             _ => {
-                self.wrong_kind(name, at, "a balancer or a service");
+                self.wrong_kind(name, at, gateways::MAY_BE_ENTERED);
                 None
             }
         }
@@ -264,6 +274,19 @@ impl Compiler<'_> {
             );
             self.out
                 .push(Diagnostic::error(at, problem).label("choose longer windows"));
+        }
+    }
+
+    /// Positions in the program are 16 bits.
+    fn check_program(&mut self) {
+        let n = self.here();
+        if n > operations::MOST_OPS {
+            let problem = format!(
+                "the operations have {n} instructions; at most {} fit",
+                operations::MOST_OPS
+            );
+            self.out
+                .push(Diagnostic::error(self.spec.run.horizon.origin, problem));
         }
     }
 

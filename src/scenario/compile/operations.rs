@@ -1,6 +1,6 @@
 //! Operations, step by step, into instructions.
 
-use super::{Compiler, DEFAULT};
+use super::{Compiler, DEFAULT, gateways};
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
 use crate::component::program::{Demand, Op, Visit, threshold};
@@ -13,7 +13,7 @@ use crate::spec::At;
 use crate::units::Fraction;
 
 /// Positions in the program are 16 bits.
-const MOST_OPS: usize = u16::MAX as usize;
+pub(super) const MOST_OPS: usize = u16::MAX as usize;
 
 /// Where a step stands: the service, its operation, and a path for draws.
 struct Place<'a> {
@@ -64,18 +64,16 @@ impl Compiler<'_> {
             }
         }
         if self.here() > MOST_OPS {
-            let problem = format!(
-                "the operations have {} instructions; at most {MOST_OPS} fit",
-                self.here()
-            );
-            self.out
-                .push(Diagnostic::error(self.spec.run.horizon.origin, problem));
+            // Which is reported once the gateways have added theirs.
             return;
         }
         for (at, service, operation) in std::mem::take(&mut self.open_calls) {
             let start = self.starts.get(&(service, operation)).copied();
-            if let (Op::Call { pc, .. }, Some(start)) = (&mut self.program.ops[at], start) {
-                *pc = start;
+            if let (Op::Call { to, .. }, Some(start)) = (self.program.ops[at], start) {
+                let start = self.way_in(to.index(), start);
+                if let Op::Call { pc, .. } = &mut self.program.ops[at] {
+                    *pc = start;
+                }
             }
         }
     }
@@ -300,8 +298,8 @@ impl Compiler<'_> {
             self.program.ops.extend(time.map(call));
             return;
         }
-        if !matches!(spec, ComponentSpec::Service(_) | ComponentSpec::Balancer(_)) {
-            return self.wrong_kind(&step.call, at, "a service, a balancer or a dependency");
+        if !gateways::may_be_entered(spec) {
+            return self.wrong_kind(&step.call, at, gateways::MAY_BE_CALLED);
         }
         let Some((to, service)) = self.entered(&step.call) else {
             return;

@@ -22,8 +22,8 @@ use crate::units::{Rate, SimDuration, SimTime};
 /// A source in the making.
 pub(super) struct Draft {
     pub(super) source: u16,
-    /// The service that its requests come to.
-    pub(super) service: Option<usize>,
+    /// The component that its requests enter, and the service that they come to.
+    pub(super) entered: Option<(usize, usize)>,
     pub(super) moves: Vec<Move>,
     pub(super) choices: Vec<Choice>,
     /// The classes that browsers keep; all if there are none.
@@ -35,13 +35,18 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn new(source: u16, name: &At<String>, service: Option<usize>, clients: &Clients) -> Self {
+    fn new(
+        source: u16,
+        name: &At<String>,
+        entered: Option<(usize, usize)>,
+        clients: &Clients,
+    ) -> Self {
         let people = clients.clients.as_ref();
         let browsers = people.and_then(|own| own.browser_cache.as_ref());
         let classes = browsers.iter().flat_map(|own| &own.classes);
         Self {
             source,
-            service,
+            entered,
             moves: Vec::new(),
             choices: Vec::new(),
             kept: classes.map(|class| class.value.clone()).collect(),
@@ -103,8 +108,7 @@ impl Compiler<'_> {
         let (clients, persistence) = (&source.shared.own, &source.shared.shared);
         let before = self.out.n_errors();
         let entered = self.entered(&clients.enters);
-        let service = entered.map(|(_, service)| service);
-        let mut draft = Draft::new(at, name, service, clients);
+        let mut draft = Draft::new(at, name, entered, clients);
         self.add_flow(&mut draft, clients, &source.own, traffic);
         let begins = self.begins(name, &source.own);
         let patience = clients

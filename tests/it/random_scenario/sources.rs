@@ -9,7 +9,7 @@ const CLASSES: [&str; 4] = ["page", "api", "asset", "default"];
 impl Generator {
     pub(super) fn source(&mut self, at: usize, text: &mut String) {
         let _ = writeln!(text, "[sources.u{at}]");
-        let _ = writeln!(text, "enters = \"{}\"", self.one_of(&["s0", "lb0"]));
+        let _ = writeln!(text, "enters = \"{}\"", self.way_into(0));
         let kind = self.below(12);
         match kind {
             0..=4 => self.open(text),

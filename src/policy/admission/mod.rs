@@ -1,0 +1,146 @@
+//! Whether a request may pass: limits of rates and of how much is under way at the same time.
+//!
+//! One file per limit. To add one: write its file (its table, its state, its rule) and add its line to the
+//! list below.
+//!
+//! A limit keeps something for each key: the client, the address, or all together. It is asked about a
+//! request when that comes; one that counts what is under way also hears of the end of those that passed.
+
+mod concurrency;
+mod keyed;
+
+use crate::metrics::Outcome;
+use crate::spec::At;
+use crate::units::{SimDuration, SimTime};
+use crate::words;
+
+pub use concurrency::Concurrency;
+
+words! {
+    /// Who is counted together.
+    pub enum LimitKey {
+        /// Everybody.
+        All = "all",
+        /// All clients with the same address.
+        Address = "address",
+        /// Each client.
+        Client = "client",
+    }
+}
+
+/// Who sends a request, as limits see it. Requests of strangers, of whom nothing is known, look alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// The client's number.
+    pub client: Option<u32>,
+    /// The number of its address.
+    pub address: Option<u32>,
+}
+
+impl Sender {
+    /// The number under which a limit with this key keeps what it knows of the sender. All strangers have
+    /// number 0.
+    fn number(self, key: LimitKey) -> u32 {
+        let number = match key {
+            LimitKey::All => None,
+            LimitKey::Address => self.address,
+            LimitKey::Client => self.client,
+        };
+        number.map_or(0, |number| number + 1)
+    }
+}
+
+/// What a limit says to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may pass.
+    Pass,
+    /// It may pass after this time.
+    Delay(SimDuration),
+    /// It is turned away.
+    Reject,
+}
+
+/// The rules of a limit.
+trait Rules: Sized {
+    /// What its table says.
+    type Spec;
+
+    /// How a request ends that it turns away.
+    const TURNED_AWAY: Outcome;
+
+    /// A limit that has seen nothing.
+    fn new(spec: &Self::Spec) -> Self;
+
+    /// A request comes.
+    fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict;
+
+    /// A request that has passed is over.
+    fn done(&mut self, _sender: Sender) {}
+
+    /// How many requests it holds as under way, if it counts them.
+    fn under_way(&self) -> Option<u64> {
+        None
+    }
+}
+
+macro_rules! limits {
+    ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
+        crate::choice! {
+            /// A limit.
+            pub enum RequestLimit {
+                $( $(#[doc = $doc])* $variant($module::$variant) = $word ),*
+            }
+        }
+
+        /// A limit at work.
+        #[derive(Debug)]
+        pub enum Limit {
+            $( $(#[doc = $doc])* $variant($module::State), )*
+        }
+
+        impl RequestLimit {
+            /// A limit that has seen nothing.
+            pub fn start(&self) -> Limit {
+                match self { $( Self::$variant(spec) => Limit::$variant(Rules::new(spec)), )* }
+            }
+
+            /// Who is counted together.
+            pub fn key(&self) -> At<LimitKey> {
+                match self { $( Self::$variant(spec) => spec.key, )* }
+            }
+        }
+
+        impl Limit {
+            /// A request comes.
+            #[inline]
+            pub fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
+                match self { $( Self::$variant(state) => state.ask(sender, now), )* }
+            }
+
+            /// A request that has passed is over.
+            #[inline]
+            pub fn done(&mut self, sender: Sender) {
+                match self { $( Self::$variant(state) => state.done(sender), )* }
+            }
+
+            /// How many requests it holds as under way, if it counts them.
+            pub fn under_way(&self) -> Option<u64> {
+                match self { $( Self::$variant(state) => state.under_way(), )* }
+            }
+
+            /// How a request ends that it turns away.
+            pub fn turned_away(&self) -> Outcome {
+                fn of<R: Rules>(_: &R) -> Outcome {
+                    R::TURNED_AWAY
+                }
+                match self { $( Self::$variant(state) => of(state), )* }
+            }
+        }
+    };
+}
+
+limits! {
+    /// So many requests under way at the same time.
+    Concurrency: concurrency = "concurrency",
+}

@@ -1,0 +1,141 @@
+//! Gateways: what they let pass is what it would be without them, and what they hold they give back.
+
+use capsim::experiment::Findings;
+
+use crate::support::{load, run};
+
+fn share(findings: &Findings, outcome: &str) -> f64 {
+    let outcomes = &findings.outcomes;
+    let found = outcomes.iter().find(|own| own.name == outcome);
+    found.map_or(0.0, |own| own.share.value)
+}
+
+/// Clients with browsers and a network, retries, and a service that calls another: the same to the bit,
+/// whether they come through gateways that let everything pass or not.
+#[test]
+fn what_passes_is_what_it_would_be_without() {
+    let text = |enters: &str, called: &str| {
+        format!(
+            "[run]
+            horizon = \"60s\"
+            replications = 2
+            [sources.load]
+            arrivals = \"poisson\"
+            rate = \"50/s\"
+            enters = \"{enters}\"
+            timeout = \"80ms\"
+            retry = {{ attempts = 2 }}
+            network = {{ rtt = \"20ms\" }}
+            clients = {{ population = 100, browser_cache = {{ keys = \"urls\", max_age = \"5s\" }} }}
+            [keys.urls]
+            count = 50
+            popularity = \"uniform\"
+            [components.cdn]
+            kind = \"rate_limiter\"
+            to = \"edge\"
+            limits = [{{ concurrency = {{ max = 1_000_000, key = \"client\" }} }}]
+            [components.edge]
+            kind = \"rate_limiter\"
+            to = \"lb\"
+            limits = [{{ concurrency = {{ max = 1_000_000 }} }}]
+            [components.inner]
+            kind = \"rate_limiter\"
+            to = \"api\"
+            limits = [{{ concurrency = {{ max = 1_000_000, key = \"address\" }} }}]
+            [components.lb]
+            policy = \"random\"
+            kind = \"balancer\"
+            to = \"web\"
+            [components.web]
+            kind = \"service\"
+            count = 2
+            workers = {{ count = 3 }}
+            abandoned = \"stop\"
+            handshake = \"1ms\"
+            operations.default.steps = [
+                {{ cpu = {{ exponential = \"20ms\" }} }},
+                {{ call = \"{called}\" }},
+            ]
+            operations.default.response = \"40kB\"
+            operations.default.not_modified = [{{ cpu = \"1ms\" }}]
+            [components.api]
+            kind = \"service\"
+            count = 2
+            workers = {{ count = 2 }}
+            operations.default.steps = [{{ cpu = {{ exponential = \"30ms\" }} }}]
+            operations.default.not_modified = []"
+        )
+    };
+    let without = run(&load(&text("lb", "api")).scenario);
+    let with = run(&load(&text("cdn", "inner")).scenario);
+    assert_eq!(without.figures, with.figures);
+    assert_eq!(without.outcomes, with.outcomes);
+    assert!(
+        share(&with, "not_modified") > 0.02 && share(&with, "client_timeout") > 0.0,
+        "{:?}",
+        with.outcomes
+    );
+}
+
+/// A limit of `c` requests in front of a service with as many workers as anybody could want is Erlang's
+/// loss system: with Poisson arrivals, the share turned away is his formula B, whatever the law of service.
+#[test]
+fn a_limit_of_concurrency_loses_what_erlang_says() {
+    let (servers, load_offered) = (8, 6.0);
+    let b = (1..=servers).fold(1.0, |b, n| {
+        load_offered * b / (f64::from(n) + load_offered * b)
+    });
+    let text = format!(
+        "[run]
+        horizon = \"2h\"
+        warm_up = \"10s\"
+        replications = 4
+        [sources.load]
+        arrivals = \"poisson\"
+        rate = \"60/s\"
+        enters = \"edge\"
+        [components.edge]
+        kind = \"rate_limiter\"
+        to = \"web\"
+        limits = [{{ concurrency = {{ max = {servers} }} }}]
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 100 }}
+        operations.default.steps = [{{ wait = {{ lognormal = {{ mean = \"100ms\", cv = 1 }} }} }}]"
+    );
+    let findings = run(&load(&text).scenario);
+    let lost = share(&findings, "concurrency_limit");
+    assert!((lost - b).abs() < 0.003, "{lost} lost, {b} expected");
+}
+
+/// A client that leaves is no longer counted by the limit in front, though the service goes on for it.
+#[test]
+fn whoever_has_left_is_not_counted() {
+    let text = |abandoned: &str| {
+        format!(
+            "[run]
+            horizon = \"60s\"
+            replications = 2
+            [sources.load]
+            arrivals = \"regular\"
+            rate = \"10/s\"
+            enters = \"edge\"
+            timeout = \"150ms\"
+            [components.edge]
+            kind = \"rate_limiter\"
+            to = \"web\"
+            limits = [{{ concurrency = {{ max = 2 }} }}]
+            [components.web]
+            kind = \"service\"
+            workers = {{ count = 100 }}
+            abandoned = \"{abandoned}\"
+            operations.default.steps = [{{ wait = \"900ms\" }}]"
+        )
+    };
+    // Each holds its place for 150 ms, not for 900: there are never more than two.
+    for abandoned in ["serve", "cancel"] {
+        let findings = run(&load(&text(abandoned)).scenario);
+        assert!(share(&findings, "client_timeout") > 0.999, "{abandoned}");
+        assert!(share(&findings, "concurrency_limit") == 0.0, "{abandoned}");
+    }
+}
