@@ -71,6 +71,7 @@ impl System {
                 use super::Component as _;
                 match &mut self.nodes[node.index()] {
                     Node::Dependency(outside) => outside.withdraw(id, &mut self.cx),
+                    Node::RateLimiter(limiter) => limiter.withdraw(id, &mut self.cx),
                     _ => false,
                 }
             }

@@ -42,8 +42,10 @@ impl System {
 
     fn joins(&mut self, node: NodeId, instance: u32) {
         for other in &mut self.nodes {
-            if let Node::Cache(cache) = other {
-                cache.instance_joins(node, instance);
+            match other {
+                Node::Cache(cache) => cache.instance_joins(node, instance),
+                Node::RateLimiter(limiter) => limiter.instance_joins(node, instance),
+                _ => {}
             }
         }
         for pool in 0..service(&mut self.nodes, node).pools.len() {

@@ -54,6 +54,8 @@ pub enum Visit {
         /// The keys to draw from.
         keys: KeysId,
     },
+    /// Asks a rate limiter whether it may go on.
+    Ask,
     /// Comes to a gateway, which passes it on with the next instruction or answers it with the one after.
     Enter,
 }

@@ -67,7 +67,7 @@ impl Tally {
                     Visit::Use { pooled: false, .. } => {
                         *self.connections.entry(node).or_default() += 1;
                     }
-                    Visit::Look { .. } | Visit::Fill { .. } | Visit::Enter => {}
+                    Visit::Look { .. } | Visit::Fill { .. } | Visit::Enter | Visit::Ask => {}
                 }
             }
             Op::Acquire(pool) if frame.node != NodeId::NONE => {
@@ -90,9 +90,15 @@ impl Tally {
         }
     }
 
-    /// Requests inside an instance of a service; those for which a gateway holds what the number stands for.
+    /// Requests inside an instance of a service.
     pub fn inside(&self, service: NodeId, instance: u32) -> u64 {
         self.inside.get(&(service, instance)).copied().unwrap_or(0)
+    }
+
+    /// Requests that have a frame at a gateway: by what it holds, how many.
+    pub fn held(&self, gateway: NodeId) -> impl Iterator<Item = (u32, u64)> {
+        let own = self.inside.range((gateway, 0)..=(gateway, u32::MAX));
+        own.map(|((_, held), n)| (*held, *n))
     }
 
     /// Requests inside a service that no worker has begun with.

@@ -43,6 +43,8 @@ pub struct Findings {
     pub resources: Vec<ResourceFindings>,
     /// Shares of look-ups that found their key, by cache.
     pub hit_ratios: BTreeMap<String, Estimate>,
+    /// Shares of requests that limits turned away, by limit.
+    pub turned_away: BTreeMap<String, Estimate>,
     /// What breaks first, or what is busiest.
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.

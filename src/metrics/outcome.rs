@@ -52,11 +52,13 @@ outcomes! {
     NotModified: Served = "not_modified", "not modified";
     /// The browser had it: no request was sent.
     BrowserCache: Served = "browser_cache", "from the browser's cache";
+    /// A rate limiter turned it away: its client, or all together, sent more than is allowed.
+    RateLimited: Shed = "rate_limited", "rate limited";
     /// Every place to wait in the instance was taken: the accept backlog was full.
     QueueFull: Shed = "queue_full", "queue full";
-    /// The instance had as many connections as it may have.
+    /// The instance had as many connections as it may have, or nginx as many of one key (`limit_conn`).
     ConnectionLimit: Shed = "connection_limit", "connection limit";
-    /// A dependency had as many calls in flight as it allows.
+    /// As many requests were under way as a limit in front of them allows, or as many calls as a dependency.
     ConcurrencyLimit: Shed = "concurrency_limit", "concurrency limit";
     /// The balancer had as many requests under way or in its queue as it allows.
     Shed: Shed = "shed", "shed by the balancer";

@@ -207,6 +207,9 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
     for (cache, ratio) in &findings.hit_ratios {
         put(format!("hit_ratios.{cache}"), Some(ratio), "1")?;
     }
+    for (limit, share) in &findings.turned_away {
+        put(format!("turned_away.{limit}"), Some(share), "1")?;
+    }
     for part in &findings.costs {
         put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
     }

@@ -59,6 +59,9 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         "hit_ratios": findings.hit_ratios.iter().map(|(cache, ratio)| {
             (cache.clone(), with_unit(ratio, "1"))
         }).collect::<serde_json::Map<_, _>>(),
+        "turned_away": findings.turned_away.iter().map(|(limit, share)| {
+            (limit.clone(), with_unit(share, "1"))
+        }).collect::<serde_json::Map<_, _>>(),
         "costs": findings.costs.iter().map(|part| {
             (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
@@ -201,6 +204,7 @@ pub fn schema() -> Value {
             } },
             "resources": { "type": "array" },
             "hit_ratios": named,
+            "turned_away": named,
             "costs": named,
             "overflow_s": maybe,
             "advisories": { "type": "array", "items": { "type": "object", "required": ["code"] } },

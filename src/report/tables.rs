@@ -90,7 +90,7 @@ pub(super) fn latency(findings: &Findings) -> Table {
     table
 }
 
-/// What can run out, and how busy it was; the hit ratios of caches.
+/// What can run out, and how busy it was; the hit ratios of caches; what limits turn away.
 pub(super) fn busy(findings: &Findings) -> Table {
     let mut table = Table::new(vec!["average", "busiest window", "p99 wait"]);
     let limited = findings.resources.iter();
@@ -108,6 +108,10 @@ pub(super) fn busy(findings: &Findings) -> Table {
     for (cache, ratio) in &findings.hit_ratios {
         let ratio = words::estimate(Unit::Fraction, ratio);
         table.rows.push(vec![format!("{cache} hit ratio"), ratio]);
+    }
+    for (limit, share) in &findings.turned_away {
+        let share = words::estimate(Unit::Fraction, share);
+        table.rows.push(vec![format!("{limit} turns away"), share]);
     }
     table
 }

@@ -69,7 +69,8 @@ impl Generator {
             let probability = self.probability();
             // A service may call those behind it only: no rings.
             let can_call = service + 1 < n_services;
-            steps.push(match self.below(7) {
+            steps.push(match self.below(8) {
+                7 => format!("{{ rate_limit = \"limiter{service}\"{probability} }}"),
                 0 | 1 => format!("{{ cpu = {law}{probability} }}"),
                 2 if self.chance(30) => {
                     // Long enough to be caught in the middle when an instance is killed.
@@ -153,6 +154,7 @@ impl Generator {
             );
         }
         self.own_cache(at, event_loop, text);
+        self.limiter(at, event_loop, text);
         for class in ["default", "page"] {
             if class == "default" || self.chance(60) {
                 let steps = self.steps(at, n_services, 0);

@@ -310,7 +310,7 @@ impl Component for State {
                 self.fill(id, keys, cx);
                 Step::Next
             }
-            (Visit::Use { .. } | Visit::Enter, _) => {
+            (Visit::Use { .. } | Visit::Enter | Visit::Ask, _) => {
                 unreachable!("a cache is looked up and filled")
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
+use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
 use crate::dist::Law;
 use crate::policy::persistence::Persistence;
@@ -33,6 +34,8 @@ leads! {
         LookUp(LookUp) = "cache",
         /// Has a query executed by a database.
         Query(With<Query, Persistence>) = "query",
+        /// Asks a rate limiter whether it may go on.
+        RateLimit(RateLimitStep) = "rate_limit",
         /// Calls another service or a dependency, and waits for the answer.
         Call(With<Call, Persistence>) = "call",
     }

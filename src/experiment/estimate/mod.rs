@@ -52,6 +52,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         stated: own.stated_findings(),
         resources,
         hit_ratios: own.hit_ratios(),
+        turned_away: own.turned_away(),
         bottleneck,
         costs: own.costs(),
         series,

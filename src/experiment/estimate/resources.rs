@@ -82,6 +82,16 @@ impl Estimating<'_> {
 
     /// Shares of look-ups that found their key, by cache.
     pub(super) fn hit_ratios(&self) -> BTreeMap<String, Estimate> {
+        self.shares("hits", &["misses"])
+    }
+
+    /// Shares of the requests that limits turned away, by limit.
+    pub(super) fn turned_away(&self) -> BTreeMap<String, Estimate> {
+        self.shares("rejected", &["passed", "delayed"])
+    }
+
+    /// What share a count makes up of itself and others of the same component.
+    fn shares(&self, what: &str, others: &[&str]) -> BTreeMap<String, Estimate> {
         let counters: Vec<&Gauge> = self
             .gauges
             .iter()
@@ -92,24 +102,21 @@ impl Estimating<'_> {
                 .iter()
                 .position(|gauge| gauge.component == component && gauge.what == what)
         };
-        let mut ratios = BTreeMap::new();
-        for (hits, gauge) in counters
-            .iter()
-            .enumerate()
-            .filter(|(_, gauge)| gauge.what == "hits")
-        {
-            let Some(misses) = find(&gauge.component, "misses") else {
+        let mut shares = BTreeMap::new();
+        for (at, gauge) in counters.iter().enumerate() {
+            let rest = others.iter().map(|other| find(&gauge.component, other));
+            let (true, Some(rest)) = (gauge.what == what, rest.collect::<Option<Vec<_>>>()) else {
                 continue;
             };
             let part = |record: &Record| {
-                let (hits, misses) = (record.counters[hits], record.counters[misses]);
-                (hits, hits + misses)
+                let rest: u64 = rest.iter().map(|at| record.counters[*at]).sum();
+                (record.counters[at], record.counters[at] + rest)
             };
             let parts: Vec<_> = self.records.iter().map(part).collect();
-            let ratio = Estimate::share(&parts, self.confidence);
-            ratios.extend(ratio.map(|ratio| (gauge.component.clone(), ratio)));
+            let share = Estimate::share(&parts, self.confidence);
+            shares.extend(share.map(|share| (gauge.component.clone(), share)));
         }
-        ratios
+        shares
     }
 
     /// What was paid for that has a price.

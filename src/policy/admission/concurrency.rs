@@ -10,7 +10,7 @@ use crate::units::SimTime;
 spec! {
     /// So many requests under way at the same time: `{ concurrency = { max = 100 } }`. A request above that
     /// is turned away at once.
-    pub struct Concurrency {
+    pub struct ConcurrencyLimit {
         /// How many.
         pub max: At<Count>,
         /// Who is counted together.
@@ -28,11 +28,11 @@ pub struct State {
 }
 
 impl Rules for State {
-    type Spec = Concurrency;
+    type Spec = ConcurrencyLimit;
 
     const TURNED_AWAY: Outcome = Outcome::ConcurrencyLimit;
 
-    fn new(spec: &Concurrency) -> Self {
+    fn new(spec: &ConcurrencyLimit) -> Self {
         Self {
             max: spec.max.get(),
             key: spec.key.value,
@@ -45,7 +45,7 @@ impl Rules for State {
     fn ask(&mut self, sender: Sender, _: SimTime) -> Verdict {
         let count = self.counts.get(sender.number(self.key));
         if *count >= self.max {
-            return Verdict::Reject;
+            return Verdict::Reject(None);
         }
         *count += 1;
         self.total += 1;
@@ -59,5 +59,9 @@ impl Rules for State {
 
     fn under_way(&self) -> Option<u64> {
         Some(self.total)
+    }
+
+    fn capacity(&self) -> Option<u32> {
+        (self.key == LimitKey::All).then_some(self.max)
     }
 }

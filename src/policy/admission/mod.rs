@@ -1,4 +1,4 @@
-//! Whether a request may pass: limits of rates and of how much is under way at the same time.
+//! Whether a request may pass: limits of rates, and of how much is under way at the same time.
 //!
 //! One file per limit. To add one: write its file (its table, its state, its rule) and add its line to the
 //! list below.
@@ -7,14 +7,24 @@
 //! request when that comes; one that counts what is under way also hears of the end of those that passed.
 
 mod concurrency;
+mod fixed_window;
 mod keyed;
+pub mod limit_conn;
+pub mod limit_req;
+mod sliding_window;
+mod token_bucket;
 
 use crate::metrics::Outcome;
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 use crate::words;
 
-pub use concurrency::Concurrency;
+pub use concurrency::ConcurrencyLimit;
+pub use fixed_window::{FixedWindowLimit, WindowStart};
+pub use limit_conn::LimitConn;
+pub use limit_req::LimitReq;
+pub use sliding_window::{SlidingCount, SlidingWindowLimit};
+pub use token_bucket::TokenBucketLimit;
 
 words! {
     /// Who is counted together.
@@ -57,8 +67,8 @@ pub enum Verdict {
     Pass,
     /// It may pass after this time.
     Delay(SimDuration),
-    /// It is turned away.
-    Reject,
+    /// It is turned away; after this time it would pass, if that is known.
+    Reject(Option<SimDuration>),
 }
 
 /// The rules of a limit.
@@ -82,19 +92,24 @@ trait Rules: Sized {
     fn under_way(&self) -> Option<u64> {
         None
     }
+
+    /// How many can be under way at the same time, if that is said of all together.
+    fn capacity(&self) -> Option<u32> {
+        None
+    }
 }
 
 macro_rules! limits {
-    ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
+    ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident::$spec:ident = $word:literal ),* $(,)?) => {
         crate::choice! {
             /// A limit.
             pub enum RequestLimit {
-                $( $(#[doc = $doc])* $variant($module::$variant) = $word ),*
+                $( $(#[doc = $doc])* $variant($module::$spec) = $word ),*
             }
         }
 
         /// A limit at work.
-        #[derive(Debug)]
+        #[derive(Debug, Clone)]
         pub enum Limit {
             $( $(#[doc = $doc])* $variant($module::State), )*
         }
@@ -129,6 +144,11 @@ macro_rules! limits {
                 match self { $( Self::$variant(state) => state.under_way(), )* }
             }
 
+            /// How many can be under way at the same time, if that is said of all together.
+            pub fn capacity(&self) -> Option<u32> {
+                match self { $( Self::$variant(state) => state.capacity(), )* }
+            }
+
             /// How a request ends that it turns away.
             pub fn turned_away(&self) -> Outcome {
                 fn of<R: Rules>(_: &R) -> Outcome {
@@ -136,11 +156,43 @@ macro_rules! limits {
                 }
                 match self { $( Self::$variant(state) => of(state), )* }
             }
+
+            /// Its name.
+            pub fn word(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $word, )* }
+            }
         }
     };
 }
 
 limits! {
+    /// nginx's rate per key, in its whole numbers.
+    LimitReq: limit_req::LimitReq = "limit_req",
+    /// nginx's number of requests under way per key.
+    LimitConn: limit_conn::LimitConn = "limit_conn",
+    /// A rate on average, and bursts of at most what a bucket holds.
+    TokenBucket: token_bucket::TokenBucketLimit = "token_bucket",
+    /// So many requests in a window of time.
+    FixedWindow: fixed_window::FixedWindowLimit = "fixed_window",
+    /// So many requests in the time just past.
+    SlidingWindow: sliding_window::SlidingWindowLimit = "sliding_window",
     /// So many requests under way at the same time.
-    Concurrency: concurrency = "concurrency",
+    Concurrency: concurrency::ConcurrencyLimit = "concurrency",
 }
+
+/// The limits of a list at work: those of nginx that stand directly behind one another are one location's,
+/// and are one limit.
+pub fn start(specs: &[RequestLimit]) -> Vec<Limit> {
+    let mut limits: Vec<Limit> = Vec::with_capacity(specs.len());
+    for spec in specs {
+        match (limits.last_mut(), spec) {
+            (Some(Limit::LimitReq(last)), RequestLimit::LimitReq(spec)) => last.add(spec),
+            (Some(Limit::LimitConn(last)), RequestLimit::LimitConn(spec)) => last.add(spec),
+            _ => limits.push(spec.start()),
+        }
+    }
+    limits
+}
+
+#[cfg(test)]
+mod tests;

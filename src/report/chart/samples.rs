@@ -233,6 +233,7 @@ impl Sample {
             callers: Vec::new(),
             resources: vec![self.workers()],
             hit_ratios: BTreeMap::new(),
+            turned_away: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
             series: self.series(),

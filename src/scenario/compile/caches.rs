@@ -1,9 +1,7 @@
 //! Caches with every name resolved.
 
 use super::Compiler;
-use super::components::n_places;
-use crate::component::cache::{self, Cache, Scope};
-use crate::component::{ComponentSpec, NodeId};
+use crate::component::cache::{self, Cache};
 use crate::spec::At;
 
 impl Compiler<'_> {
@@ -14,20 +12,7 @@ impl Compiler<'_> {
         name: &At<String>,
         own: &Cache,
     ) -> Option<cache::Plan> {
-        let user = self
-            .cache_users
-            .iter()
-            .find(|(cache, ..)| *cache == at)
-            .map(|user| user.1);
-        let inside = user
-            .filter(|_| own.scope.value != Scope::Shared)
-            .and_then(|service| {
-                let ComponentSpec::Service(spec) = &self.spec.components.items[service].1 else {
-                    return None;
-                };
-                let (_, workers) = self.size(spec)?;
-                Some((NodeId::new(service), n_places(spec), workers))
-            });
+        let inside = self.inside(at, own.scope.value);
         let time = own
             .time
             .as_ref()

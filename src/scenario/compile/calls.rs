@@ -56,10 +56,12 @@ impl Compiler<'_> {
         self.check_sizes();
         let users = std::mem::take(&mut self.cache_users);
         for (at, (_, spec)) in self.spec.components.items.iter().enumerate() {
-            let ComponentSpec::Cache(cache) = spec else {
-                continue;
+            let (what, scope) = match spec {
+                ComponentSpec::Cache(cache) => ("cache", cache.scope),
+                ComponentSpec::RateLimiter(limiter) => ("rate limiter", limiter.scope),
+                _ => continue,
             };
-            if cache.scope.value == Scope::Shared {
+            if scope.value == Scope::Shared {
                 continue;
             }
             let own: Vec<(usize, Origin)> = users
@@ -71,16 +73,18 @@ impl Compiler<'_> {
                 continue;
             };
             if let Some((_, other_at)) = own.iter().find(|(service, _)| service != first) {
-                let problem = format!("a cache per {} is inside one service", cache.scope.word());
+                let problem = format!("a {what} per {} is inside one service", scope.word());
                 self.out.push(
                     Diagnostic::error(*other_at, problem)
                         .label("a second service asks it")
                         .related(*first_at, "the first one")
-                        .help("give each service a cache of its own, or set scope = \"shared\""),
+                        .help(format!(
+                            "give each service a {what} of its own, or set scope = \"shared\""
+                        )),
                 );
             }
-            if cache.scope.value == Scope::Worker {
-                self.check_worker_scope(*first, cache.scope.origin);
+            if scope.value == Scope::Worker {
+                self.check_worker_scope(*first, scope.origin);
             }
         }
         self.cache_users = users;

@@ -5,9 +5,7 @@ use super::Compiler;
 use crate::component::cache::Scope;
 use crate::component::program::threshold;
 use crate::component::service::{self, PoolPlan, Runtime, Service};
-use crate::component::{
-    ComponentSpec, NodeId, Plan, balancer, database, dependency, rate_limiter, source,
-};
+use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize};
@@ -29,11 +27,9 @@ impl Compiler<'_> {
                     .map(Box::new)
                     .map(|plan| Plan::Service(*plan)),
                 ComponentSpec::Balancer(own) => self.plan_balancer(name, own).map(Plan::Balancer),
-                ComponentSpec::RateLimiter(own) => Some(Plan::RateLimiter(rate_limiter::Plan {
-                    name: name.value.clone(),
-                    limits: own.limits.clone(),
-                    retry_after: own.retry_after.map(|span| span.value),
-                })),
+                ComponentSpec::RateLimiter(own) => {
+                    Some(Plan::RateLimiter(self.plan_rate_limiter(at, name, own)))
+                }
                 ComponentSpec::Database(own) => self.plan_database(name, own).map(Plan::Database),
                 ComponentSpec::Cache(own) => self.plan_cache(at, name, own).map(Plan::Cache),
                 ComponentSpec::Dependency(own) => Some(Plan::Dependency(dependency::Plan {

@@ -14,7 +14,7 @@ pub(super) const MAY_BE_CALLED: &str = "a service, a balancer, a gateway or a de
 /// What is behind a gateway; nothing if it is none.
 pub(super) fn leads_to(spec: &ComponentSpec) -> Option<&At<String>> {
     match spec {
-        ComponentSpec::RateLimiter(own) => Some(&own.to),
+        ComponentSpec::RateLimiter(own) => own.to.as_ref(),
         _ => None,
     }
 }

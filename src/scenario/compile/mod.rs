@@ -6,6 +6,7 @@ mod calls;
 mod components;
 mod flows;
 mod gateways;
+mod limiters;
 mod operations;
 mod sources;
 
@@ -52,7 +53,7 @@ struct Compiler<'a> {
     ways_in: BTreeMap<(usize, u16), u16>,
     /// Who calls whom: positions of services, and where it says so.
     calls: Vec<(usize, usize, Origin)>,
-    /// Which caches are asked by which services, and where it says so.
+    /// Which caches and rate limiters are asked by which services, and where it says so.
     cache_users: Vec<(usize, usize, Origin)>,
     /// Which catalogues of keys are looked up in which caches, and where it says so.
     cache_keys: Vec<(usize, KeysId, Origin)>,
@@ -100,6 +101,7 @@ pub(super) fn compile(
     if compiler.out.n_errors() == before {
         // What is unused because of an error is no news.
         compiler.warn_of_unused();
+        compiler.warn_of_strangers();
     }
     let (program, callers) = (compiler.program, compiler.callers);
     if out.n_errors() > before {

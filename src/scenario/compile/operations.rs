@@ -7,6 +7,7 @@ use crate::component::program::{Demand, Op, Visit, threshold};
 use crate::component::service::{Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
+use crate::policy::admission::RequestLimit;
 use crate::policy::persistence::Persistence;
 use crate::rng::Salt;
 use crate::spec::At;
@@ -130,6 +131,11 @@ impl Compiler<'_> {
                         own.add_look_up(&place, step);
                     });
                 }
+                OperationStep::RateLimit(step) => {
+                    self.with_chance(&place, step.probability, |own| {
+                        own.add_rate_limit(&place, &step.rate_limit);
+                    });
+                }
                 OperationStep::Query(step) => {
                     let (own, rules) = (&step.own, &step.shared);
                     self.with_chance(&place, own.probability, |compiler| {
@@ -227,6 +233,35 @@ impl Compiler<'_> {
         if let Op::Visit(_, Visit::Look { hit, .. }) = &mut self.program.ops[at] {
             *hit = after;
         }
+    }
+
+    fn add_rate_limit(&mut self, place: &Place<'_>, name: &At<String>) {
+        let Some((at, spec)) = self.component(name) else {
+            return;
+        };
+        let ComponentSpec::RateLimiter(limiter) = spec else {
+            return self.wrong_kind(name, at, "a rate limiter");
+        };
+        let counts = |limit: &&RequestLimit| {
+            matches!(
+                limit,
+                RequestLimit::Concurrency(_) | RequestLimit::LimitConn(_)
+            )
+        };
+        let counted = limiter.limits.iter().find(counts).map(RequestLimit::word);
+        if let Some(word) = counted {
+            let problem = format!(
+                "`{}` counts what is under way, and a step would never end that",
+                name.value
+            );
+            self.out.push(
+                Diagnostic::error(name.origin, problem)
+                    .label(format!("it has a limit `{word}`"))
+                    .help("put a rate limiter in front of the service, with `to`"),
+            );
+        }
+        self.cache_users.push((at, place.service, name.origin));
+        self.emit(Op::Visit(NodeId::new(at), Visit::Ask));
     }
 
     fn add_query(&mut self, place: &Place<'_>, step: &Query) {

@@ -8,6 +8,9 @@
 //! `DIR/queueing` instead of the project's own, says per folder how many pass and fail, names those that
 //! fail, and fails if any does. A vector of a kind that is not listed fails.
 
+mod addresses;
+mod limit_conn;
+mod limit_req;
 mod upstream;
 
 use std::io::Write as _;
@@ -22,7 +25,11 @@ use crate::theory;
 type Check = fn(&Value) -> Result<(), String>;
 
 /// What is checked, by the kind of a vector.
-const KINDS: &[(&str, Check)] = &[("upstream", upstream::check)];
+const KINDS: &[(&str, Check)] = &[
+    ("limit_conn", limit_conn::check),
+    ("limit_req", limit_req::check),
+    ("upstream", upstream::check),
+];
 
 /// The vectors of one folder that were run.
 struct Folder {

@@ -13,8 +13,13 @@ impl Generator {
                 text,
                 "[components.{name}{at}]\nkind = \"rate_limiter\"\nto = \"{to}{at}\""
             );
-            let limits: Vec<_> = (0..self.between(1, 3)).map(|_| self.limit()).collect();
+            let mut limits: Vec<_> = (0..self.between(1, 3)).map(|_| self.limit()).collect();
+            // nginx asks `limit_req` first, wherever it is written.
+            limits.sort_by_key(|limit| !limit.contains("limit_req"));
             let _ = writeln!(text, "limits = [{}]", limits.join(", "));
+            if self.chance(10) {
+                text.push_str("dry_run = true\n");
+            }
             if self.chance(30) {
                 text.push_str("retry_after = \"40ms\"\n");
             }
@@ -29,6 +34,64 @@ impl Generator {
     fn limit(&mut self) -> String {
         let key = self.one_of(&["all", "address", "client"]);
         let max = self.between(1, 40);
-        format!("{{ concurrency = {{ max = {max}, key = \"{key}\" }} }}")
+        let limit = match self.below(4) {
+            0 => self.rate_limit(),
+            1 => return format!("{{ limit_conn = {{ max = {max}, key = \"{key}\" }} }}"),
+            _ => format!("concurrency = {{ max = {max}, key = \"{key}\" }}"),
+        };
+        format!("{{ {limit} }}")
+    }
+
+    /// A limit that a step can ask.
+    fn rate_limit(&mut self) -> String {
+        let key = self.one_of(&["all", "address", "client"]);
+        let max = self.between(1, 40);
+        match self.below(5) {
+            0 => {
+                let wait = self.one_of(&["0s", "30ms", "2s"]);
+                format!(
+                    "token_bucket = {{ rate = \"{max}/s\", burst = {}, max_wait = \"{wait}\", key = \"{key}\" }}",
+                    self.between(1, 20)
+                )
+            }
+            1 => {
+                let starts = self.one_of(&["first_request", "clock"]);
+                format!(
+                    "fixed_window = {{ max = {max}, window = \"1500ms\", starts = \"{starts}\", key = \"{key}\" }}"
+                )
+            }
+            2 => {
+                let count = self.one_of(&["log", "counter"]);
+                format!(
+                    "sliding_window = {{ max = {max}, window = \"2s\", count = \"{count}\", key = \"{key}\" }}"
+                )
+            }
+            _ => {
+                let rate = self.one_of(&["5/s", "40/s", "100/min"]);
+                let delay = self.one_of(&["", ", delay = 2", ", nodelay = true"]);
+                let zone = self.one_of(&["", ", zone_size = \"500B\""]);
+                format!(
+                    "limit_req = {{ rate = \"{rate}\", burst = {}, key = \"{key}\"{delay}{zone} }}",
+                    self.between(0, 20)
+                )
+            }
+        }
+    }
+
+    /// A rate limiter that steps of a service ask, and the step.
+    pub(super) fn limiter(&mut self, at: usize, event_loop: bool, text: &mut String) {
+        let scope = if event_loop {
+            self.one_of(&["shared", "worker", "instance"])
+        } else {
+            self.one_of(&["shared", "instance"])
+        };
+        let limits: Vec<_> = (0..self.between(1, 3))
+            .map(|_| format!("{{ {} }}", self.rate_limit()))
+            .collect();
+        let _ = writeln!(
+            text,
+            "[components.limiter{at}]\nkind = \"rate_limiter\"\nscope = \"{scope}\"\nlimits = [{}]",
+            limits.join(", ")
+        );
     }
 }

@@ -13,6 +13,7 @@ mod closed;
 mod harness;
 mod impatience;
 mod laws;
+mod limits;
 mod retries;
 mod stations;
 mod storms;
@@ -86,6 +87,9 @@ families! {
     hedge: 12 = retries::check_hedges;
     /// Retry storms that last, and those that pass.
     metastable: 15 = storms::check_family;
+
+    /// Token buckets, a leaky bucket that makes wait, windows.
+    rate_limit: 19 = limits::check_family;
 
     /// Caches that replace what was used least recently.
     cache_lru: 8 = caches::check_bounded;
