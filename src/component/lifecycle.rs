@@ -54,7 +54,9 @@ impl System {
             let granted = database(&mut self.nodes, to).connect(wanted, &mut self.cx);
             service(&mut self.nodes, node).pools[pool].starts(instance, granted, &mut self.cx);
         }
-        self.tell_fronts(node, |front| front.join(instance));
+        if service(&mut self.nodes, node).registers(instance) {
+            self.tell_fronts(node, |front| front.join(instance));
+        }
     }
 
     fn has_stopped(&mut self, node: NodeId, instance: u32) {
@@ -99,6 +101,15 @@ impl System {
             if !self.cx.requests.is_live(id) {
                 // It went with the errand that it was an attempt of.
                 continue;
+            }
+            // Whoever picked the instance counts the request no more.
+            let all = std::iter::once(&self.cx.requests.get(id).frame);
+            let killed = all
+                .chain(self.cx.requests.frames_below(id))
+                .nth(depth)
+                .copied();
+            if let Some(killed) = killed.filter(|frame| frame.via != NodeId::NONE) {
+                self.is_done(killed.via, killed.instance);
             }
             // Whoever has been woken is about to find out by itself.
             let is_woken = self.cx.woken.iter().any(|(woken, _)| *woken == id);

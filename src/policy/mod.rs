@@ -5,4 +5,5 @@ pub mod admission;
 pub mod balance;
 pub mod eviction;
 pub mod persistence;
+pub mod restart;
 pub mod upstream;

@@ -17,6 +17,7 @@ mod invalid;
 mod load_tests;
 mod properties;
 mod random_scenario;
+mod runtime;
 mod scenarios;
 mod support;
 mod theory;

@@ -6,6 +6,7 @@
 mod caches;
 mod gateways;
 mod persistence;
+mod runtime;
 mod sources;
 
 use std::fmt::Write as _;
@@ -144,6 +145,7 @@ impl Generator {
             self.one_of(&["0", "1", "200", "30000"])
         );
         let _ = writeln!(text, "balance = \"{}\"", self.policy());
+        self.life(text);
         self.pool(at, event_loop, text);
         if self.chance(50) {
             let (min, max) = (self.between(1, 2), self.between(2, 6));

@@ -1,11 +1,14 @@
-//! The life of an instance: asked for, booting, in service, draining, stopped.
+//! The life of an instance: asked for, booting, in service, draining, stopped. What happens to it by itself is
+//! in [`life`](super::life).
 
+use super::life::OnStop;
 use super::state::{BOOTED, GRACE_OVER, Loop, State};
 use super::{Plan, Runtime};
 use crate::component::cpu::Cpu;
 use crate::component::request::Line;
 use crate::component::{Context, Event, Notice};
 use crate::engine::{Class, Slot};
+use crate::units::SimDuration;
 
 /// Where in its life an instance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(super) enum Life {
     Starting,
     InService,
     Draining,
+    /// It has crashed, and waits to be started again.
+    Down,
 }
 
 /// One instance, or a place for one.
@@ -24,6 +29,8 @@ pub(super) struct Instance {
     pub(super) busy: u32,
     /// Requests inside, waiting ones included.
     pub(super) connections: u32,
+    /// How many there may be; none where nobody is there to take them in.
+    pub(super) limit: u32,
     /// Requests that wait for a thread.
     pub(super) line: Line,
     /// Requests that no loop has begun with.
@@ -31,8 +38,10 @@ pub(super) struct Instance {
     /// The loop that gets the next request.
     pub(super) next_worker: u32,
     pub(super) cpu: Cpu,
-    /// The end of its boot or of its time to drain.
-    pending: Option<Slot>,
+    /// The end of its boot, of its time to drain, or of its wait to be started again.
+    pub(super) pending: Option<Slot>,
+    /// Whether whoever sends requests to the instances knows of it.
+    is_member: bool,
 }
 
 impl Instance {
@@ -46,11 +55,13 @@ impl Instance {
             life: Life::Stopped,
             busy: 0,
             connections: 0,
+            limit: 0,
             line: Line::default(),
             not_begun: 0,
             next_worker: 0,
             cpu: Cpu::new(plan.vcpu, runnable),
             pending: None,
+            is_member: false,
         }
     }
 }
@@ -80,17 +91,28 @@ impl State {
             there -= 1;
         }
         self.start_missing(cx);
+        self.nobody_waits_in_vain(cx);
     }
 
-    /// How many are in service or starting.
+    /// True if an instance is one of those there are to be: it serves, or will, and is not being replaced.
+    fn is_there(&self, at: usize) -> bool {
+        let life = self.instances[at].life;
+        matches!(life, Life::InService | Life::Starting | Life::Down)
+            && !self
+                .lives
+                .as_ref()
+                .is_some_and(|lives| lives.is_leaving(at as u32))
+    }
+
     fn n_there(&self) -> u32 {
-        let is_there = |i: &&Instance| matches!(i.life, Life::InService | Life::Starting);
-        self.instances.iter().filter(is_there).count() as u32
+        (0..self.instances.len())
+            .filter(|at| self.is_there(*at))
+            .count() as u32
     }
 
     /// Starts instances until there are as many as desired, or no place is left; then more start when one
     /// that drains has stopped.
-    fn start_missing(&mut self, cx: &mut Context) {
+    pub(super) fn start_missing(&mut self, cx: &mut Context) {
         let mut missing = self.desired.saturating_sub(self.n_there());
         for at in 0..self.instances.len() as u32 {
             if missing == 0 {
@@ -99,12 +121,19 @@ impl State {
             if self.instances[at as usize].life == Life::Stopped {
                 self.asked_for(at, cx);
                 let boot = self.plan.boot.sample(&mut self.boots);
-                let signal = Event::Signal(self.own, BOOTED, at);
-                let slot = cx.signal_after(boot, Class::Control, signal);
-                self.instances[at as usize].pending = Some(slot);
+                self.boots_for(at, boot, cx);
                 missing -= 1;
             }
         }
+    }
+
+    /// An instance will be up after `boot`, or will have failed.
+    pub(super) fn boots_for(&mut self, at: u32, boot: SimDuration, cx: &mut Context) {
+        let lives = self.lives.as_ref();
+        let (after, code) = lives.map_or((boot, BOOTED), |lives| lives.booting(boot));
+        let signal = Event::Signal(self.own, code, at);
+        let slot = cx.signal_after(after, Class::Control, signal);
+        self.instances[at as usize].pending = Some(slot);
     }
 
     fn asked_for(&mut self, at: u32, cx: &mut Context) {
@@ -122,7 +151,9 @@ impl State {
 
     fn joins(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
-        self.instances[at as usize].life = Life::InService;
+        let instance = &mut self.instances[at as usize];
+        instance.life = Life::InService;
+        instance.limit = self.plan.max_connections;
         cx.recorder.level(self.levels.starting).down(now, 1);
         cx.recorder.level(self.levels.in_service).up(now, 1);
         cx.recorder
@@ -135,38 +166,65 @@ impl State {
             service: self.own,
             instance: at,
         });
+        self.life_begins(at, cx);
+    }
+
+    /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.
+    pub(in crate::component) fn registers(&mut self, at: u32) -> bool {
+        !std::mem::replace(&mut self.instances[at as usize].is_member, true)
+    }
+
+    /// Whoever sends requests to the instances is told that this one gets no more.
+    pub(super) fn deregister(&mut self, at: u32, cx: &mut Context) {
+        if std::mem::take(&mut self.instances[at as usize].is_member) {
+            cx.notices.push_back(Notice::Left {
+                service: self.own,
+                instance: at,
+            });
+        }
     }
 
     /// Takes out the instance with the highest number, as Heroku does with dynos.
     fn take_out_last(&mut self, cx: &mut Context) {
-        let there = |i: &Instance| matches!(i.life, Life::InService | Life::Starting);
-        let Some(at) = self.instances.iter().rposition(there) else {
-            return;
-        };
+        let last = (0..self.instances.len()).rev();
+        if let Some(at) = last.into_iter().find(|at| self.is_there(*at)) {
+            self.take_out(at as u32, cx);
+        }
+    }
+
+    /// Takes an instance out: it drains if it serves, and is gone at once if not.
+    pub(super) fn take_out(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
-        let instance = &mut self.instances[at];
-        if instance.life == Life::Starting {
+        self.deregister(at, cx);
+        self.life_ends(at, cx);
+        let instance = &mut self.instances[at as usize];
+        if let Life::Starting | Life::Down = instance.life {
+            let was = std::mem::replace(&mut instance.life, Life::Stopped);
             if let Some(slot) = instance.pending.take() {
                 cx.scheduler.cancel(slot);
             }
-            instance.life = Life::Stopped;
-            cx.recorder.level(self.levels.starting).down(now, 1);
+            if was == Life::Down {
+                self.gives_up_down(cx);
+            } else {
+                cx.recorder.level(self.levels.starting).down(now, 1);
+            }
             cx.recorder.level(self.levels.paid).down(now, 1);
+            return;
+        }
+        if instance.life != Life::InService {
             return;
         }
         instance.life = Life::Draining;
         cx.recorder.level(self.levels.in_service).down(now, 1);
         cx.recorder.level(self.levels.draining).up(now, 1);
-        cx.notices.push_back(Notice::Left {
-            service: self.own,
-            instance: at as u32,
-        });
         if instance.connections == 0 {
-            self.stop(at as u32, cx);
+            self.stop(at, cx);
+        } else if self.plan.on_stop == OnStop::Drop {
+            self.kill(at, cx);
         } else {
-            let signal = Event::Signal(self.own, GRACE_OVER, at as u32);
+            let signal = Event::Signal(self.own, GRACE_OVER, at);
             let slot = cx.signal_after(self.plan.drain, Class::Control, signal);
-            self.instances[at].pending = Some(slot);
+            instance.pending = Some(slot);
         }
     }
 
@@ -178,9 +236,18 @@ impl State {
             cx.scheduler.cancel(slot);
         }
         instance.life = Life::Stopped;
-        instance.next_worker = 0;
         cx.recorder.level(self.levels.draining).down(now, 1);
         cx.recorder.level(self.levels.paid).down(now, 1);
+        self.closes(at, cx);
+        self.start_missing(cx);
+    }
+
+    /// Nothing of an instance is left: its workers, its CPU and what it holds elsewhere are gone.
+    pub(super) fn closes(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let instance = &mut self.instances[at as usize];
+        instance.next_worker = 0;
+        instance.limit = 0;
         cx.recorder
             .level(self.levels.workers)
             .down(now, u64::from(self.plan.workers));
@@ -191,7 +258,6 @@ impl State {
             service: self.own,
             instance: at,
         });
-        self.start_missing(cx);
     }
 
     /// A draining instance has used up its time. The system deals with the requests that are still in
@@ -245,6 +311,10 @@ impl State {
                 Self::unsets_wait_limit(lane, cx);
             }
         }
-        self.stop(at, cx);
+        if self.instances[at as usize].life == Life::Down {
+            self.has_crashed(at, cx);
+        } else {
+            self.stop(at, cx);
+        }
     }
 }

@@ -11,6 +11,7 @@
 
 mod instances;
 mod leaving;
+mod life;
 mod pool;
 pub mod response;
 mod scaling;
@@ -19,6 +20,7 @@ mod steps;
 mod workers;
 
 pub(super) use leaving::is_waiting;
+pub use life::{Cycle, LifePlan, OnStop, Replace};
 pub(super) use pool::{Asked, is_in_line};
 pub use pool::{Plan as PoolPlan, PoolSpec};
 pub use scaling::{Change, Scaling};
@@ -31,6 +33,7 @@ use crate::autoscaler::AutoscalerSpec;
 use crate::component::program::Demand;
 use crate::dist::{Law, Sampler};
 use crate::policy::balance::{Policy, Random};
+use crate::policy::restart::Restart;
 use crate::spec::{At, Count, Named};
 use crate::units::{CostPerHour, CostPerSize, SimDuration};
 use crate::{spec, words};
@@ -84,6 +87,17 @@ spec! {
         pub boot: Law = Law::Constant(crate::dist::constant::Constant(At::built_in(SimDuration::ZERO))),
         /// How long an instance that is taken out may take to finish what it has; then it is killed.
         pub drain: At<SimDuration> = At::built_in(SimDuration::from_secs(30)),
+        /// What the server does when it is told to stop.
+        pub on_stop: At<OnStop> = At::built_in(OnStop::Finish),
+        /// How long booting may take; then the instance is stopped and started again (Heroku: 60 s, R10). As
+        /// long as it likes unless given.
+        pub boot_timeout: Option<At<SimDuration>>,
+        /// How long an instance runs until it crashes by itself; never unless given.
+        pub crash_after: Option<Law>,
+        /// How instances that have died are started again.
+        pub restart: Restart = Restart::default(),
+        /// How instances are replaced when they are old; never unless given.
+        pub cycle: Option<Cycle>,
         /// How an instance is picked for requests that come without a balancer.
         pub balance: Policy = Policy::Random(Random {}),
         /// Pools of connections, by name.
@@ -126,6 +140,10 @@ pub struct Plan {
     pub boot: Sampler,
     /// How long it may drain.
     pub drain: SimDuration,
+    /// What the server does when it is told to stop.
+    pub on_stop: OnStop,
+    /// What happens to instances by themselves, if anything does.
+    pub life: Option<LifePlan>,
     /// How an instance is picked for requests without a balancer.
     pub balance: Policy,
     /// Its pools.

@@ -1,6 +1,7 @@
 //! A service at work: requests come in, get a worker, use its CPU, and leave.
 
 use super::instances::{Instance, Life};
+use super::life::{BOOT_FAILED, CRASH, CYCLE, Lives, RESTART};
 use super::pool::Pool;
 use super::scaling::Scaling;
 use super::{Abandoned, Plan, Runtime};
@@ -86,6 +87,8 @@ pub struct State {
     pub(super) shares_cpu: bool,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
+    /// What happens to instances by themselves.
+    pub(super) lives: Option<Box<Lives>>,
 }
 
 impl State {
@@ -130,6 +133,10 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            lives: plan
+                .life
+                .as_ref()
+                .map(|life| Box::new(Lives::new(life, &plan.name, plan.n_places, streams, cx))),
             plan: plan.clone(),
         }
     }
@@ -156,12 +163,22 @@ impl State {
         let frame = &mut cx.requests.get_mut(id).frame;
         frame.entered = now;
         let instance = &mut self.instances[frame.instance as usize];
-        if instance.connections >= self.plan.max_connections {
-            return Accepted::Refused(Outcome::ConnectionLimit);
+        if instance.connections >= instance.limit {
+            return Accepted::Refused(self.why_refused(id, cx));
         }
         match self.plan.runtime {
             Runtime::Threads => self.accept_by_thread(id, cx),
             Runtime::EventLoop => self.accept_by_loop(id, cx),
+        }
+    }
+
+    /// Why an instance takes nobody in.
+    #[cold]
+    fn why_refused(&self, id: RequestId, cx: &Context) -> Outcome {
+        let at = cx.requests.get(id).frame.instance;
+        match self.instances[at as usize].life {
+            Life::InService | Life::Draining => Outcome::ConnectionLimit,
+            Life::Stopped | Life::Starting | Life::Down => Outcome::ConnectRefused,
         }
     }
 
@@ -401,6 +418,10 @@ impl Component for State {
             BOOTED => self.booted(signal.part, cx),
             GRACE_OVER => self.kill(signal.part, cx),
             LOOK => self.look(cx),
+            CRASH => self.crash_is_due(signal.part, cx),
+            RESTART => self.restarts(signal.part, cx),
+            CYCLE => self.cycles(signal.part, cx),
+            BOOT_FAILED => self.boot_fails(signal.part, cx),
             POOL_IDLE => Pool::idle_signal(&mut self.pools, signal.part, cx),
             _ => unreachable!("a service sets no such signal: {signal:?}"),
         }
@@ -453,12 +474,16 @@ impl Component for State {
             what,
             kept: Kept::Level(level),
         };
-        vec![
+        let mut all = vec![
             gauge("instances_in_service", self.levels.in_service),
             gauge("instances_starting", self.levels.starting),
             gauge("instances_draining", self.levels.draining),
             gauge("instances_paid", self.levels.paid),
-        ]
+        ];
+        if let Some(lives) = &self.lives {
+            all.extend(lives.gauges(&self.plan.name));
+        }
+        all
     }
 
     fn bills(&self) -> Vec<Bill> {

@@ -4,9 +4,10 @@ use super::super::shape::check_vcpu;
 use super::Compiler;
 use crate::component::cache::Scope;
 use crate::component::program::threshold;
-use crate::component::service::{self, PoolPlan, Runtime, Service};
+use crate::component::service::{self, LifePlan, PoolPlan, Runtime, Service};
 use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency, source};
 use crate::diag::Diagnostic;
+use crate::dist::Law;
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize};
 
@@ -125,11 +126,31 @@ impl Compiler<'_> {
             abandoned: own.abandoned.value,
             boot: boot?,
             drain: own.drain.value,
+            on_stop: own.on_stop.value,
+            life: self.plan_life(own)?,
             balance: own.balance.clone(),
             pools: pools.into_iter().collect::<Option<_>>()?,
             autoscaler: own.autoscaler.clone(),
             horizon: self.spec.run.horizon.value,
         })
+    }
+
+    /// What happens to the instances of a service by themselves; nothing within if nothing does.
+    #[expect(clippy::option_option, reason = "wrong; nothing; something")]
+    fn plan_life(&mut self, own: &Service) -> Option<Option<LifePlan>> {
+        let mut law = |law: &Option<Law>| match law {
+            Some(law) => law.sampler(self.data, self.out).map(Some),
+            None => Some(None),
+        };
+        let (crash_after, reboot) = (law(&own.crash_after)?, law(&own.restart.boot)?);
+        let happens = crash_after.is_some() || own.cycle.is_some() || own.boot_timeout.is_some();
+        Some(happens.then(|| LifePlan {
+            restart: own.restart.clone(),
+            reboot,
+            crash_after,
+            cycle: own.cycle.clone(),
+            boot_timeout: own.boot_timeout.map(|limit| limit.value),
+        }))
     }
 
     fn plan_pool(
@@ -308,6 +329,8 @@ pub(super) fn n_places(own: &Service) -> u32 {
             let (_, most) = autoscaler.start().range();
             most.max(Count::get(own.count.value)).saturating_mul(2)
         }
+        // One that is replaced may still drain while the new one starts.
+        None if own.cycle.is_some() => own.count.get().saturating_mul(2),
         None => own.count.get(),
     }
 }

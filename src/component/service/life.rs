@@ -1,0 +1,346 @@
+//! What happens to instances by themselves: they crash and are started again, they are replaced when they
+//! are old, they fail to boot.
+//!
+//! An instance that is down is paid for, and, unless it is deregistered, gets its share of the requests and
+//! refuses their connections. Sources: Heroku's dyno life cycle (daily cycling, preboot, boot timeout),
+//! Kubernetes' pod life cycle.
+
+use super::instances::Life;
+use super::state::State;
+use crate::component::{Context, Event, Gauge, Kept, Notice};
+use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::dist::Sampler;
+use crate::engine::{Class, Slot};
+use crate::metrics::{CounterId, LevelId};
+use crate::policy::restart::{BackOff, Restart};
+use crate::rng::{Stream, Streams};
+use crate::spec::At;
+use crate::units::SimDuration;
+use crate::{spec, words};
+use rand::Rng as _;
+
+/// An instance crashes by itself.
+pub(super) const CRASH: u8 = 16;
+/// An instance that has crashed is started again.
+pub(super) const RESTART: u8 = 17;
+/// An instance is old enough to be replaced.
+pub(super) const CYCLE: u8 = 18;
+/// An instance has not come up in time.
+pub(super) const BOOT_FAILED: u8 = 19;
+
+words! {
+    /// What a server does when it is told to stop (SIGTERM).
+    pub enum OnStop {
+        /// It finishes what it has begun and what waits, for as long as it may, and takes in nothing new.
+        Finish = "finish",
+        /// It just exits: whatever is in it is lost.
+        Drop = "drop",
+    }
+}
+
+words! {
+    /// When the instance that replaces another one is started.
+    pub enum Replace {
+        /// When the old one is told to stop: there is one less until it has booted.
+        AtOnce = "at_once",
+        /// Before: the old one is told to stop when the new one is in service (Heroku's preboot).
+        Before = "before",
+    }
+}
+
+spec! {
+    /// How instances are replaced when they are old: `{ every = "24h", spread = "216m" }`, as Heroku does.
+    pub struct Cycle {
+        /// How old an instance gets, at least.
+        pub every: At<SimDuration>,
+        /// It gets older by a random time of up to this.
+        pub spread: At<SimDuration> = At::built_in(SimDuration::ZERO),
+        /// When the new one is started.
+        pub replace: At<Replace> = At::built_in(Replace::AtOnce),
+    }
+    check(Self::check)
+}
+
+impl Cycle {
+    /// Shorter lives are refused: an instance that lives for an instant would be replaced without end.
+    const SHORTEST: SimDuration = SimDuration::from_secs(1);
+
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if self.every.value < Self::SHORTEST {
+            out.push(Diagnostic::error(
+                self.every.origin,
+                "an instance lives for at least a second",
+            ));
+        }
+    }
+}
+
+/// What happens to instances by themselves, with every law at hand.
+#[derive(Debug, Clone)]
+pub struct LifePlan {
+    /// How they are started again.
+    pub restart: Restart,
+    /// How long booting again takes, if that differs from the first time.
+    pub reboot: Option<Sampler>,
+    /// How long one runs until it crashes by itself.
+    pub crash_after: Option<Sampler>,
+    /// When they are replaced.
+    pub cycle: Option<Cycle>,
+    /// How long booting may take.
+    pub boot_timeout: Option<SimDuration>,
+}
+
+/// One instance's own.
+#[derive(Debug, Clone, Default)]
+struct Own {
+    back_off: BackOff,
+    /// What is scheduled for as long as it serves: its crash, its replacement.
+    crash: Option<Slot>,
+    cycle: Option<Slot>,
+    /// Serves until the one that replaces it is there.
+    is_leaving: bool,
+}
+
+/// What happens to the instances of a service by themselves.
+#[derive(Debug)]
+pub(super) struct Lives {
+    plan: LifePlan,
+    own: Vec<Own>,
+    crashes: Stream,
+    cycles: Stream,
+    /// Instances that have crashed and wait to be started again.
+    down: LevelId,
+    n_crashes: CounterId,
+    n_boots_failed: CounterId,
+    n_cycled: CounterId,
+}
+
+impl Lives {
+    pub(super) fn new(
+        plan: &LifePlan,
+        name: &str,
+        n_places: u32,
+        streams: Streams,
+        cx: &mut Context,
+    ) -> Self {
+        Self {
+            plan: plan.clone(),
+            own: vec![Own::default(); n_places as usize],
+            crashes: streams.stream(name, "crash"),
+            cycles: streams.stream(name, "cycle"),
+            down: cx.recorder.add_level(),
+            n_crashes: cx.recorder.add_counter(),
+            n_boots_failed: cx.recorder.add_counter(),
+            n_cycled: cx.recorder.add_counter(),
+        }
+    }
+
+    /// True if an instance serves only until the one that replaces it is there.
+    pub(super) fn is_leaving(&self, at: u32) -> bool {
+        self.own[at as usize].is_leaving
+    }
+
+    /// Instances stay members of whoever sends requests to them while they are down.
+    pub(super) fn stay_members(&self) -> bool {
+        !self.plan.restart.deregisters.value
+    }
+
+    /// The event at which an instance that boots for `boot` is there, or has failed.
+    pub(super) fn booting(&self, boot: SimDuration) -> (SimDuration, u8) {
+        match self.plan.boot_timeout {
+            Some(limit) if boot > limit => (limit, BOOT_FAILED),
+            _ => (boot, super::state::BOOTED),
+        }
+    }
+
+    pub(super) fn gauges(&self, component: &str) -> Vec<Gauge> {
+        let gauge = |what, kept| Gauge {
+            component: component.to_owned(),
+            what,
+            kept,
+        };
+        vec![
+            gauge("instances_down", Kept::Level(self.down)),
+            gauge("crashes", Kept::Counter(self.n_crashes)),
+            gauge("boots_failed", Kept::Counter(self.n_boots_failed)),
+            gauge("instances_cycled", Kept::Counter(self.n_cycled)),
+        ]
+    }
+
+    /// Forgets what was scheduled for as long as an instance serves.
+    fn unschedules(&mut self, at: u32, cx: &mut Context) {
+        let own = &mut self.own[at as usize];
+        for slot in [own.crash.take(), own.cycle.take()].into_iter().flatten() {
+            cx.scheduler.cancel(slot);
+        }
+    }
+}
+
+impl State {
+    /// An instance serves from now on: its crash and its end are scheduled.
+    pub(super) fn life_begins(&mut self, at: u32, cx: &mut Context) {
+        let Some(lives) = &mut self.lives else { return };
+        let own_id = self.own;
+        let mut signal =
+            |after, code| cx.signal_after(after, Class::Control, Event::Signal(own_id, code, at));
+        let own = &mut lives.own[at as usize];
+        if let Some(law) = &lives.plan.crash_after {
+            // No one crashes the very instant it is up, for ever.
+            let after = law
+                .sample(&mut lives.crashes)
+                .max(SimDuration::from_nanos(1_000_000));
+            own.crash = Some(signal(after, CRASH));
+        }
+        if let Some(cycle) = &lives.plan.cycle {
+            let share = (lives.cycles.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+            let more = cycle.spread.as_nanos() as f64 * share;
+            let after = cycle.every.value + SimDuration::from_nanos_f64(more);
+            own.cycle = Some(signal(after, CYCLE));
+        }
+        // Whoever waited to be replaced is.
+        let others = lives.own.iter().enumerate();
+        let mut leaving = others.filter(|(other, own)| own.is_leaving && *other != at as usize);
+        if let Some((leaving, _)) = leaving.next() {
+            self.take_out(leaving as u32, cx);
+        }
+    }
+
+    /// An instance stops for good.
+    pub(super) fn life_ends(&mut self, at: u32, cx: &mut Context) {
+        if let Some(lives) = &mut self.lives {
+            lives.unschedules(at, cx);
+            let own = &mut lives.own[at as usize];
+            own.is_leaving = false;
+            own.back_off = BackOff::default();
+        }
+    }
+
+    /// An instance that is down is not started again.
+    pub(super) fn gives_up_down(&mut self, cx: &mut Context) {
+        if let Some(lives) = &self.lives {
+            cx.recorder.level(lives.down).down(cx.scheduler.now(), 1);
+        }
+    }
+
+    /// The time at which an instance crashes by itself has come.
+    pub(super) fn crash_is_due(&mut self, at: u32, cx: &mut Context) {
+        if let Some(lives) = &mut self.lives {
+            lives.own[at as usize].crash = None;
+        }
+        self.crash(at, cx);
+    }
+
+    /// An instance dies. What is in it fails; it is started again by and by.
+    pub(super) fn crash(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &mut self.lives else { return };
+        lives.unschedules(at, cx);
+        let instance = &mut self.instances[at as usize];
+        match instance.life {
+            Life::InService => {}
+            Life::Draining => {
+                // It was on its way out: nobody starts it again.
+                cx.recorder.count(lives.n_crashes);
+                if let Some(slot) = instance.pending.take() {
+                    cx.scheduler.cancel(slot);
+                }
+                return self.kill(at, cx);
+            }
+            Life::Stopped | Life::Starting | Life::Down => return,
+        }
+        instance.life = Life::Down;
+        instance.limit = 0;
+        cx.recorder.count(lives.n_crashes);
+        cx.recorder.level(lives.down).up(now, 1);
+        cx.recorder.level(self.levels.in_service).down(now, 1);
+        if !self
+            .lives
+            .as_ref()
+            .is_some_and(|lives| lives.stay_members())
+        {
+            self.deregister(at, cx);
+        }
+        cx.notices.push_back(Notice::Killed {
+            service: self.own,
+            instance: at,
+        });
+    }
+
+    /// The requests of an instance that has crashed are gone: it is started again after its wait.
+    pub(super) fn has_crashed(&mut self, at: u32, cx: &mut Context) {
+        self.closes(at, cx);
+        self.waits_to_restart(at, cx);
+    }
+
+    fn waits_to_restart(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &mut self.lives else { return };
+        let wait = lives.own[at as usize]
+            .back_off
+            .dies(now, &lives.plan.restart);
+        let signal = Event::Signal(self.own, RESTART, at);
+        let slot = cx.signal_after(wait, Class::Control, signal);
+        self.instances[at as usize].pending = Some(slot);
+    }
+
+    /// The wait of an instance that had crashed is over: it boots.
+    pub(super) fn restarts(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        self.gives_up_down(cx);
+        self.instances[at as usize].life = Life::Starting;
+        cx.recorder.level(self.levels.starting).up(now, 1);
+        let reboot = self
+            .lives
+            .as_ref()
+            .and_then(|lives| lives.plan.reboot.clone());
+        let law = reboot.as_ref().unwrap_or(&self.plan.boot);
+        let boot = law.sample(&mut self.boots);
+        self.boots_for(at, boot, cx);
+    }
+
+    /// An instance has not come up in time: it is stopped and started again.
+    pub(super) fn boot_fails(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &self.lives else { return };
+        cx.recorder.count(lives.n_boots_failed);
+        cx.recorder.level(lives.down).up(now, 1);
+        cx.recorder.level(self.levels.starting).down(now, 1);
+        self.instances[at as usize].life = Life::Down;
+        self.waits_to_restart(at, cx);
+    }
+
+    /// An instance is old: it is replaced.
+    pub(super) fn cycles(&mut self, at: u32, cx: &mut Context) {
+        let Some(lives) = &mut self.lives else { return };
+        let own = &mut lives.own[at as usize];
+        own.cycle = None;
+        cx.recorder.count(lives.n_cycled);
+        let before = lives
+            .plan
+            .cycle
+            .as_ref()
+            .is_some_and(|cycle| cycle.replace.value == Replace::Before);
+        if before {
+            own.is_leaving = true;
+        } else {
+            self.take_out(at, cx);
+        }
+        self.start_missing(cx);
+    }
+
+    /// Without anybody on the way to replace them, those who wait to be replaced go at once.
+    pub(super) fn nobody_waits_in_vain(&mut self, cx: &mut Context) {
+        if self.lives.is_none() || self.instances.iter().any(|i| i.life == Life::Starting) {
+            return;
+        }
+        for at in 0..self.instances.len() as u32 {
+            if self
+                .lives
+                .as_ref()
+                .is_some_and(|lives| lives.is_leaving(at))
+            {
+                self.take_out(at, cx);
+            }
+        }
+    }
+}
