@@ -44,6 +44,15 @@ pub enum Notice {
         /// Its instance.
         instance: u32,
     },
+    /// A process of an instance has ended; requests may still be in it.
+    ProcessKilled {
+        /// The service.
+        service: NodeId,
+        /// Its instance.
+        instance: u32,
+        /// Its process.
+        worker: u16,
+    },
     /// An instance has stopped.
     Stopped {
         /// The service.

@@ -6,6 +6,10 @@
 //! *attained service*: work that begins when the clock shows `v` is over when it shows `v + work`. Who is
 //! next never changes, and one event, moved when the speed changes, stands for all of them: O(log n).
 
+mod limits;
+
+pub use limits::Limits;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -37,8 +41,10 @@ pub struct Cpu {
     read: SimTime,
     jobs: BinaryHeap<Reverse<Job>>,
     sequence: u64,
-    /// The event at which the next job is over, and its instant.
+    /// The event at which the next job is over, or something changes by itself, and its instant.
     next: Option<(Slot, SimTime)>,
+    /// What keeps it from using all cores, if anything does.
+    limits: Option<Box<Limits>>,
 }
 
 impl Cpu {
@@ -51,6 +57,16 @@ impl Cpu {
             jobs: BinaryHeap::with_capacity(capacity),
             sequence: 0,
             next: None,
+            limits: None,
+        }
+    }
+
+    /// The same cores, of which not all can be used at all times.
+    #[must_use]
+    pub fn limited(self, limits: Limits) -> Self {
+        Self {
+            limits: Some(Box::new(limits)),
+            ..self
         }
     }
 
@@ -63,22 +79,87 @@ impl Cpu {
     /// How much of the cores is used, in thousandths of a core.
     #[inline]
     pub fn used_milli(&self) -> u64 {
+        if let Some(limits) = &self.limits {
+            return limits.shown_milli(self.rate());
+        }
         let cores = (self.cores * 1000.0) as u64;
         (self.jobs.len() as u64 * 1000).min(cores)
     }
 
+    /// True if all that is runnable stands still because a quota is used up.
+    #[inline]
+    pub fn is_throttled(&self) -> bool {
+        self.limits
+            .as_ref()
+            .is_some_and(|limits| limits.is_throttled())
+    }
+
+    #[inline]
     fn speed(&self) -> f64 {
+        if self.limits.as_ref().is_some_and(|limits| limits.stops()) {
+            return 0.0;
+        }
+        self.full_speed()
+    }
+
+    /// The speed of everything if nothing stops it.
+    #[inline]
+    fn full_speed(&self) -> f64 {
         (self.cores / self.jobs.len() as f64).min(1.0)
     }
 
+    /// How many cores are in use.
+    fn rate(&self) -> f64 {
+        let wanted = (self.jobs.len() as f64).min(self.cores);
+        match &self.limits {
+            Some(limits) => limits.rate(wanted, self.cores),
+            None => wanted,
+        }
+    }
+
     fn read_clock(&mut self, now: SimTime) {
+        if self.limits.is_some() {
+            return self.read_limited_clock(now);
+        }
         if self.jobs.is_empty() {
             // Start over: keeps the numbers small and precise.
             self.attained = 0.0;
         } else {
-            self.attained += now.since(self.read).as_nanos() as f64 * self.speed();
+            self.attained += now.since(self.read).as_nanos() as f64 * self.full_speed();
         }
         self.read = now;
+    }
+
+    /// The same where not all cores can be used at all times.
+    #[cold]
+    fn read_limited_clock(&mut self, now: SimTime) {
+        let (rate, speed) = (self.rate(), self.speed());
+        let span = now.since(self.read);
+        if let Some(limits) = &mut self.limits {
+            limits.advance(now, span, rate);
+        }
+        self.attained = if self.jobs.is_empty() {
+            0.0
+        } else {
+            self.attained + span.as_nanos() as f64 * speed
+        };
+        self.read = now;
+    }
+
+    /// Everything stops; [`Cpu::plan`] must follow.
+    pub fn stall(&mut self, now: SimTime) {
+        self.read_clock(now);
+        if let Some(limits) = &mut self.limits {
+            limits.stall();
+        }
+    }
+
+    /// Everything goes on after a stall; [`Cpu::plan`] must follow.
+    pub fn resume(&mut self, now: SimTime) {
+        self.read_clock(now);
+        if let Some(limits) = &mut self.limits {
+            limits.resume();
+        }
     }
 
     /// A request begins to run; [`Cpu::plan`] must follow.
@@ -115,14 +196,25 @@ impl Cpu {
     /// Sees to it that `signal` comes when the next job is over.
     #[inline]
     pub fn plan(&mut self, scheduler: &mut Scheduler<Event>, signal: Event) {
-        let Some(Reverse(job)) = self.jobs.peek() else {
+        let job = self.jobs.peek().map(|Reverse(job)| job.finish);
+        let mut due = job.and_then(|finish| {
+            let speed = self.speed();
+            let rest = (f64::from_bits(finish) - self.attained).max(0.0) / speed;
+            (speed > 0.0).then(|| self.read + SimDuration::from_nanos(rest.ceil() as u64))
+        });
+        if let Some(limits) = &self.limits {
+            let change = limits.next(self.read, self.rate());
+            due = match (due, change) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        let Some(due) = due else {
             if let Some((slot, _)) = self.next.take() {
                 scheduler.cancel(slot);
             }
             return;
         };
-        let rest = (f64::from_bits(job.finish) - self.attained).max(0.0) / self.speed();
-        let due = self.read + SimDuration::from_nanos(rest.ceil() as u64);
         match &mut self.next {
             Some((_, at)) if *at == due => {}
             Some((slot, at)) => {
@@ -145,6 +237,9 @@ impl Cpu {
     /// Drops everything that runs.
     pub fn clear(&mut self, scheduler: &mut Scheduler<Event>) {
         self.jobs.clear();
+        if let Some(limits) = &mut self.limits {
+            limits.clear();
+        }
         if let Some((slot, _)) = self.next.take() {
             scheduler.cancel(slot);
         }

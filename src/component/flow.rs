@@ -66,6 +66,7 @@ impl System {
         {
             let request = self.cx.requests.get_mut(id);
             request.frame.via = to;
+            request.frame.worker = 0;
             request.flags.set(Flags::IN_TRANSIT);
             let delay = self.cx.program.draw(delay, request.seed());
             self.cx.resume_after(delay, id);
@@ -98,6 +99,10 @@ impl System {
         match service(&mut self.nodes, to).accept(id, &mut self.cx) {
             Accepted::Begins => true,
             Accepted::Waits => false,
+            Accepted::Dropped => {
+                self.syn_is_dropped(id, 1);
+                false
+            }
             Accepted::Refused(outcome) => {
                 let request = self.cx.requests.get_mut(id);
                 request.frame.node = NodeId::NONE;
@@ -430,7 +435,17 @@ impl System {
             return;
         }
         if request.flags.has(Flags::IN_TRANSIT) {
+            if at != NodeId::NONE {
+                // The process that takes it had hesitated.
+                if service(&mut self.nodes, at).is_taken(id, &mut self.cx) && self.is_begun(id) {
+                    self.executes(id);
+                }
+                return;
+            }
             request.flags.clear(Flags::IN_TRANSIT);
+            if request.frame.worker > 0 {
+                return self.sends_syn_again(id);
+            }
             let via = request.frame.via;
             if self.is_dispatched(id, via) {
                 self.executes(id);
@@ -516,6 +531,10 @@ impl System {
         let request = self.cx.requests.get(id);
         let (frame, flags, slot) = (request.frame, request.flags, request.slot());
         if flags.has(Flags::NOT_BEGUN) {
+            return (true, 0);
+        }
+        if flags.has(Flags::IN_TRANSIT) {
+            self.cx.scheduler.cancel(slot);
             return (true, 0);
         }
         match *self.cx.program.op(frame.pc) {

@@ -3,7 +3,9 @@
 
 use super::arena::NOBODY;
 use super::context::Notice;
-use super::request::{Flags, Frame, RequestId};
+use super::program::Op;
+use super::request::{Flags, Frame, Request, RequestId};
+use super::service::CutShort;
 use super::system::{database, service};
 use super::{Node, NodeId, System};
 use crate::engine::Timer;
@@ -19,6 +21,11 @@ impl System {
             }
             Notice::Stopped { service, instance } => self.has_stopped(service, instance),
             Notice::Killed { service, instance } => self.is_killed(service, instance),
+            Notice::ProcessKilled {
+                service,
+                instance,
+                worker,
+            } => self.process_is_killed(service, instance, worker),
             Notice::Closed { database: to, n } => {
                 database(&mut self.nodes, to).disconnect(n, &mut self.cx);
             }
@@ -62,7 +69,7 @@ impl System {
     fn has_stopped(&mut self, node: NodeId, instance: u32) {
         // Attempts that were given up may go on after the request that made them has left: what they hold
         // of the instance, a connection of its pool, ends with it.
-        self.lets_go_of_all(node, instance);
+        self.lets_go_of(node, instance, None);
         for pool in 0..service(&mut self.nodes, node).pools.len() {
             let own = &mut service(&mut self.nodes, node).pools[pool];
             let (to, closed) = (own.database(), own.stops(instance, &mut self.cx));
@@ -73,14 +80,37 @@ impl System {
     /// An instance is killed: every request that is in it fails. What it was waiting for elsewhere goes
     /// on without it.
     fn is_killed(&mut self, node: NodeId, instance: u32) {
-        let bursts = self.lets_go_of_all(node, instance);
-        service(&mut self.nodes, node).killed(instance, bursts, &mut self.cx);
+        let cut = self.lets_go_of(node, instance, None);
+        service(&mut self.nodes, node).killed(instance, cut, &mut self.cx);
     }
 
-    /// An instance is gone for every request that has something to do with it. Gives the number of bursts
-    /// on CPUs of their own that were cut short.
-    fn lets_go_of_all(&mut self, node: NodeId, instance: u32) -> u64 {
-        let is_here = |frame: &Frame| frame.node == node && frame.instance == instance;
+    /// A process of an instance has ended: every request that is in it fails. Its own caches and connections
+    /// are gone.
+    fn process_is_killed(&mut self, node: NodeId, instance: u32, worker: u16) {
+        let cut = self.lets_go_of(node, instance, Some(worker));
+        for other in &mut self.nodes {
+            if let Node::Cache(cache) = other {
+                cache.process_ends(node, instance, worker);
+            }
+        }
+        for pool in 0..service(&mut self.nodes, node).pools.len() {
+            let own = &mut service(&mut self.nodes, node).pools[pool];
+            let (to, closed) = (
+                own.database(),
+                own.process_ends(instance, worker, &mut self.cx),
+            );
+            database(&mut self.nodes, to).disconnect(closed, &mut self.cx);
+        }
+        service(&mut self.nodes, node).process_killed(instance, worker, cut, &mut self.cx);
+    }
+
+    /// An instance, or one of its processes, is gone for every request that has something to do with it.
+    fn lets_go_of(&mut self, node: NodeId, instance: u32, worker: Option<u16>) -> CutShort {
+        let is_here = |frame: &Frame| {
+            frame.node == node
+                && frame.instance == instance
+                && worker.is_none_or(|worker| worker == frame.worker)
+        };
         let requests = &self.cx.requests;
         let hit: Vec<(RequestId, usize)> = requests
             .all()
@@ -89,40 +119,31 @@ impl System {
                 frames.position(is_here).map(|depth| (id, depth))
             })
             .collect();
-        // Nobody is there any more to hear of the errands of those who were in it.
-        for (id, depth) in &hit {
-            let waits_for = self.cx.requests.extra(*id).waits_for;
-            if *depth == 0 && waits_for != NOBODY {
-                self.drops_errand(waits_for);
-            }
-        }
-        let mut bursts = 0;
+        self.errands_are_dropped(&hit);
+        let mut cut = CutShort::default();
         for (id, depth) in hit {
             if !self.cx.requests.is_live(id) {
                 // It went with the errand that it was an attempt of.
                 continue;
             }
-            // Whoever picked the instance counts the request no more.
-            let all = std::iter::once(&self.cx.requests.get(id).frame);
-            let killed = all
-                .chain(self.cx.requests.frames_below(id))
-                .nth(depth)
-                .copied();
-            if let Some(killed) = killed.filter(|frame| frame.via != NodeId::NONE) {
-                self.is_done(killed.via, killed.instance);
-            }
+            self.is_counted_off(id, depth);
             // Whoever has been woken is about to find out by itself.
             let is_woken = self.cx.woken.iter().any(|(woken, _)| *woken == id);
+            let flags = self.cx.requests.get(id).flags;
+            cut.not_begun += u32::from(depth == 0 && flags.has(Flags::NOT_BEGUN));
+            if depth == 0 && !is_woken && worker.is_some() {
+                self.leaves_cpu(id);
+            }
             if depth == 0 && !is_woken && self.is_behind_gateway(id) {
                 // The gateway sees its connection reset, and may know better than to pass that on.
                 let (is_detached, cut_short) = self.is_detached(id);
-                bursts += cut_short;
+                cut.bursts += cut_short;
                 if is_detached {
                     self.cx
                         .requests
                         .get_mut(id)
                         .flags
-                        .clear(Flags::NOT_BEGUN | Flags::IN_LINE);
+                        .clear(Flags::NOT_BEGUN | Flags::IN_LINE | Flags::IN_TRANSIT);
                     self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
                     self.fails(id, Outcome::Killed);
                     continue;
@@ -140,7 +161,9 @@ impl System {
             let is_inner = self.cx.requests.get(id).flags.has(Flags::INNER);
             // The lowest frame of an inner attempt is its caller's, who goes on.
             let n_left = callers.len().saturating_sub(usize::from(is_inner));
-            for frame in &callers[..n_left] {
+            // One of them may have been killed before.
+            let there = callers[..n_left].iter();
+            for frame in there.filter(|frame| frame.node != NodeId::NONE) {
                 self.leaves(id, frame, Outcome::Killed);
             }
             let detached = if depth == 0 && !is_woken {
@@ -148,13 +171,44 @@ impl System {
             } else {
                 (false, 0)
             };
-            bursts += detached.1;
+            cut.bursts += detached.1;
             self.cx.requests.cut_at(id, depth);
             if detached.0 {
                 self.ends(id, Outcome::Killed);
             }
         }
-        bursts
+        cut
+    }
+
+    /// Nobody is there any more to hear of the errands of those who were in what is gone, in the frames at these
+    /// depths.
+    fn errands_are_dropped(&mut self, hit: &[(RequestId, usize)]) {
+        for (id, depth) in hit {
+            let waits_for = self.cx.requests.extra(*id).waits_for;
+            if *depth == 0 && waits_for != NOBODY {
+                self.drops_errand(waits_for);
+            }
+        }
+    }
+
+    /// Whoever picked the instance of one of a request's frames counts the request no more.
+    fn is_counted_off(&mut self, id: RequestId, depth: usize) {
+        let current = std::iter::once(&self.cx.requests.get(id).frame);
+        let below = self.cx.requests.frames_below(id);
+        let killed = current.chain(below).nth(depth).copied();
+        if let Some(killed) = killed.filter(|frame| frame.via != NodeId::NONE) {
+            self.is_done(killed.via, killed.instance);
+        }
+    }
+
+    /// A request whose process has ended, but not its instance, is on no CPU any more.
+    fn leaves_cpu(&mut self, id: RequestId) {
+        let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        let waits = flags.has(Flags::NOT_BEGUN | Flags::IN_LINE | Flags::IN_TRANSIT);
+        let at = service(&mut self.nodes, frame.node);
+        if !waits && at.shares_cpu() && matches!(self.cx.program.op(frame.pc), Op::Cpu(_)) {
+            at.comes_off_cpu(id, &mut self.cx);
+        }
     }
 
     /// The client of a request in a killed instance sees its connection reset.

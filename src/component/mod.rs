@@ -26,6 +26,7 @@ pub mod dependency;
 pub mod errand;
 mod flow;
 pub mod gateway;
+mod handshake;
 mod lifecycle;
 pub mod program;
 pub mod rate_limiter;
@@ -204,6 +205,7 @@ macro_rules! components {
 
         /// A component with every name resolved, ready to be built.
         #[derive(Debug, Clone)]
+        #[expect(clippy::large_enum_variant, reason = "there is one for each component")]
         pub enum Plan {
             $( $(#[doc = $doc])* $variant($module::Plan), )*
         }

@@ -1,9 +1,13 @@
 //! Decisions as pure state machines: they are shown what happens and say what to do; they know neither
 //! the event queue nor the clock.
 
+pub mod accept;
 pub mod admission;
 pub mod balance;
+pub mod bandwidth;
 pub mod eviction;
+pub mod memory;
 pub mod persistence;
 pub mod restart;
 pub mod upstream;
+pub mod warm_up;

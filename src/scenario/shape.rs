@@ -283,13 +283,13 @@ spec! {
     pub struct InstanceType {
         /// How many vCPUs it has; 0.5 is half of one. A load balancer has none to speak of.
         pub vcpu: Option<At<f64>>,
-        /// How much memory it has.
-        pub memory: Option<At<Bytes>>,
         /// The share of each vCPU that a burstable type may use for ever; what it uses less, it earns as CPU
         /// credits, for a day at the most.
         pub baseline: Option<At<Fraction>>,
         /// What it costs.
         pub cost: At<CostPerHour> = At::built_in(CostPerHour::ZERO),
+        /// How much memory it has.
+        pub memory: Option<At<Bytes>>,
     }
     check(Self::check)
 }

@@ -94,7 +94,7 @@ pub fn describe_presets(schema: &mut Json, presets: &[Preset]) {
         .flat_map(|preset| preset.table(Origin::BUILT_IN).entries)
         .map(|entry| entry.key)
         .collect();
-    if let Some(required) = schema["required"].as_array_mut() {
+    if let Some(required) = schema.get_mut("required").and_then(Json::as_array_mut) {
         required.retain(|key| !set.iter().any(|own| key == own));
     }
     let texts: serde_json::Map<String, Json> = presets

@@ -115,15 +115,9 @@ impl Generator {
     }
 
     fn service(&mut self, at: usize, n_services: usize, text: &mut String) {
-        let event_loop = self.chance(50);
-        let runtime = if event_loop { "event_loop" } else { "threads" };
         let _ = writeln!(text, "[components.s{at}]\nkind = \"service\"");
         let _ = writeln!(text, "count = {}", self.between(1, 4));
-        let _ = writeln!(
-            text,
-            "workers = {{ runtime = \"{runtime}\", count = {} }}",
-            self.between(1, 5)
-        );
+        let workers = self.workers(text);
         if self.chance(60) {
             let _ = writeln!(text, "vcpu = {}", self.one_of(&["0.3", "1", "2", "8"]));
         }
@@ -146,7 +140,7 @@ impl Generator {
         );
         let _ = writeln!(text, "balance = \"{}\"", self.policy());
         self.life(text);
-        self.pool(at, event_loop, text);
+        self.pool(at, workers, text);
         if self.chance(50) {
             let (min, max) = (self.between(1, 2), self.between(2, 6));
             let target = self.one_of(&["1ms", "20ms", "500ms"]);
@@ -155,8 +149,8 @@ impl Generator {
                 "[components.s{at}.autoscaler]\nkind = \"heroku_p95\"\nmin = {min}\nmax = {max}\ntarget = \"{target}\"\npatience = 1"
             );
         }
-        self.own_cache(at, event_loop, text);
-        self.limiter(at, event_loop, text);
+        self.own_cache(at, workers.are_processes, text);
+        self.limiter(at, workers.are_processes, text);
         for class in ["default", "page"] {
             if class == "default" || self.chance(60) {
                 let steps = self.steps(at, n_services, 0);
@@ -210,8 +204,8 @@ impl Generator {
         }
     }
 
-    fn pool(&mut self, at: usize, event_loop: bool, text: &mut String) {
-        let per = if event_loop && self.chance(50) {
+    fn pool(&mut self, at: usize, workers: runtime::Workers, text: &mut String) {
+        let per = if workers.end || (workers.are_processes && self.chance(50)) {
             "worker"
         } else {
             "instance"
@@ -237,8 +231,8 @@ impl Generator {
         }
     }
 
-    fn own_cache(&mut self, at: usize, event_loop: bool, text: &mut String) {
-        let scope = if event_loop {
+    fn own_cache(&mut self, at: usize, are_processes: bool, text: &mut String) {
+        let scope = if are_processes {
             self.one_of(&["worker", "instance"])
         } else {
             "instance"

@@ -123,3 +123,282 @@ mod life {
         near(share(&with("at_once", "drop"), "killed"), 1.0 / 55.0, 0.06);
     }
 }
+
+/// The average over the run of something that is kept over time.
+fn average(findings: &Findings, name: &str) -> f64 {
+    let columns = &findings.series.columns;
+    let column = columns
+        .iter()
+        .find(|column| column.component == "web" && column.figure == name)
+        .expect("the figure is kept");
+    let bounds = findings.series.bounds_s.iter();
+    let measured = bounds.zip(&column.values);
+    let values: Vec<f64> = measured
+        .filter(|(start, _)| **start >= findings.series.warm_up_s)
+        .filter_map(|(_, value)| value.map(|estimate| estimate.value))
+        .collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+mod cpu_quota {
+    use super::*;
+
+    const EIGHT: &str = "kind = \"users\"\nusers = 8";
+
+    /// Eight workers that are always busy get the two CPUs of their quota, and stand still for three quarters
+    /// of the time.
+    #[test]
+    fn busy_workers_get_the_quota_and_stand_still_for_the_rest() {
+        for runtime in ["threads", "event_loop"] {
+            let findings = system(
+                200,
+                EIGHT,
+                &format!(
+                    "vcpu = 16\nquota = {{ cpus = 2 }}\nworkers = {{ runtime = \"{runtime}\", count = 8 }}\n\
+                     operations.default.steps = [{{ cpu = \"3ms\" }}]"
+                ),
+            );
+            near(figure(&findings, Metric::Throughput), 2000.0 / 3.0, 0.01);
+            near(average(&findings, "instances_throttled"), 0.75, 0.01);
+        }
+    }
+
+    /// A burst of 400 ms of CPU on eight cores, with 200 ms per 100 ms: x ms into a period it takes 125 - x ms,
+    /// but for the last quarter, from where it takes two more. On average over x that is 96.9 ms.
+    #[test]
+    fn a_burst_beyond_the_budget_waits_for_the_next_period() {
+        let with = |mode: &str| {
+            let findings = system(
+                60_000,
+                "arrivals = { batches = { size = 8 } }\nrate = \"0.16/s\"",
+                &format!(
+                    "vcpu = 8\nquota = {{ cpus = 2, mode = \"{mode}\" }}\nworkers = {{ count = 8 }}\n\
+                     operations.default.steps = [{{ cpu = \"50ms\" }}]"
+                ),
+            );
+            figure(&findings, Metric::LatencyMean)
+        };
+        near(with("cfs"), 0.0969, 0.03);
+        // Without the pauses it would be 400 ms / 2 CPUs, now and then together with another burst.
+        near(with("fluid"), 0.2, 0.03);
+    }
+
+    /// One thread cannot use more than one CPU: its quota changes nothing at all.
+    #[test]
+    fn a_single_thread_is_never_throttled() {
+        let with = |quota: &str| {
+            let findings = system(
+                500,
+                "arrivals = \"poisson\"\nrate = \"80/s\"",
+                &format!(
+                    "vcpu = 16\n{quota}\nworkers = {{ runtime = \"event_loop\", count = 1 }}\n\
+                     operations.default.steps = [{{ cpu = {{ exponential = \"10ms\" }} }}]"
+                ),
+            );
+            serde_json::to_string(&findings.figures).expect("figures can be written")
+        };
+        assert_eq!(with("quota = { cpus = 1 }"), with(""));
+    }
+}
+
+mod processes {
+    use super::*;
+
+    fn latency(workers: &str, rate: u32, step: &str) -> f64 {
+        let findings = system(
+            4000,
+            &format!("arrivals = \"poisson\"\nrate = \"{rate}/s\""),
+            &format!(
+                "vcpu = 16\nbacklog = \"unbounded\"\nworkers = {{ runtime = \"processes\", {workers} }}\n\
+                 operations.default.steps = [{step}]"
+            ),
+        );
+        figure(&findings, Metric::LatencyMean)
+    }
+
+    /// Four processes of one thread, three quarters busy: one line for all is M/M/4, with 150.9 ms by Erlang's
+    /// formula; connections taken blindly make four M/M/1 of it, with 400 ms. Puma is close to the first.
+    #[test]
+    fn how_connections_are_taken_decides_how_long_they_wait() {
+        let with = |accept: &str| {
+            let workers = format!("count = 4, accept = \"{accept}\"");
+            latency(&workers, 30, "{ wait = { exponential = \"100ms\" } }")
+        };
+        near(with("central"), 0.1509, 0.03);
+        near(with("greedy"), 0.4, 0.05);
+        let race = with("race");
+        assert!((0.1509..0.2).contains(&race), "{race}");
+    }
+
+    /// Threads that share an interpreter lock are one server for the CPU, however many cores there are: M/M/1
+    /// with 40 ms. Without it they do not wait for one another.
+    #[test]
+    fn threads_share_the_lock_of_their_process() {
+        let step = "{ cpu = { exponential = \"10ms\" } }";
+        near(latency("count = 1, threads = 500", 75, step), 0.04, 0.04);
+        let without = "count = 1, threads = 500, interpreter_lock = false";
+        near(latency(without, 75, step), 0.01, 0.02);
+    }
+
+    /// Who takes longer than the server allows is killed with its process, and whoever waits for that is served
+    /// after it has started again.
+    #[test]
+    fn a_request_that_takes_too_long_takes_its_process_with_it() {
+        let findings = system(
+            20_000,
+            "arrivals = \"regular\"\nrate = \"36/h\"",
+            "workers = { model = \"gunicorn_sync\", count = 1, boot = \"50s\" }\n\
+             operations.default.steps = [{ wait = { mixture = [{ share = \"50%\", law = \"29s\" }, \
+             { share = \"50%\", law = \"40s\" }] } }]",
+        );
+        near(share(&findings, "killed"), 0.5, 0.15);
+        near(
+            share(&findings, "killed") + share(&findings, "served"),
+            1.0,
+            0.01,
+        );
+        // Down for 50 s of every other 100 s.
+        near(average(&findings, "workers_capacity"), 0.75, 0.1);
+    }
+
+    /// A process that starts again after 100 requests and takes 10 s for it: nine requests wait 9, 8, ... 1 s.
+    #[test]
+    fn a_process_starts_again_after_so_many_requests() {
+        let findings = system(
+            5000,
+            "arrivals = \"regular\"\nrate = \"1/s\"",
+            "workers = { runtime = \"processes\", count = 1, max_requests = 100, boot = \"10s\" }\n\
+             operations.default.steps = [{ wait = \"0s\" }]",
+        );
+        near(figure(&findings, Metric::LatencyMean), 0.45, 0.03);
+        near(share(&findings, "served"), 1.0, 0.0);
+    }
+
+    /// Two come at once, and there is a place for one: the other's packet is dropped and sent again after 1 s.
+    #[test]
+    fn who_is_not_answered_comes_again_after_a_second() {
+        let findings = system(
+            100_000,
+            "arrivals = { batches = { size = 2 } }\nrate = \"0.02/s\"",
+            "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"\n\
+             operations.default.steps = [{ wait = \"100ms\" }]",
+        );
+        near(figure(&findings, Metric::LatencyMean), 0.6, 0.02);
+        near(figure(&findings, Metric::LatencyP90), 1.1, 0.02);
+    }
+
+    /// Nobody ever finds a place: the seventh packet is the last one, and 127 s are over.
+    #[test]
+    fn who_is_never_answered_gives_up_after_two_minutes() {
+        let findings = system(
+            2000,
+            "arrivals = \"regular\"\nrate = \"0.1/s\"",
+            "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"\n\
+             operations.default.steps = [{ wait = \"2h\" }]",
+        );
+        near(share(&findings, "connect_timeout"), 1.0, 0.0);
+        near(figure(&findings, Metric::LatencyP50), 127.0, 0.01);
+    }
+}
+
+mod memory {
+    use super::*;
+
+    /// 100 MB are free, each request leaves 1 MB behind, one comes per second: the 101st is one too many. Nine come
+    /// in the 10 s that it is down.
+    #[test]
+    fn who_leaks_is_killed_when_memory_is_used_up() {
+        let findings = system(
+            11_100,
+            "arrivals = \"regular\"\nrate = \"1/s\"",
+            "workers = { count = 9 }\nmemory = { limit = \"150MB\", base = \"50MB\", leak_per_request = \"1MB\" }\n\
+             restart = { after = \"0s\", boot = \"10s\" }\noperations.default.steps = [{ wait = \"0s\" }]",
+        );
+        near(share(&findings, "no_instance"), 9.0 / 110.0, 0.03);
+        // It fills up evenly: 100 MB on average while it is up.
+        near(
+            average(&findings, "memory_used"),
+            100.0 * 100.0 / 110.0,
+            0.03,
+        );
+    }
+
+    /// Half as much again as there is, killed at twice of it, ten times slower then: 1 + 9/2 times as slow.
+    #[test]
+    fn who_swaps_is_slower_the_more_it_swaps() {
+        let findings = system(
+            1000,
+            "arrivals = \"regular\"\nrate = \"1/s\"",
+            "workers = { count = 9 }\nmemory = { limit = \"100MB\", base = \"90MB\", per_request = \"60MB\", over = \"swap\" }\n\
+             operations.default.steps = [{ cpu = \"10ms\" }]",
+        );
+        near(figure(&findings, Metric::LatencyMean), 0.055, 0.01);
+    }
+
+    /// Each of two processes ends after 100 requests and is away for 10 s; the other serves meanwhile.
+    #[test]
+    fn a_full_heap_ends_its_process_and_no_other() {
+        let findings = system(
+            10_000,
+            "arrivals = \"regular\"\nrate = \"1/s\"",
+            "workers = { runtime = \"event_loop\", count = 2, boot = \"10s\" }\n\
+             memory = { limit = \"1GB\", base = \"50MB\", leak_per_request = \"1MB\", heap_limit = \"100MB\" }\n\
+             operations.default.steps = [{ cpu = \"1ms\" }]",
+        );
+        let refused = share(&findings, "connect_refused");
+        near(share(&findings, "served") + refused, 1.0, 1e-9);
+        assert!(refused < 0.06, "{refused}");
+        let away = 2.0 - average(&findings, "workers_capacity");
+        // Some 100 requests each in 200 s, and then 10 s away.
+        near(away, 2.0 * 10.0 / 210.0, 0.15);
+    }
+}
+
+mod slower_at_times {
+    use super::*;
+
+    const ONE_A_SECOND: &str = "arrivals = \"poisson\"\nrate = \"1/s\"";
+
+    fn mean(web: &str) -> f64 {
+        let findings = system(20_000, ONE_A_SECOND, web);
+        figure(&findings, Metric::LatencyMean)
+    }
+
+    /// A second in eleven everything stands still; who comes then waits for half a second on average. That is so
+    /// whether threads are stopped as they work or a loop is found not to have been there.
+    #[test]
+    fn who_comes_in_a_pause_waits_for_its_end() {
+        let pauses = "pauses = { every = { exponential = \"10s\" }, length = \"1s\" }";
+        let step = "operations.default.steps = [{ cpu = \"1ms\" }]";
+        let expected = 0.001 + 0.5 / 11.0;
+        let threads = format!("workers = {{ count = 100, {pauses} }}\n{step}");
+        near(mean(&threads), expected, 0.08);
+        let event_loop =
+            format!("workers = {{ runtime = \"event_loop\", count = 1, {pauses} }}\n{step}");
+        near(mean(&event_loop), expected, 0.08);
+    }
+
+    /// Every tenth request collects garbage for 20 ms, and the collector takes a tenth beside.
+    #[test]
+    fn collecting_garbage_costs_in_proportion_to_requests() {
+        let latency = mean(
+            "workers = { runtime = \"event_loop\", count = 1, pauses = { every_requests = 10, length = \"20ms\", \
+             cpu_share = \"10%\" } }\noperations.default.steps = [{ cpu = \"10ms\" }]",
+        );
+        // 13 ms of work per request, and a little waiting.
+        assert!((0.013..0.0134).contains(&latency), "{latency}");
+    }
+
+    /// Five times as slow at first, and a third of the excess after 100 requests: of 1000 the last 900 take
+    /// 1 + 4 * 100.5 exp(-1) / 900 times as long as later ones.
+    #[test]
+    fn a_process_gets_warm_by_what_it_does() {
+        let findings = system(
+            1000,
+            "arrivals = \"regular\"\nrate = \"1/s\"",
+            "workers = { count = 1, warm_up = { factor = 5, requests = 100 } }\n\
+             operations.default.steps = [{ cpu = \"10ms\" }]",
+        );
+        near(figure(&findings, Metric::LatencyMean), 0.011_643, 0.01);
+    }
+}

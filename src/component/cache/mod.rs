@@ -134,6 +134,14 @@ impl State {
         }
     }
 
+    /// A process of an instance of `service` has ended: the cache of its own is gone.
+    pub(super) fn process_ends(&mut self, service: NodeId, instance: u32, worker: u16) {
+        if self.inside == Some(service) && self.plan.scope == Scope::Worker {
+            self.units
+                .clear(instance * self.workers + u32::from(worker));
+        }
+    }
+
     /// The cache that a request asks.
     #[inline]
     fn unit(&self, id: RequestId, cx: &Context) -> usize {

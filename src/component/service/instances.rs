@@ -3,11 +3,12 @@
 
 use super::life::OnStop;
 use super::state::{BOOTED, GRACE_OVER, Loop, State};
-use super::{Plan, Runtime};
+use super::{CutShort, Plan, Runtime};
 use crate::component::cpu::Cpu;
 use crate::component::request::Line;
 use crate::component::{Context, Event, Notice};
 use crate::engine::{Class, Slot};
+use crate::rng::Stream;
 use crate::units::SimDuration;
 
 /// Where in its life an instance is.
@@ -42,15 +43,12 @@ pub(super) struct Instance {
     pub(super) pending: Option<Slot>,
     /// Whether whoever sends requests to the instances knows of it.
     is_member: bool,
+    /// Whether its quota was used up when its CPU was looked at last.
+    pub(super) was_throttled: bool,
 }
 
 impl Instance {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let runnable = if plan.shares_cpu() {
-            plan.workers.min(4096) as usize
-        } else {
-            0
-        };
+    pub(super) fn new(plan: &Plan, phases: &mut Stream) -> Self {
         Self {
             life: Life::Stopped,
             busy: 0,
@@ -59,9 +57,10 @@ impl Instance {
             line: Line::default(),
             not_begun: 0,
             next_worker: 0,
-            cpu: Cpu::new(plan.vcpu, runnable),
+            cpu: super::quota::cpu(plan, phases),
             pending: None,
             is_member: false,
+            was_throttled: false,
         }
     }
 }
@@ -158,15 +157,16 @@ impl State {
         cx.recorder.level(self.levels.in_service).up(now, 1);
         cx.recorder
             .level(self.levels.workers)
-            .up(now, u64::from(self.plan.workers));
+            .up(now, u64::from(self.plan.slots()));
         cx.recorder
             .level(self.levels.cpu)
-            .up(now, (self.plan.vcpu * 1000.0) as u64);
+            .up(now, (self.plan.cpus() * 1000.0) as u64);
         cx.notices.push_back(Notice::Joined {
             service: self.own,
             instance: at,
         });
         self.life_begins(at, cx);
+        self.processes_start(at, cx);
     }
 
     /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.
@@ -248,12 +248,23 @@ impl State {
         let instance = &mut self.instances[at as usize];
         instance.next_worker = 0;
         instance.limit = 0;
+        // A quota or a pause may still be shown.
+        let on_cpu = instance.cpu.used_milli();
+        instance.cpu.clear(&mut cx.scheduler);
+        cx.recorder.level(self.levels.cpu_used).down(now, on_cpu);
+        let was_throttled = std::mem::take(&mut instance.was_throttled);
+        if let Some(throttled) = self.levels.throttled {
+            cx.recorder
+                .level(throttled)
+                .down(now, u64::from(was_throttled));
+        }
+        let workers = self.processes_stop(at, cx);
         cx.recorder
             .level(self.levels.workers)
-            .down(now, u64::from(self.plan.workers));
+            .down(now, u64::from(workers));
         cx.recorder
             .level(self.levels.cpu)
-            .down(now, (self.plan.vcpu * 1000.0) as u64);
+            .down(now, (self.plan.cpus() * 1000.0) as u64);
         cx.notices.push_back(Notice::Stopped {
             service: self.own,
             instance: at,
@@ -270,9 +281,9 @@ impl State {
         });
     }
 
-    /// The requests of a killed instance are gone, `bursts` of them in the middle of a burst on a CPU of
-    /// their own; drops what the instance still knows of them.
-    pub(in crate::component) fn killed(&mut self, at: u32, bursts: u64, cx: &mut Context) {
+    /// The requests of a killed instance are gone, some of them in the middle of a burst on a CPU of their own;
+    /// drops what the instance still knows of them.
+    pub(in crate::component) fn killed(&mut self, at: u32, cut: CutShort, cx: &mut Context) {
         let now = cx.now();
         let instance = &mut self.instances[at as usize];
         let recorder = &mut cx.recorder;
@@ -281,26 +292,30 @@ impl State {
             .down(now, u64::from(instance.busy));
         let mut waiting = instance.line.len();
         let mut not_begun = instance.line.len() + instance.not_begun;
-        if self.plan.runtime == Runtime::EventLoop {
+        if self.plan.runtime != Runtime::Threads {
             let own = at * self.plan.workers..(at + 1) * self.plan.workers;
             for worker in &mut self.loops[own.start as usize..own.end as usize] {
-                waiting += worker.line.len();
-                recorder
-                    .level(self.levels.busy)
-                    .down(now, u64::from(worker.running));
+                // Whoever waits for the lock of a process holds a thread.
+                if self.plan.runtime == Runtime::EventLoop {
+                    waiting += worker.line.len();
+                    recorder
+                        .level(self.levels.busy)
+                        .down(now, u64::from(worker.running));
+                }
                 *worker = Loop::default();
             }
+        }
+        if let (Some(processes), Runtime::Processes) = (&self.processes, self.plan.runtime) {
+            let (in_line, coming) = processes.waiting(at);
+            waiting += in_line + coming;
+            not_begun += in_line;
         }
         recorder
             .level(self.levels.waiting)
             .down(now, u64::from(waiting));
-        let on_cpu = if self.shares_cpu {
-            instance.cpu.used_milli()
-        } else {
-            bursts * 1000
-        };
-        recorder.level(self.levels.cpu_used).down(now, on_cpu);
-        instance.cpu.clear(&mut cx.scheduler);
+        recorder
+            .level(self.levels.cpu_used)
+            .down(now, cut.bursts * 1000);
         instance.connections = 0;
         instance.busy = 0;
         instance.not_begun = 0;

@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::instances::Life;
-use super::state::{CPU, State};
+use super::state::State;
 use crate::component::request::{Flags, Request, RequestId, Requests};
 use crate::component::{Context, Event};
 use crate::engine::{Class, LaneId, Timer};
@@ -69,6 +69,10 @@ impl State {
                 self.loops[at].line.remove(&mut cx.requests, id);
                 self.instances[frame.instance as usize].not_begun -= 1;
             }
+            Runtime::Processes => self.leaves_process_line(id, cx),
+        }
+        if self.processes.is_some() && self.plan.runtime != Runtime::Processes {
+            self.goes_out_of_process(&frame, false, cx);
         }
         let request = cx.requests.get_mut(id);
         request.flags.clear(Flags::NOT_BEGUN | Flags::IN_LINE);
@@ -103,14 +107,16 @@ impl State {
     pub(in crate::component) fn interrupt_cpu(&mut self, id: RequestId, cx: &mut Context) -> bool {
         let now = cx.now();
         let Request { frame, flags, .. } = *cx.requests.get(id);
-        if self.plan.runtime == Runtime::EventLoop {
+        if self.plan.runtime != Runtime::Threads {
             if !flags.has(Flags::IN_LINE) {
                 return false;
             }
             let at = self.loop_of(&frame);
             self.loops[at].line.remove(&mut cx.requests, id);
             cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
-            cx.recorder.level(self.levels.waiting).down(now, 1);
+            // Whoever waits for the lock of a process holds a thread.
+            let counts = u64::from(self.plan.runtime == Runtime::EventLoop);
+            cx.recorder.level(self.levels.waiting).down(now, counts);
             return true;
         }
         if !self.shares_cpu {
@@ -119,19 +125,18 @@ impl State {
             cx.recorder.level(self.levels.cpu_used).down(now, 1000);
             return true;
         }
-        let cpu = &mut self.instances[frame.instance as usize].cpu;
+        // Whoever is not there is done at this very instant, and about to go on.
+        self.comes_off_cpu(id, cx)
+    }
+
+    /// Takes a request off the shared CPU of its instance; false if it is not there.
+    pub(in crate::component) fn comes_off_cpu(&mut self, id: RequestId, cx: &mut Context) -> bool {
+        let (now, instance) = (cx.now(), cx.requests.get(id).frame.instance);
+        let cpu = &mut self.instances[instance as usize].cpu;
         let before = cpu.used_milli();
-        if !cpu.remove(now, id) {
-            // It is done at this very instant, and about to go on.
-            return false;
-        }
-        let after = cpu.used_milli();
-        let signal = Event::Signal(self.own, CPU, frame.instance);
-        cpu.plan(&mut cx.scheduler, signal);
-        cx.recorder
-            .level(self.levels.cpu_used)
-            .down(now, before - after);
-        true
+        let was_there = cpu.remove(now, id);
+        self.cpu_has_changed(instance, before, cx);
+        was_there
     }
 }
 

@@ -9,10 +9,13 @@
 //! The vCPUs of an instance are shared by whatever is runnable on it (see [`cpu`](super::cpu)); where
 //! there cannot be more runnable than vCPUs, each burst simply takes its time.
 
+mod books;
 mod instances;
 mod leaving;
 mod life;
 mod pool;
+mod processes;
+mod quota;
 pub mod response;
 mod scaling;
 mod state;
@@ -23,16 +26,19 @@ pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
 pub(super) use pool::{Asked, is_in_line};
 pub use pool::{Plan as PoolPlan, PoolSpec};
+pub use processes::{Every, KeepAlive, MemoryPlan, PauseScope, Pauses, PausesPlan, ProcessesPlan};
+pub use quota::{QuotaMode, QuotaPlan, QuotaSpec};
 pub use scaling::{Change, Scaling};
 pub(super) use state::Accepted;
 pub use state::State;
 pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
-pub use workers::{Backlog, Runtime, WorkersSpec};
+pub use workers::{Backlog, Runtime, WhenFull, WorkersSpec};
 
 use crate::autoscaler::AutoscalerSpec;
 use crate::component::program::Demand;
 use crate::dist::{Law, Sampler};
 use crate::policy::balance::{Policy, Random};
+use crate::policy::memory::MemorySpec;
 use crate::policy::restart::Restart;
 use crate::spec::{At, Count, Named};
 use crate::units::{CostPerHour, CostPerSize, SimDuration};
@@ -60,6 +66,11 @@ spec! {
         pub instance: Option<At<String>>,
         /// vCPUs per instance; overrides the instance type. Without either there are as many as workers.
         pub vcpu: Option<At<f64>>,
+        /// How much of its vCPUs an instance may use on average, as the CPU limit of a container says; all of
+        /// them unless given.
+        pub quota: Option<QuotaSpec>,
+        /// What its memory is used for; not looked at unless given.
+        pub memory: Option<MemorySpec>,
         /// Price of an instance; overrides the instance type.
         pub cost: Option<At<CostPerHour>>,
         /// What its answers to clients cost on their way out, where clients come to it without a balancer in
@@ -69,8 +80,12 @@ spec! {
         pub count: At<Count> = At::built_in(Count::new(1)),
         /// The workers of an instance.
         pub workers: WorkersSpec,
-        /// How many requests of an instance may wait for a worker to begin with them; more are refused.
-        pub backlog: At<Backlog> = At::built_in(Backlog::DEFAULT),
+        /// How many requests of an instance may wait for a worker to begin with them; 511 unless the workers'
+        /// model says otherwise.
+        pub backlog: Option<At<Backlog>>,
+        /// What becomes of those that find no place to wait; they are refused unless the workers' model says
+        /// otherwise.
+        pub when_full: Option<At<WhenFull>>,
         /// How many requests may be in an instance at the same time; more are refused. No limit unless
         /// given.
         pub max_connections: Option<At<Count>>,
@@ -109,6 +124,15 @@ spec! {
     }
 }
 
+/// What was cut short when an instance or a process was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::component) struct CutShort {
+    /// Bursts on a CPU of their own.
+    pub bursts: u64,
+    /// Waits of requests that no worker had begun with.
+    pub not_begun: u32,
+}
+
 /// A service with every name resolved.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -124,8 +148,14 @@ pub struct Plan {
     pub n_places: u32,
     /// How workers work.
     pub runtime: Runtime,
-    /// Workers per instance.
+    /// Workers per instance: threads, loops or processes.
     pub workers: u32,
+    /// What it may use of its vCPUs on average.
+    pub quota: Option<QuotaPlan>,
+    /// What processes have of their own, if they have anything.
+    pub processes: Option<ProcessesPlan>,
+    /// Whether those who find no place to wait are not answered at all.
+    pub drops: bool,
     /// How many may wait for a worker.
     pub backlog: u32,
     /// How many may be in an instance.
@@ -155,8 +185,45 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// True if there can be more runnable than vCPUs.
+    /// vCPUs that an instance can use on average.
+    pub fn cpus(&self) -> f64 {
+        self.quota
+            .as_ref()
+            .map_or(self.vcpu, |quota| quota.cpus.min(self.vcpu))
+    }
+
+    /// How many requests of an instance can be worked on at the same time.
+    pub fn slots(&self) -> u32 {
+        match (&self.processes, self.runtime) {
+            (Some(processes), Runtime::Processes) => self.workers.saturating_mul(processes.threads),
+            _ => self.workers,
+        }
+    }
+
+    /// Processes of an instance.
+    pub fn n_processes(&self) -> u32 {
+        match self.runtime {
+            Runtime::Threads => 1,
+            Runtime::EventLoop | Runtime::Processes => self.workers,
+        }
+    }
+
+    /// How many can be runnable in an instance.
+    pub fn most_runnable(&self) -> u32 {
+        match &self.processes {
+            Some(processes) if processes.lock => self.workers,
+            _ => self.slots(),
+        }
+    }
+
+    /// True if there can be more runnable than vCPUs, or something stops all of them.
     pub fn shares_cpu(&self) -> bool {
-        f64::from(self.workers) > self.vcpu
+        f64::from(self.most_runnable()) > self.cpus() || self.stalls()
+    }
+
+    /// True if there are pauses that stop everything in an instance.
+    pub fn stalls(&self) -> bool {
+        let pauses = self.processes.as_ref().and_then(|own| own.pauses.as_ref());
+        pauses.is_some_and(|pauses| pauses.scope == PauseScope::Instance)
     }
 }

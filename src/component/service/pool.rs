@@ -306,6 +306,24 @@ impl Pool {
         closed
     }
 
+    /// A process has ended: gives back how many connections of its own are closed.
+    pub(in crate::component) fn process_ends(
+        &mut self,
+        instance: u32,
+        worker: u16,
+        cx: &mut Context,
+    ) -> u32 {
+        if self.plan.per != Scope::Worker {
+            return 0;
+        }
+        let now = cx.now();
+        let unit = &mut self.units[(instance * self.per_instance + u32::from(worker)) as usize];
+        let in_use = unit.open - unit.idle.len() as u32;
+        cx.recorder.level(self.in_use).down(now, u64::from(in_use));
+        unit.idle.clear();
+        std::mem::take(&mut unit.open)
+    }
+
     /// A request in line will not be missed.
     pub(in crate::component) fn withdraw(&mut self, id: RequestId, cx: &mut Context) {
         let at = self.unit_of(id, cx);

@@ -1,15 +1,14 @@
 //! A service at work: requests come in, get a worker, use its CPU, and leave.
 
 use super::instances::{Instance, Life};
-use super::life::{BOOT_FAILED, CRASH, CYCLE, Lives, RESTART};
+use super::life::Lives;
 use super::pool::Pool;
+use super::processes::Processes;
 use super::scaling::Scaling;
 use super::{Abandoned, Plan, Runtime};
 use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, Line, RequestId};
-use crate::component::{
-    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Tally, Wake,
-};
+use crate::component::{Context, NodeId, Wake};
 use crate::engine::LaneId;
 use crate::metrics::{LevelId, Outcome, WaitId};
 use crate::policy::balance::Balance;
@@ -36,6 +35,8 @@ pub(in crate::component) enum Accepted {
     Waits,
     /// It is turned away.
     Refused(Outcome),
+    /// It is not answered at all: its caller's network stack tries again by and by.
+    Dropped,
 }
 
 /// The loop of an event-loop worker: bursts in line, one running.
@@ -57,6 +58,8 @@ pub(super) struct Levels {
     /// CPU in use and there, in thousandths.
     pub(super) cpu_used: LevelId,
     pub(super) cpu: LevelId,
+    /// Instances that stand still because their quota is used up.
+    pub(super) throttled: Option<LevelId>,
     pub(super) in_service: LevelId,
     pub(super) starting: LevelId,
     pub(super) draining: LevelId,
@@ -89,6 +92,8 @@ pub struct State {
     queue_lane: Option<LaneId>,
     /// What happens to instances by themselves.
     pub(super) lives: Option<Box<Lives>>,
+    /// What processes have of their own.
+    pub(super) processes: Option<Box<Processes>>,
 }
 
 impl State {
@@ -105,22 +110,26 @@ impl State {
             waiting: recorder.add_level(),
             cpu_used: recorder.add_level(),
             cpu: recorder.add_level(),
+            throttled: plan.quota.as_ref().map(|_| recorder.add_level()),
             in_service: recorder.add_level(),
             starting: recorder.add_level(),
             draining: recorder.add_level(),
             paid: recorder.add_level(),
             wait: recorder.add_wait(),
         };
-        let n_loops = if plan.runtime == Runtime::EventLoop {
-            plan.n_places * plan.workers
-        } else {
+        let n_loops = if plan.runtime == Runtime::Threads {
             0
+        } else {
+            plan.n_places * plan.workers
         };
+        let mut phases = streams.stream(&plan.name, "quota");
         let pools = (0..plan.pools.len()).map(|number| Pool::new(plan, (own, number as u16), cx));
         Self {
             own,
             pools: pools.collect(),
-            instances: (0..plan.n_places).map(|_| Instance::new(plan)).collect(),
+            instances: (0..plan.n_places)
+                .map(|_| Instance::new(plan, &mut phases))
+                .collect(),
             loops: vec![Loop::default(); n_loops as usize],
             balance: plan.balance.start(plan.n_places),
             salt: Salt::new(&plan.name, "pick"),
@@ -137,6 +146,10 @@ impl State {
                 .life
                 .as_ref()
                 .map(|life| Box::new(Lives::new(life, &plan.name, plan.n_places, streams, cx))),
+            processes: plan
+                .processes
+                .as_ref()
+                .map(|own| Box::new(Processes::new(own, plan, streams, cx))),
             plan: plan.clone(),
         }
     }
@@ -166,9 +179,25 @@ impl State {
         if instance.connections >= instance.limit {
             return Accepted::Refused(self.why_refused(id, cx));
         }
-        match self.plan.runtime {
+        let accepted = match self.plan.runtime {
             Runtime::Threads => self.accept_by_thread(id, cx),
             Runtime::EventLoop => self.accept_by_loop(id, cx),
+            Runtime::Processes => return self.accept_by_process(id, cx),
+        };
+        if self.processes.is_some() && matches!(accepted, Accepted::Begins | Accepted::Waits) {
+            let frame = cx.requests.get(id).frame;
+            self.comes_into_process(&frame, cx);
+        }
+        accepted
+    }
+
+    /// There is no place to wait.
+    #[cold]
+    pub(super) fn is_full(&self) -> Accepted {
+        if self.plan.drops {
+            Accepted::Dropped
+        } else {
+            Accepted::Refused(Outcome::QueueFull)
         }
     }
 
@@ -194,7 +223,7 @@ impl State {
             return Accepted::Begins;
         }
         if instance.line.len() >= self.plan.backlog {
-            return Accepted::Refused(Outcome::QueueFull);
+            return self.is_full();
         }
         instance.connections += 1;
         instance.line.push(&mut cx.requests, id);
@@ -210,14 +239,26 @@ impl State {
         let request = cx.requests.get_mut(id);
         let instance = &mut self.instances[request.frame.instance as usize];
         if instance.not_begun >= self.plan.backlog {
-            return Accepted::Refused(Outcome::QueueFull);
+            return self.is_full();
         }
+        let at = request.frame.instance;
+        let worker = if self.processes.is_some() {
+            match self.deals(id, cx) {
+                Some(worker) => worker,
+                None => return Accepted::Refused(Outcome::ConnectRefused),
+            }
+        } else {
+            let worker = instance.next_worker;
+            instance.next_worker += 1;
+            if instance.next_worker == self.plan.workers {
+                instance.next_worker = 0;
+            }
+            worker as u16
+        };
+        let request = cx.requests.get_mut(id);
+        let instance = &mut self.instances[at as usize];
         instance.connections += 1;
-        request.frame.worker = instance.next_worker as u16;
-        instance.next_worker += 1;
-        if instance.next_worker == self.plan.workers {
-            instance.next_worker = 0;
-        }
+        request.frame.worker = worker;
         // A request is begun when its loop first runs it; one that begins by waiting is begun at once.
         if cx.program.begins_on_cpu(request.frame.pc) {
             request.flags.set(Flags::NOT_BEGUN);
@@ -234,8 +275,10 @@ impl State {
     /// A request needs the CPU, for the instruction it is at.
     #[inline(always)]
     pub(in crate::component) fn run(&mut self, id: RequestId, cx: &mut Context) {
-        if self.plan.runtime == Runtime::Threads {
-            return self.burst(id, cx);
+        match self.plan.runtime {
+            Runtime::Threads => return self.burst(id, cx),
+            Runtime::EventLoop => {}
+            Runtime::Processes => return self.run_in_process(id, cx),
         }
         let at = self.loop_of(&cx.requests.get(id).frame);
         if self.loops[at].running {
@@ -277,16 +320,20 @@ impl State {
     }
 
     /// A burst of CPU begins.
-    fn burst(&mut self, id: RequestId, cx: &mut Context) {
+    pub(super) fn burst(&mut self, id: RequestId, cx: &mut Context) {
         let request = cx.requests.get(id);
         let Op::Cpu(demand) = *cx.program.op(request.frame.pc) else {
             unreachable!("only instructions that need the CPU run on it")
         };
-        let (work, instance, now) = (
+        let (mut work, frame, now) = (
             cx.program.draw(demand, request.seed()),
-            request.frame.instance,
+            request.frame,
             cx.now(),
         );
+        let instance = frame.instance;
+        if self.processes.is_some() {
+            work = self.work_in_process(&frame, work, cx);
+        }
         if !self.shares_cpu {
             cx.recorder.level(self.levels.cpu_used).up(now, 1000);
             cx.resume_after(work, id);
@@ -295,11 +342,7 @@ impl State {
         let cpu = &mut self.instances[instance as usize].cpu;
         let before = cpu.used_milli();
         cpu.add(now, work, id);
-        let after = cpu.used_milli();
-        cpu.plan(&mut cx.scheduler, Event::Signal(self.own, CPU, instance));
-        cx.recorder
-            .level(self.levels.cpu_used)
-            .up(now, after - before);
+        self.cpu_has_changed(instance, before, cx);
     }
 
     /// A request's burst on a CPU of its own is over.
@@ -317,8 +360,13 @@ impl State {
 
     /// The loop that has run a request's burst goes on with the next in line.
     pub(super) fn free_loop(&mut self, id: RequestId, cx: &mut Context) {
-        if self.plan.runtime == Runtime::Threads {
-            return;
+        match self.plan.runtime {
+            Runtime::Threads => return,
+            Runtime::EventLoop => {}
+            Runtime::Processes => {
+                let frame = cx.requests.get(id).frame;
+                return self.frees_lock(&frame, cx);
+            }
         }
         let (at, now) = (self.loop_of(&cx.requests.get(id).frame), cx.now());
         while let Some(next) = self.loops[at].line.pop(&mut cx.requests) {
@@ -346,7 +394,7 @@ impl State {
     }
 
     /// Bursts on an instance's shared CPU are over.
-    fn shared_bursts_over(&mut self, instance: u32, cx: &mut Context) {
+    pub(super) fn shared_bursts_over(&mut self, instance: u32, cx: &mut Context) {
         let now = cx.now();
         let before = self.instances[instance as usize].cpu.used_milli();
         self.instances[instance as usize].cpu.event_happens(now);
@@ -354,18 +402,11 @@ impl State {
         while let Some(id) = self.instances[instance as usize].cpu.take_done() {
             cx.wake(id, Wake::GoOn);
         }
-        let after = self.instances[instance as usize].cpu.used_milli();
-        cx.recorder
-            .level(self.levels.cpu_used)
-            .down(now, before - after);
+        self.cpu_has_changed(instance, before, cx);
         for at in n_woken..cx.woken.len() {
             let (id, _) = cx.woken[at];
             self.free_loop(id, cx);
         }
-        let signal = Event::Signal(self.own, CPU, instance);
-        self.instances[instance as usize]
-            .cpu
-            .plan(&mut cx.scheduler, signal);
     }
 
     /// A request's operation is over, or has failed: it leaves the instance of `frame`. Gives back the
@@ -383,6 +424,13 @@ impl State {
         let instance = &mut self.instances[frame.instance as usize];
         instance.connections -= 1;
         let mut next = None;
+        if self.processes.is_some() {
+            match self.plan.runtime {
+                Runtime::Threads | Runtime::EventLoop => self.goes_out_of_process(frame, true, cx),
+                Runtime::Processes => next = self.leave_process(frame, cx),
+            }
+        }
+        let instance = &mut self.instances[frame.instance as usize];
         if self.plan.runtime == Runtime::Threads {
             next = instance.line.pop(&mut cx.requests);
             if let Some(next) = next {
@@ -400,137 +448,10 @@ impl State {
                 cx.recorder.level(self.levels.busy).down(now, 1);
             }
         }
+        let instance = &mut self.instances[frame.instance as usize];
         if instance.life == Life::Draining && instance.connections == 0 {
             self.stop(frame.instance, cx);
         }
         next
-    }
-}
-
-impl Component for State {
-    fn start(&mut self, cx: &mut Context) {
-        self.start_instances(cx);
-    }
-
-    fn signal(&mut self, signal: Signal, cx: &mut Context) {
-        match signal.code {
-            CPU => self.shared_bursts_over(signal.part, cx),
-            BOOTED => self.booted(signal.part, cx),
-            GRACE_OVER => self.kill(signal.part, cx),
-            LOOK => self.look(cx),
-            CRASH => self.crash_is_due(signal.part, cx),
-            RESTART => self.restarts(signal.part, cx),
-            CYCLE => self.cycles(signal.part, cx),
-            BOOT_FAILED => self.boot_fails(signal.part, cx),
-            POOL_IDLE => Pool::idle_signal(&mut self.pools, signal.part, cx),
-            _ => unreachable!("a service sets no such signal: {signal:?}"),
-        }
-    }
-
-    fn resources(&self) -> Vec<Resource> {
-        let levels = &self.levels;
-        let resource = |what: &str, unit, used, capacity, scale, waiting, wait| Resource {
-            component: self.plan.name.clone(),
-            what: what.to_owned(),
-            unit,
-            used,
-            capacity: Some(capacity),
-            scale,
-            waiting,
-            wait,
-        };
-        let mut all = vec![resource(
-            "workers",
-            "worker",
-            levels.busy,
-            levels.workers,
-            1.0,
-            Some(levels.waiting),
-            Some(levels.wait),
-        )];
-        all.push(resource(
-            "CPU",
-            "vCPU",
-            levels.cpu_used,
-            levels.cpu,
-            1000.0,
-            None,
-            None,
-        ));
-        all.extend(self.pools.iter().map(|pool| pool.resource(&self.plan.name)));
-        all
-    }
-
-    fn holds_connections(&self) -> Vec<(NodeId, u64)> {
-        self.pools
-            .iter()
-            .map(|pool| (pool.database(), pool.n_open()))
-            .collect()
-    }
-
-    fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, level| Gauge {
-            component: self.plan.name.clone(),
-            what,
-            kept: Kept::Level(level),
-        };
-        let mut all = vec![
-            gauge("instances_in_service", self.levels.in_service),
-            gauge("instances_starting", self.levels.starting),
-            gauge("instances_draining", self.levels.draining),
-            gauge("instances_paid", self.levels.paid),
-        ];
-        if let Some(lives) = &self.lives {
-            all.extend(lives.gauges(&self.plan.name));
-        }
-        all
-    }
-
-    fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.plan.name.clone(),
-            what: "",
-            charge: Charge::Each(self.levels.paid, self.plan.cost),
-        }]
-    }
-
-    fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
-        let name = &self.plan.name;
-        for (at, instance) in self.instances.iter().enumerate() {
-            let inside = seen.inside(own, at as u32);
-            assert_eq!(
-                u64::from(instance.connections),
-                inside,
-                "requests in instance {at} of {name}"
-            );
-            if self.plan.runtime == Runtime::Threads {
-                let waiting = instance.line.len();
-                assert_eq!(
-                    instance.busy + waiting,
-                    instance.connections,
-                    "workers of instance {at} of {name}"
-                );
-                assert!(
-                    waiting == 0 || instance.busy == self.plan.workers,
-                    "idle workers in {name}"
-                );
-            }
-        }
-        let not_begun = self.instances.iter().map(|i| u64::from(i.not_begun));
-        if self.plan.runtime == Runtime::EventLoop {
-            assert_eq!(
-                not_begun.sum::<u64>(),
-                seen.not_begun(own),
-                "requests that no loop of {name} has begun with"
-            );
-        }
-        for (number, pool) in self.pools.iter().enumerate() {
-            let books = pool.audit(cx);
-            assert_eq!(
-                books,
-                seen.pool(own, number as u16),
-                "in use and in line, pool {number} of {name}"
-            );
-        }
     }
 }

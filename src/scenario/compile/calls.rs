@@ -117,11 +117,11 @@ impl Compiler<'_> {
         let (name, ComponentSpec::Service(spec)) = &spec.components.items[service] else {
             return;
         };
-        if spec.workers.runtime.value != Runtime::EventLoop {
+        if spec.workers.runtime.value == Runtime::Threads {
             let problem = format!("the workers of `{}` are threads of one process", name.value);
             self.out.push(
                 Diagnostic::error(origin, problem)
-                    .label("only event loops have this each for itself")
+                    .label("only processes and event loops have this each for itself")
                     .help("write \"instance\""),
             );
         }

@@ -4,10 +4,9 @@ use super::super::shape::check_vcpu;
 use super::Compiler;
 use crate::component::cache::Scope;
 use crate::component::program::threshold;
-use crate::component::service::{self, LifePlan, PoolPlan, Runtime, Service};
+use crate::component::service::{self, Backlog, LifePlan, PoolPlan, Runtime, Service, WhenFull};
 use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency, source};
 use crate::diag::Diagnostic;
-use crate::dist::Law;
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize};
 
@@ -96,6 +95,7 @@ impl Compiler<'_> {
                 .push(Diagnostic::error(own.count.origin, problem).label(label));
             return None;
         }
+        let processes = self.plan_processes(own, workers);
         let boot = own.boot.sampler(self.data, self.out);
         let pools: Vec<_> = own
             .pools
@@ -111,17 +111,23 @@ impl Compiler<'_> {
             }
             None => None,
         };
+        let (vcpu, quota) = Self::plan_quota(own, vcpu);
+        let when_full = own.when_full.or(own.workers.when_full);
+        let backlog = own.backlog.or(own.workers.backlog);
         Some(service::Plan {
             name: name.value.clone(),
             queue_timeout,
             retry_after: own.retry_after.map(|span| span.value),
             vcpu,
+            quota,
+            processes: processes?,
+            drops: when_full.is_some_and(|what| what.value == WhenFull::Drop),
             cost,
             count: own.count.get(),
             n_places,
             runtime: own.workers.runtime.value,
             workers,
-            backlog: own.backlog.limit(),
+            backlog: backlog.map_or(Backlog::DEFAULT, |at| at.value).limit(),
             max_connections: own.max_connections.map_or(u32::MAX, |max| max.get()),
             abandoned: own.abandoned.value,
             boot: boot?,
@@ -138,12 +144,12 @@ impl Compiler<'_> {
     /// What happens to the instances of a service by themselves; nothing within if nothing does.
     #[expect(clippy::option_option, reason = "wrong; nothing; something")]
     fn plan_life(&mut self, own: &Service) -> Option<Option<LifePlan>> {
-        let mut law = |law: &Option<Law>| match law {
-            Some(law) => law.sampler(self.data, self.out).map(Some),
-            None => Some(None),
-        };
-        let (crash_after, reboot) = (law(&own.crash_after)?, law(&own.restart.boot)?);
-        let happens = crash_after.is_some() || own.cycle.is_some() || own.boot_timeout.is_some();
+        let crash_after = self.maybe_law(own.crash_after.as_ref())?;
+        let reboot = self.maybe_law(own.restart.boot.as_ref())?;
+        let happens = crash_after.is_some()
+            || own.cycle.is_some()
+            || own.boot_timeout.is_some()
+            || own.memory.is_some();
         Some(happens.then(|| LifePlan {
             restart: own.restart.clone(),
             reboot,
@@ -198,7 +204,7 @@ impl Compiler<'_> {
         let per_instance = match own.workers.runtime.value {
             Runtime::Threads => 1,
             // What is wrong with the workers is reported where they are planned.
-            Runtime::EventLoop => {
+            Runtime::EventLoop | Runtime::Processes => {
                 let mut unheard = crate::diag::Diagnostics::default();
                 std::mem::swap(self.out, &mut unheard);
                 let workers = self.size(own).map_or(1, |(_, workers)| workers);

@@ -8,6 +8,7 @@ mod flows;
 mod gateways;
 mod limiters;
 mod operations;
+mod processes;
 mod sources;
 
 use std::collections::BTreeMap;

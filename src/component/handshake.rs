@@ -1,0 +1,65 @@
+//! Connections that are not taken: the kernel of a server whose backlog is full drops the packet that asks for one,
+//! and whoever asks tries again.
+//!
+//! Linux sends it again after 1 s, and then after twice as long each time, six times (`tcp_syn_retries`): clients
+//! see latencies in steps of 1, 3, 7, 15 s, and an error after 127 s.
+
+use super::request::{Flags, RequestId};
+use super::service::Accepted;
+use super::system::service;
+use super::{Node, NodeId, System};
+use crate::metrics::Outcome;
+use crate::units::SimDuration;
+
+/// How often the packet is sent again.
+const RETRIES: u16 = 6;
+
+impl System {
+    /// The instance that was picked for a request does not answer the packet that asks for a connection; it was
+    /// the `sent`th.
+    #[cold]
+    pub(super) fn syn_is_dropped(&mut self, id: RequestId, sent: u16) {
+        let request = self.cx.requests.get_mut(id);
+        // It is nowhere yet; the worker that it does not have counts what was sent.
+        request.frame.node = NodeId::NONE;
+        request.frame.worker = sent;
+        request.flags.set(Flags::IN_TRANSIT);
+        let wait = SimDuration::from_secs(1 << (sent - 1));
+        self.cx.resume_after(wait, id);
+    }
+
+    /// A request asks the same instance for a connection again.
+    #[cold]
+    pub(super) fn sends_syn_again(&mut self, id: RequestId) {
+        let request = self.cx.requests.get_mut(id);
+        let (via, instance, sent) = (
+            request.frame.via,
+            request.frame.instance,
+            std::mem::take(&mut request.frame.worker),
+        );
+        let why = if request.flags.has(Flags::GONE) {
+            Some(Outcome::ClientTimeout)
+        } else {
+            (sent > RETRIES).then_some(Outcome::ConnectTimeout)
+        };
+        if let Some(outcome) = why {
+            self.is_done(via, instance);
+            return self.fails(id, outcome);
+        }
+        let to = match &self.nodes[via.index()] {
+            Node::Balancer(front) => front.to,
+            _ => via,
+        };
+        self.cx.requests.get_mut(id).frame.node = to;
+        match service(&mut self.nodes, to).accept(id, &mut self.cx) {
+            Accepted::Begins => self.executes(id),
+            Accepted::Waits => {}
+            Accepted::Dropped => self.syn_is_dropped(id, sent + 1),
+            Accepted::Refused(outcome) => {
+                self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
+                self.is_done(via, instance);
+                self.fails(id, outcome);
+            }
+        }
+    }
+}
