@@ -42,6 +42,9 @@ impl System {
             .recorder
             .arrival(self.flows[choice.flow as usize].class);
         let id = self.cx.requests.open(choice.flow, now, number, choice.pc);
+        if state.people.is_some() {
+            Self::is_sent_by(id, state.client_of(number), state, &mut self.cx.requests);
+        }
         if let Some(lane) = state.lane {
             let generation = self.cx.requests.get(id).generation;
             self.cx.scheduler.set_timer(
@@ -56,6 +59,19 @@ impl System {
         if self.enters(id, enters) {
             self.executes(id);
         }
+    }
+
+    /// A plain request has a client that is known.
+    #[inline(never)]
+    fn is_sent_by(
+        id: RequestId,
+        client: u32,
+        source: &super::source::State,
+        requests: &mut super::request::Requests,
+    ) {
+        requests.get_mut(id).flags.set(source.marks_of(client));
+        let extra = requests.extra_mut(id);
+        (extra.client, extra.address) = (client, source.address_of(client));
     }
 
     /// A request comes to a balancer, a service or a gateway; true if it is to go on at once.

@@ -139,3 +139,80 @@ fn whoever_has_left_is_not_counted() {
         assert!(share(&findings, "concurrency_limit") == 0.0, "{abandoned}");
     }
 }
+
+/// Clients that are known, but do nothing more than wait for one answer: the limits see who they are, as they
+/// do where their requests are errands.
+#[test]
+fn limits_know_plain_clients_too() {
+    let text = |more: &str| {
+        format!(
+            "[run]
+            horizon = \"5m\"
+            replications = 2
+            [sources.load]
+            arrivals = \"poisson\"
+            rate = \"40/s\"
+            enters = \"edge\"
+            timeout = \"700ms\"
+            clients = {{ population = 60, per_address = 6, authenticated = \"30%\" }}
+            {more}
+            [components.edge]
+            kind = \"rate_limiter\"
+            to = \"lb\"
+            limits = [
+                {{ limit_req = {{ rate = \"4/s\", burst = 3, delay = 1 }} }},
+                {{ limit_conn = {{ max = 3 }} }},
+                {{ fixed_window = {{ max = 20, window = \"30s\", key = \"client\" }} }},
+            ]
+            [components.lb]
+            kind = \"balancer\"
+            to = \"web\"
+            policy = \"random\"
+            sticky = \"client\"
+            [components.web]
+            kind = \"service\"
+            count = 4
+            workers = {{ count = 4 }}
+            operations.default.steps = [{{ wait = {{ exponential = \"200ms\" }} }}]"
+        )
+    };
+    let plain = run(&load(&text("")).scenario);
+    let errands = run(&load(&text("patience = \"1h\"")).scenario);
+    assert_eq!(plain.outcomes, errands.outcomes);
+    assert_eq!(
+        plain.figures["latency_mean"],
+        errands.figures["latency_mean"]
+    );
+    for outcome in ["rate_limited", "connection_limit", "client_timeout"] {
+        assert!(share(&plain, outcome) > 0.0, "{:?}", plain.outcomes);
+    }
+}
+
+/// A worker with ten connections proxies five requests at a time.
+#[test]
+fn a_proxied_request_takes_two_connections() {
+    let text = |limit: &str| {
+        format!(
+            "[run]
+            horizon = \"5m\"
+            replications = 2
+            [sources.load]
+            arrivals = \"poisson\"
+            rate = \"60/s\"
+            enters = \"edge\"
+            [components.edge]
+            kind = \"rate_limiter\"
+            to = \"web\"
+            limits = [{{ {limit} }}]
+            [components.web]
+            kind = \"service\"
+            workers = {{ count = 100 }}
+            operations.default.steps = [{{ wait = {{ exponential = \"100ms\" }} }}]"
+        )
+    };
+    let slots = run(&load(&text("worker_connections = { max = 5, workers = 2 }")).scenario);
+    let requests = run(&load(&text("concurrency = { max = 5 }")).scenario);
+    let lost = share(&slots, "connection_limit");
+    let same = share(&requests, "concurrency_limit");
+    assert!(lost > 0.1 && (lost - same).abs() < 1e-12, "{lost}, {same}");
+}

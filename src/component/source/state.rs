@@ -70,7 +70,7 @@ pub struct State {
     pub(in crate::component) lane: Option<LaneId>,
     pub(in crate::component) caller: u16,
     pub(in crate::component) patience: Option<Demand>,
-    people: Option<People>,
+    pub(in crate::component) people: Option<People>,
     pub(in crate::component) browsers: Option<Browsers>,
     pub(in crate::component) way: Option<Way>,
     /// By client: when its connection was used last.

@@ -32,6 +32,10 @@ impl Rules for State {
 
     const TURNED_AWAY: Outcome = Outcome::ConcurrencyLimit;
 
+    fn key(spec: &ConcurrencyLimit) -> LimitKey {
+        spec.key.value
+    }
+
     fn new(spec: &ConcurrencyLimit) -> Self {
         Self {
             max: spec.max.get(),

@@ -71,6 +71,10 @@ impl Rules for State {
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
 
+    fn key(spec: &FixedWindowLimit) -> LimitKey {
+        spec.key.value
+    }
+
     fn new(spec: &FixedWindowLimit) -> Self {
         Self {
             max: spec.max.get(),

@@ -84,6 +84,10 @@ impl Rules for State {
 
     const TURNED_AWAY: Outcome = Outcome::ConnectionLimit;
 
+    fn key(spec: &LimitConn) -> LimitKey {
+        spec.key.value
+    }
+
     fn new(spec: &LimitConn) -> Self {
         let mut state = Self {
             zones: Vec::new(),

@@ -306,6 +306,10 @@ impl Rules for State {
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
 
+    fn key(spec: &LimitReq) -> LimitKey {
+        spec.key.value
+    }
+
     fn new(spec: &LimitReq) -> Self {
         let mut state = Self {
             zones: Vec::new(),

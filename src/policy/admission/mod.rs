@@ -13,9 +13,9 @@ pub mod limit_conn;
 pub mod limit_req;
 mod sliding_window;
 mod token_bucket;
+mod worker_connections;
 
 use crate::metrics::Outcome;
-use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 use crate::words;
 
@@ -25,6 +25,7 @@ pub use limit_conn::LimitConn;
 pub use limit_req::LimitReq;
 pub use sliding_window::{SlidingCount, SlidingWindowLimit};
 pub use token_bucket::TokenBucketLimit;
+pub use worker_connections::WorkerConnectionsLimit;
 
 words! {
     /// Who is counted together.
@@ -79,6 +80,9 @@ trait Rules: Sized {
     /// How a request ends that it turns away.
     const TURNED_AWAY: Outcome;
 
+    /// Who is counted together.
+    fn key(spec: &Self::Spec) -> LimitKey;
+
     /// A limit that has seen nothing.
     fn new(spec: &Self::Spec) -> Self;
 
@@ -121,8 +125,8 @@ macro_rules! limits {
             }
 
             /// Who is counted together.
-            pub fn key(&self) -> At<LimitKey> {
-                match self { $( Self::$variant(spec) => spec.key, )* }
+            pub fn key(&self) -> LimitKey {
+                match self { $( Self::$variant(spec) => <$module::State as Rules>::key(spec), )* }
             }
         }
 
@@ -170,6 +174,8 @@ limits! {
     LimitReq: limit_req::LimitReq = "limit_req",
     /// nginx's number of requests under way per key.
     LimitConn: limit_conn::LimitConn = "limit_conn",
+    /// nginx's slots for connections, two for each request.
+    WorkerConnections: worker_connections::WorkerConnectionsLimit = "worker_connections",
     /// A rate on average, and bursts of at most what a bucket holds.
     TokenBucket: token_bucket::TokenBucketLimit = "token_bucket",
     /// So many requests in a window of time.

@@ -110,6 +110,10 @@ impl Rules for State {
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
 
+    fn key(spec: &SlidingWindowLimit) -> LimitKey {
+        spec.key.value
+    }
+
     fn new(spec: &SlidingWindowLimit) -> Self {
         Self {
             max: spec.max.get(),

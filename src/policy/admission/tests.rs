@@ -2,7 +2,7 @@
 
 use super::keyed::Order;
 use super::*;
-use crate::spec::Count;
+use crate::spec::{At, Count};
 use crate::units::{Bytes, Rate};
 
 const STRANGER: Sender = Sender {

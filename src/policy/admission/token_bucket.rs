@@ -69,6 +69,10 @@ impl Rules for State {
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
 
+    fn key(spec: &TokenBucketLimit) -> LimitKey {
+        spec.key.value
+    }
+
     fn new(spec: &TokenBucketLimit) -> Self {
         Self {
             rate: spec.rate.as_per_second() / 1e9,

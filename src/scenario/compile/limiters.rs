@@ -6,7 +6,7 @@ use crate::component::cache::Scope;
 use crate::component::rate_limiter::{Plan, RateLimiter};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
-use crate::policy::admission::LimitKey;
+use crate::policy::admission::{LimitKey, RequestLimit};
 use crate::spec::At;
 
 impl Compiler<'_> {
@@ -56,8 +56,8 @@ impl Compiler<'_> {
                 let ComponentSpec::RateLimiter(limiter) = component else {
                     continue;
                 };
-                let mut keys = limiter.limits.iter().map(|limit| limit.key());
-                let Some(key) = keys.find(|key| key.value != LimitKey::All) else {
+                let mut keys = limiter.limits.iter().map(RequestLimit::key);
+                let Some(key) = keys.find(|key| *key != LimitKey::All) else {
                     continue;
                 };
                 let problem = format!("a limit by {} takes these clients for one", key.word());

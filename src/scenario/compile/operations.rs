@@ -245,7 +245,9 @@ impl Compiler<'_> {
         let counts = |limit: &&RequestLimit| {
             matches!(
                 limit,
-                RequestLimit::Concurrency(_) | RequestLimit::LimitConn(_)
+                RequestLimit::Concurrency(_)
+                    | RequestLimit::LimitConn(_)
+                    | RequestLimit::WorkerConnections(_)
             )
         };
         let counted = limiter.limits.iter().find(counts).map(RequestLimit::word);

@@ -128,9 +128,10 @@ impl Compiler<'_> {
         let people = self.people(name, clients);
         let way = self.network(name, clients);
         let browsers = self.browsers(name, clients, &draft, traffic);
-        let is_stranger = people.is_none() && way.is_none();
+        // Requests that are their own only attempt, and whose answers nobody keeps.
+        let is_simple = browsers.is_none() && way.is_none();
         let is_plain =
-            is_stranger && persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
+            is_simple && persistence.is_plain() && patience.is_none() && draft.moves.is_empty();
         let caller = if is_plain {
             None
         } else {

@@ -34,7 +34,8 @@ impl Generator {
     fn limit(&mut self) -> String {
         let key = self.one_of(&["all", "address", "client"]);
         let max = self.between(1, 40);
-        let limit = match self.below(4) {
+        let limit = match self.below(5) {
+            4 => format!("worker_connections = {{ max = {}, workers = 2 }}", max + 1),
             0 => self.rate_limit(),
             1 => return format!("{{ limit_conn = {{ max = {max}, key = \"{key}\" }} }}"),
             _ => format!("concurrency = {{ max = {max}, key = \"{key}\" }}"),
