@@ -42,4 +42,6 @@ pub enum Kept {
     Level(LevelId),
     /// As a count.
     Counter(CounterId),
+    /// As a count of something that does not happen when all is well: reports tell of it.
+    Incidents(CounterId),
 }

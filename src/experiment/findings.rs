@@ -406,6 +406,15 @@ pub enum Advisory {
         /// The share of the rounds that were due.
         share: f64,
     },
+    /// Something happened to a component by itself that does not when all is well.
+    Incidents {
+        /// The component.
+        component: String,
+        /// What, as the name of its count: `crashes`.
+        what: String,
+        /// How often, per replication.
+        times: f64,
+    },
     /// With one replication nothing is known about the spread.
     SingleReplication,
 }

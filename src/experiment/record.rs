@@ -183,7 +183,7 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
     let all_gauges = system.gauges();
     let level = |gauge: &Gauge| match gauge.kept {
         Kept::Level(level) => Some(level),
-        Kept::Counter(_) => None,
+        Kept::Counter(_) | Kept::Incidents(_) => None,
     };
     let paid: Vec<_> = all_gauges
         .iter()
@@ -214,7 +214,9 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         counters: all_gauges
             .iter()
             .filter_map(|gauge| match gauge.kept {
-                Kept::Counter(counter) => Some(recorder.counted(counter)),
+                Kept::Counter(counter) | Kept::Incidents(counter) => {
+                    Some(recorder.counted(counter))
+                }
                 Kept::Level(_) => None,
             })
             .collect(),

@@ -345,6 +345,15 @@ pub fn advisory(advisory: &Advisory) -> String {
             "{source} could not begin {} of what was due: too few users for this load, so the test shows less than it was meant to",
             show(Unit::Fraction, *share)
         ),
+        Advisory::Incidents {
+            component,
+            what,
+            times,
+        } => format!(
+            "{component}: {} per replication: {}",
+            three_digits(*times),
+            what.replace('_', " ")
+        ),
         Advisory::SingleReplication => {
             "one replication has no interval: set run.replications to 5 or more".to_owned()
         }

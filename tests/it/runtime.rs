@@ -230,6 +230,29 @@ mod processes {
         assert!((0.1509..0.2).contains(&race), "{race}");
     }
 
+    /// Five clients with a connection each, over four processes in turn: two share one for good and get half of it
+    /// each, so that a quarter of all answers takes twice as long as the others.
+    #[test]
+    fn a_client_stays_with_the_process_that_got_its_connection() {
+        let source = |at| {
+            format!(
+                "[sources.u{at}]\nenters = \"web\"\nkind = \"users\"\nusers = 1\n\
+                 clients = {{ population = 1 }}\n"
+            )
+        };
+        let sources: Vec<String> = (0..5).map(source).collect();
+        let sources = sources.concat();
+        let text = format!(
+            "[run]\nhorizon = \"100s\"\nreplications = 2\n{sources}[components.web]\nkind = \"service\"\n\
+             vcpu = 4\nworkers = {{ runtime = \"event_loop\", count = 4, accept = \"by_connection\" }}\n\
+             operations.default.steps = [{{ cpu = \"10ms\" }}]\n"
+        );
+        let findings = run(&load(&text).scenario);
+        near(figure(&findings, Metric::LatencyP50), 0.01, 0.02);
+        near(figure(&findings, Metric::LatencyP90), 0.02, 0.02);
+        near(figure(&findings, Metric::LatencyMean), 0.0125, 0.02);
+    }
+
     /// Threads that share an interpreter lock are one server for the CPU, however many cores there are: M/M/1
     /// with 40 ms. Without it they do not wait for one another.
     #[test]

@@ -161,8 +161,8 @@ impl Lives {
         };
         vec![
             gauge("instances_down", Kept::Level(self.down)),
-            gauge("crashes", Kept::Counter(self.n_crashes)),
-            gauge("boots_failed", Kept::Counter(self.n_boots_failed)),
+            gauge("crashes", Kept::Incidents(self.n_crashes)),
+            gauge("boots_failed", Kept::Incidents(self.n_boots_failed)),
             gauge("instances_cycled", Kept::Counter(self.n_cycled)),
         ]
     }

@@ -1,6 +1,7 @@
 //! What weakens a result.
 
 use super::{Estimating, relative_half_width};
+use crate::component::Kept;
 use crate::experiment::findings::{Advisory, ObjectiveFindings};
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
@@ -29,6 +30,23 @@ impl Estimating<'_> {
         }
     }
 
+    /// What happened to components by themselves.
+    fn advise_on_incidents(&self, found: &mut Vec<Advisory>) {
+        let counted = |kept: &Kept| matches!(kept, Kept::Counter(_) | Kept::Incidents(_));
+        let gauges = self.gauges.iter().filter(|gauge| counted(&gauge.kept));
+        for (at, gauge) in gauges.enumerate() {
+            let sum: u64 = self.records.iter().map(|record| record.counters[at]).sum();
+            if sum == 0 || !matches!(gauge.kept, Kept::Incidents(_)) {
+                continue;
+            }
+            found.push(Advisory::Incidents {
+                component: gauge.component.clone(),
+                what: gauge.what.to_owned(),
+                times: sum as f64 / self.records.len() as f64,
+            });
+        }
+    }
+
     /// What weakens the result.
     pub(super) fn advisories(&self, objectives: &[ObjectiveFindings]) -> Vec<Advisory> {
         let mut found = Vec::new();
@@ -53,6 +71,7 @@ impl Estimating<'_> {
             found.push(Advisory::StillInFlight { share });
         }
         self.advise_on_sources(&mut found);
+        self.advise_on_incidents(&mut found);
         let n = self
             .totals
             .iter()

@@ -95,7 +95,7 @@ impl Estimating<'_> {
         let counters: Vec<&Gauge> = self
             .gauges
             .iter()
-            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_)))
+            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_) | Kept::Incidents(_)))
             .collect();
         let find = |component: &str, what: &str| {
             counters

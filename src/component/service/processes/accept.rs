@@ -303,10 +303,20 @@ impl State {
         cx: &mut Context,
     ) -> Option<u16> {
         let now = cx.now();
-        let instance = cx.requests.get(id).frame.instance;
+        let (frame, flags) = (cx.requests.get(id).frame, cx.requests.get(id).flags);
+        let instance = frame.instance;
+        // Who comes straight has a connection of its own; a proxy's connections are everybody's.
+        let is_straight = frame.via == self.own && flags.has(Flags::KNOWN);
+        let client = is_straight.then(|| cx.requests.extra(id).client);
         let processes = self.processes.as_mut()?;
         let open = processes.connections.as_mut();
-        if let Some(process) = open.and_then(|open| open.take(instance, now)) {
+        let kept = open.and_then(|open| match client {
+            Some(_) if flags.has(Flags::NEW_CONNECTION | Flags::OVER_NEW) => None,
+            Some(client) => open.of_client(client, instance),
+            None => open.take(instance, now),
+        });
+        let is_up = |process: &u16| processes.own[processes.at(instance, (*process).into())].is_up;
+        if let Some(process) = kept.filter(is_up) {
             return Some(process);
         }
         let (n, first) = (processes.per_instance, processes.turns[instance as usize]);
@@ -314,6 +324,9 @@ impl State {
         let mut in_turn = (0..n).map(|step| (first + step) % n);
         let chosen = in_turn.find(|at| own[*at as usize].is_up)?;
         processes.turns[instance as usize] = (chosen + 1) % n;
+        if let (Some(client), Some(open)) = (client, &mut processes.connections) {
+            open.connects(client, instance, chosen as u16);
+        }
         Some(chosen as u16)
     }
 

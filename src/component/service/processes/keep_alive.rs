@@ -33,6 +33,8 @@ pub(super) struct Connections {
     /// By instance: the process that each idle connection leads to, and since when it has been idle; the one
     /// used last is at the end.
     open: Vec<Vec<(u16, SimTime)>>,
+    /// By client that comes straight: the instance that its connection leads to, and the process.
+    clients: Vec<Option<(u32, u16)>>,
 }
 
 impl Connections {
@@ -42,7 +44,23 @@ impl Connections {
             most,
             idle: plan.idle.value,
             open: vec![Vec::with_capacity(most); n_places as usize],
+            clients: Vec::new(),
         }
+    }
+
+    /// The process at the end of the connection that a client has to an instance.
+    pub(super) fn of_client(&self, client: u32, instance: u32) -> Option<u16> {
+        let (to, process) = (*self.clients.get(client as usize)?)?;
+        (to == instance).then_some(process)
+    }
+
+    /// A client has a new connection.
+    pub(super) fn connects(&mut self, client: u32, instance: u32, process: u16) {
+        let at = client as usize;
+        if at >= self.clients.len() {
+            self.clients.resize((at + 1).next_power_of_two(), None);
+        }
+        self.clients[at] = Some((instance, process));
     }
 
     /// The process at the end of the connection that is used next; nothing if a new one must be opened.

@@ -98,7 +98,7 @@ impl Memory {
         };
         [
             gauge("memory_swapped", Kept::Level(self.swapped)),
-            gauge("out_of_memory", Kept::Counter(self.n_killed)),
+            gauge("out_of_memory", Kept::Incidents(self.n_killed)),
         ]
     }
 

@@ -169,7 +169,7 @@ impl Processes {
         let mut all = vec![Gauge {
             component: component.to_owned(),
             what: "processes_ended",
-            kept: Kept::Counter(self.n_ended),
+            kept: Kept::Incidents(self.n_ended),
         }];
         all.extend(self.stalls.iter().flat_map(|own| own.gauges(component)));
         all.extend(self.memory.iter().flat_map(|own| own.gauges(component)));
