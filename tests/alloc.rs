@@ -85,4 +85,12 @@ fn the_second_half_of_a_run_allocates_nothing() {
     );
     assert!(events > 1_000_000, "the second half is no idle time");
     assert_eq!(allocated, 0, "in {events} events with users and retries");
+    // Background jobs.
+    let (allocated, events) = allocations_of_second_half(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/specs/alloc/queues.toml"),
+        &[],
+        600,
+    );
+    assert!(events > 1_000_000, "the second half is no idle time");
+    assert_eq!(allocated, 0, "in {events} events with background jobs");
 }

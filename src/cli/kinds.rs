@@ -9,16 +9,29 @@ use crate::report::reference;
 /// Options of `capsim kinds`.
 #[derive(Debug, Args)]
 pub(super) struct KindsArgs {
-    /// One table of the scenario language, such as `service` or `pool`; all of them unless given.
+    /// One table of the scenario language, such as `service` or `pool`, or a product such as `sqs`; a list of
+    /// what there is unless given.
     name: Option<String>,
+    /// The whole reference.
+    #[arg(long, conflicts_with = "name")]
+    all: bool,
 }
 
 /// Explains the scenario language.
 pub(super) fn kinds(args: &KindsArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let Some(name) = &args.name else {
-        terminal.print(&reference::page())?;
+        let text = if args.all {
+            reference::page()
+        } else {
+            reference::overview()
+        };
+        terminal.print(&text)?;
         return Ok(Exit::Done);
     };
+    if let Some(text) = reference::preset(name) {
+        terminal.print(&text)?;
+        return Ok(Exit::Done);
+    }
     match reference::section(name) {
         Ok(text) => {
             terminal.print(&text)?;

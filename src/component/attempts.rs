@@ -79,7 +79,7 @@ impl System {
         let extra = self.cx.requests.extra_mut(id);
         (extra.errand, extra.client, extra.waits_for) = (at, client, NOBODY);
         (extra.permit, extra.in_flight, extra.granted) = (permit, in_flight, granted);
-        (extra.address, extra.retry_after) = (address, None);
+        (extra.address, extra.retry_after, extra.job) = (address, None, NOBODY);
         let caller = &self.callers[errand.caller as usize];
         if let Some(lane) = caller.timeout_lane() {
             let subject = id.index();
@@ -199,6 +199,9 @@ impl System {
 
     /// An attempt is over, and its caller hears of it, at once or after the way back.
     pub(super) fn attempt_ends(&mut self, id: RequestId, outcome: Outcome) {
+        if self.is_job(id) {
+            return self.job_ends(id, outcome);
+        }
         let flags = self.cx.requests.get(id).flags;
         let outcome = match outcome {
             Outcome::Served if flags.has(Flags::CONDITIONAL) => Outcome::NotModified,

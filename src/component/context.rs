@@ -60,6 +60,13 @@ pub enum Notice {
         /// Its instance.
         instance: u32,
     },
+    /// A queue has messages, or room at a consumer.
+    Deliver {
+        /// The queue.
+        queue: NodeId,
+    },
+    /// There is more of something than the run can hold.
+    Overloaded,
     /// A pool has closed connections.
     Closed {
         /// The database.

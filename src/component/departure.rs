@@ -72,6 +72,7 @@ impl System {
                 match &mut self.nodes[node.index()] {
                     Node::Dependency(outside) => outside.withdraw(id, &mut self.cx),
                     Node::RateLimiter(limiter) => limiter.withdraw(id, &mut self.cx),
+                    Node::Queue(queue) => queue.withdraw(id, &mut self.cx),
                     _ => false,
                 }
             }

@@ -139,6 +139,8 @@ impl System {
         match &mut self.nodes[via.index()] {
             Node::Balancer(front) => front.balance.done(instance),
             Node::Service(front) => front.balance.done(instance),
+            // It hears of its jobs by themselves.
+            Node::Queue(_) => {}
             other => unreachable!("instances are picked by balancers and services, not {other:?}"),
         }
     }
@@ -416,7 +418,8 @@ impl System {
     #[cold]
     fn sends_out(&mut self, id: RequestId) {
         let request = self.cx.requests.get(id);
-        if request.flags.has(Flags::INNER | Flags::CONDITIONAL) {
+        let is_job = request.flags.has(Flags::ATTEMPT) && self.is_job(id);
+        if is_job || request.flags.has(Flags::INNER | Flags::CONDITIONAL) {
             return;
         }
         if let Some(size) = self.responses[request.flow as usize] {

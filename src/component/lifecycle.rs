@@ -16,7 +16,10 @@ impl System {
     pub(super) fn hears(&mut self, notice: Notice) {
         match notice {
             Notice::Joined { service, instance } => self.joins(service, instance),
+            Notice::Deliver { queue } => self.delivers(queue),
+            Notice::Overloaded => self.overflows(),
             Notice::Left { service, instance } => {
+                self.tell_queues(service, instance, false);
                 self.tell_fronts(service, |front| front.leave(instance));
             }
             Notice::Stopped { service, instance } => self.has_stopped(service, instance),
@@ -64,6 +67,7 @@ impl System {
         if service(&mut self.nodes, node).registers(instance) {
             self.tell_fronts(node, |front| front.join(instance));
         }
+        self.tell_queues(node, instance, true);
     }
 
     fn has_stopped(&mut self, node: NodeId, instance: u32) {
@@ -80,6 +84,7 @@ impl System {
     /// An instance is killed: every request that is in it fails. What it was waiting for elsewhere goes
     /// on without it.
     fn is_killed(&mut self, node: NodeId, instance: u32) {
+        self.tell_queues(node, instance, false);
         let cut = self.lets_go_of(node, instance, None);
         service(&mut self.nodes, node).killed(instance, cut, &mut self.cx);
     }
@@ -148,6 +153,10 @@ impl System {
                     self.fails(id, Outcome::Killed);
                     continue;
                 }
+            }
+            if flags.has(Flags::ATTEMPT) && self.is_job(id) {
+                let by_consumer = self.cx.requests.frames_below(id).count() == depth;
+                self.job_is_killed(id, by_consumer);
             }
             self.client_sees_kill(id);
             // Whoever waits for the killed instance gets an error, all the way down.

@@ -27,8 +27,10 @@ pub mod errand;
 mod flow;
 pub mod gateway;
 mod handshake;
+mod jobs;
 mod lifecycle;
 pub mod program;
+pub mod queue;
 pub mod rate_limiter;
 pub mod request;
 mod resource;
@@ -167,6 +169,9 @@ pub trait Component {
         (ClientLeft::PassedOn, frame.instance)
     }
 
+    /// A window of the recorder is about to end: what is read off then is read now.
+    fn window_ends(&mut self, _cx: &mut Context) {}
+
     /// What it has that can run out, and how much of that was used.
     fn resources(&self) -> Vec<Resource> {
         Vec::new()
@@ -259,6 +264,9 @@ macro_rules! components {
             fn client_left(&mut self, id: RequestId, frame: &Frame, cx: &mut Context) -> (ClientLeft, u32) {
                 match self { $( Self::$variant(state) => state.client_left(id, frame, cx), )* }
             }
+            fn window_ends(&mut self, cx: &mut Context) {
+                match self { $( Self::$variant(state) => state.window_ends(cx), )* }
+            }
             fn resources(&self) -> Vec<Resource> {
                 match self { $( Self::$variant(state) => state.resources(), )* }
             }
@@ -291,4 +299,6 @@ components! {
     Cache: cache = "cache",
     /// Something outside, known only by its latency and its limits.
     Dependency: dependency = "dependency",
+    /// A queue of background jobs: services publish messages, and the workers of others take them.
+    Queue: queue = "queue",
 }

@@ -49,6 +49,11 @@ pub enum Visit {
         /// Where to go on if the key is there.
         hit: u16,
     },
+    /// Publishes a message.
+    Publish {
+        /// The place in the scenario that does: what the message's job draws derives from it.
+        salt: Salt,
+    },
     /// Puts a key in.
     Fill {
         /// The keys to draw from.

@@ -198,6 +198,8 @@ pub struct Extra {
     pub in_flight: u32,
     /// Whether it took from its caller's retry budget.
     pub granted: bool,
+    /// The job of a message, by its number, if it is an attempt at one.
+    pub job: u32,
 }
 
 impl Extra {
@@ -210,7 +212,13 @@ impl Extra {
         retry_after: None,
         in_flight: 0,
         granted: false,
+        job: NONE,
     };
+
+    /// Forgets whoever had this place before.
+    pub fn forget(&mut self) {
+        *self = Self::NONE;
+    }
 }
 
 /// All requests in flight.

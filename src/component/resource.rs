@@ -1,6 +1,6 @@
 //! What components report, in terms that need no knowledge of their kinds.
 
-use crate::metrics::{CounterId, LevelId, WaitId};
+use crate::metrics::{CounterId, LevelId, SampleId, WaitId};
 
 /// Something that can run out: workers, cores, connections. Its use and its capacity are levels, so that
 /// both may change during a run.
@@ -40,6 +40,8 @@ pub struct Gauge {
 pub enum Kept {
     /// As a level over time.
     Level(LevelId),
+    /// As what is read at the end of every window.
+    Sample(SampleId),
     /// As a count.
     Counter(CounterId),
     /// As a count of something that does not happen when all is well: reports tell of it.

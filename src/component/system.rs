@@ -6,12 +6,13 @@ use super::arena::Arena;
 use super::bill::{Bill, Egress};
 use super::context::Context;
 use super::errand::{By, Errand};
+use super::jobs::Job;
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
 use super::user::User;
 use super::{
-    Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, service,
-    source,
+    Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, queue,
+    service, source,
 };
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
 use crate::metrics::{Outcome, Recorder, Shape, Windows};
@@ -78,6 +79,8 @@ enum LaneUse {
     Pause,
     /// Requests in line for a worker of a service.
     Queue(NodeId),
+    /// Messages of a queue that will be visible, for the first time or again.
+    Message(NodeId),
 }
 
 /// A system at work: one replication.
@@ -89,6 +92,7 @@ pub struct System {
     pub(super) callers: Vec<caller::State>,
     pub(super) errands: Arena<Errand>,
     pub(super) users: Arena<User>,
+    pub(super) jobs: Arena<Job>,
     /// Users whose requests have ended, to hear of it as soon as the present handler is through.
     pub(super) answered: VecDeque<(u32, Outcome)>,
     /// Tells timers of errands and users from earlier ones.
@@ -129,6 +133,18 @@ pub(super) fn database(nodes: &mut [Node], id: NodeId) -> &mut database::State {
     match &mut nodes[id.index()] {
         Node::Database(database) => database,
         other => unreachable!("a database is meant, not {other:?}"),
+    }
+}
+
+/// The queue with this id.
+///
+/// # Panics
+/// If it is something else: the blueprint was not checked.
+#[inline]
+pub(super) fn queue(nodes: &mut [Node], id: NodeId) -> &mut queue::State {
+    match &mut nodes[id.index()] {
+        Node::Queue(queue) => queue,
+        other => unreachable!("a queue is meant, not {other:?}"),
     }
 }
 
@@ -191,6 +207,7 @@ impl System {
                 Arena::with_capacity(1024)
             },
             users: Arena::default(),
+            jobs: Arena::default(),
             answered: VecDeque::with_capacity(64),
             epoch: 0,
             flows: blueprint.flows.clone(),
@@ -251,6 +268,9 @@ impl System {
 
     fn closes_window(&mut self) {
         let now = self.cx.now();
+        for node in &mut self.nodes {
+            node.window_ends(&mut self.cx);
+        }
         self.cx.recorder.close_window(now);
         let closed = self.cx.recorder.n_closed();
         if closed < self.cx.recorder.windows().count {
@@ -343,6 +363,10 @@ impl System {
                 LaneUse::Errand => self.is_errands_timer(timer),
                 LaneUse::Pause => self.is_users_timer(timer),
                 LaneUse::Queue(_) => service::is_waiting(requests, timer),
+                LaneUse::Message(node) => match &self.nodes[node.index()] {
+                    Node::Queue(queue) => queue.is_current(timer),
+                    _ => false,
+                },
                 LaneUse::Pool(..) => service::is_in_line(requests, timer),
             };
             let (counted, live) = self.cx.scheduler.lane_books(at, is_live);
@@ -413,6 +437,10 @@ impl System {
 fn service_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
     let mut lanes = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
+        if let Node::Queue(queue) = node {
+            let own = queue.lanes().into_iter().flatten();
+            lanes.extend(own.map(|lane| (lane, LaneUse::Message(NodeId::new(at)))));
+        }
         let Node::Service(service) = node else {
             continue;
         };
@@ -452,6 +480,9 @@ impl Model for System {
                 LaneUse::Errand => self.errand_timer(lane, timer),
                 LaneUse::Pause => self.pause_timer(lane, timer),
                 LaneUse::Queue(node) => self.queue_timer(node, timer),
+                LaneUse::Message(node) => {
+                    queue(&mut self.nodes, node).timer_runs_out(lane, timer, &mut self.cx);
+                }
             },
             Occurrence::Event(Event::Errand(errand)) => self.errand_is_due(errand),
             Occurrence::Event(Event::User(user)) => self.pause_is_over(user),

@@ -13,6 +13,8 @@ pub struct Tally {
     inside: BTreeMap<(NodeId, u32), u64>,
     /// By service: requests inside that no worker has begun with.
     not_begun: BTreeMap<NodeId, u64>,
+    /// Frames by whoever picked their instance.
+    picked: BTreeMap<NodeId, u64>,
     /// Requests that visit a component now.
     visiting: BTreeMap<NodeId, u64>,
     /// By service and pool: connections held, and requests in line for one.
@@ -47,6 +49,7 @@ impl Tally {
     fn count_inside(&mut self, frame: &Frame) {
         if frame.node != NodeId::NONE {
             *self.inside.entry((frame.node, frame.instance)).or_default() += 1;
+            *self.picked.entry(frame.via).or_default() += 1;
         }
     }
 
@@ -67,7 +70,11 @@ impl Tally {
                     Visit::Use { pooled: false, .. } => {
                         *self.connections.entry(node).or_default() += 1;
                     }
-                    Visit::Look { .. } | Visit::Fill { .. } | Visit::Enter | Visit::Ask => {}
+                    Visit::Look { .. }
+                    | Visit::Fill { .. }
+                    | Visit::Enter
+                    | Visit::Ask
+                    | Visit::Publish { .. } => {}
                 }
             }
             Op::Acquire(pool) if frame.node != NodeId::NONE => {
@@ -99,6 +106,11 @@ impl Tally {
     pub fn held(&self, gateway: NodeId) -> impl Iterator<Item = (u32, u64)> {
         let own = self.inside.range((gateway, 0)..=(gateway, u32::MAX));
         own.map(|((_, held), n)| (*held, *n))
+    }
+
+    /// Requests inside instances that this component picked.
+    pub fn picked_by(&self, node: NodeId) -> u64 {
+        self.picked.get(&node).copied().unwrap_or(0)
     }
 
     /// Requests inside a service that no worker has begun with.

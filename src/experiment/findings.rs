@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::backlog::Backlog;
 use super::bottleneck::Bottleneck;
 use super::recovery::Recovery;
 use crate::objective::Verdict;
@@ -35,6 +36,8 @@ pub struct Findings {
     pub sources: Vec<SourceFindings>,
     /// Those who persist: clients with retries, services that call with rules of their own.
     pub callers: Vec<CallerFindings>,
+    /// Queues of background jobs.
+    pub queues: Vec<QueueFindings>,
     /// What becomes of the system after a burst of traffic, if one takes it down.
     pub recovery: Option<Recovery>,
     /// What real load tests are said to have measured, and whether that can be.
@@ -261,6 +264,55 @@ pub struct CallerFindings {
     pub breaker_rejections: Option<Estimate>,
     /// Attempts that the concurrency limit kept back, per second.
     pub limit_rejections: Option<Estimate>,
+}
+
+/// A queue of background jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueFindings {
+    /// Its name.
+    pub name: String,
+    /// Messages published per second.
+    pub published: Option<Estimate>,
+    /// Messages done per second.
+    pub done: Option<Estimate>,
+    /// Mean time from publishing to the first delivery, in seconds, of those delivered.
+    pub wait_mean_s: Option<Estimate>,
+    /// Median of that time.
+    pub wait_p50_s: Option<Estimate>,
+    /// 95th percentile of that time.
+    pub wait_p95_s: Option<Estimate>,
+    /// 99th percentile of that time.
+    pub wait_p99_s: Option<Estimate>,
+    /// Share of the messages delivered that had to wait at all.
+    pub waited: Option<Estimate>,
+    /// Mean time from publishing to the end of the work, in seconds, of those done.
+    pub whole_mean_s: Option<Estimate>,
+    /// Median of that time.
+    pub whole_p50_s: Option<Estimate>,
+    /// 95th percentile of that time.
+    pub whole_p95_s: Option<Estimate>,
+    /// 99th percentile of that time.
+    pub whole_p99_s: Option<Estimate>,
+    /// The age of the oldest message in line at its highest, in seconds, at the end of a window.
+    pub oldest_most_s: Option<f64>,
+    /// Deliveries after the first, per message published.
+    pub redelivered: Option<Estimate>,
+    /// Runs that ended well after somebody else had been given the message, per message published.
+    pub duplicates: Option<Estimate>,
+    /// Runs that failed, per message published.
+    pub failed: Option<Estimate>,
+    /// Messages that became dead letters, as a share of those published.
+    pub dead: Option<Estimate>,
+    /// Messages lost with their consumers, as a share of those published.
+    pub lost: Option<Estimate>,
+    /// Messages dropped for want of room, as a share of those published.
+    pub dropped: Option<Estimate>,
+    /// Messages refused for want of room, as a share of those that were to be published.
+    pub rejected: Option<Estimate>,
+    /// Messages that were left at the end, on average over the replications.
+    pub left: Option<Estimate>,
+    /// What piled up, and when it was worked off.
+    pub backlog: Option<Backlog>,
 }
 
 /// Something that can run out.

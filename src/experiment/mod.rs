@@ -7,6 +7,7 @@
 //! A replication is single-threaded; replications and points run side by side, and are put together by
 //! their numbers, so that no byte of a result depends on the number of threads.
 
+mod backlog;
 mod bottleneck;
 mod estimate;
 mod findings;
@@ -15,11 +16,12 @@ mod recovery;
 mod run;
 mod sweep;
 
+pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
     Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings,
-    OutcomeShare, ResourceFindings, Series, SourceFindings, Spread, StatedFindings, Stop,
-    Violation,
+    OutcomeShare, QueueFindings, ResourceFindings, Series, SourceFindings, Spread, StatedFindings,
+    Stop, Violation,
 };
 pub use record::{Record, replicate};
 pub use recovery::Recovery;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::run::Session;
 use crate::autoscaler::Reason;
 use crate::component::caller::Counts;
+use crate::component::queue;
 use crate::component::source::Account;
 use crate::component::{
     Bill, Blueprint, Charge, Component as _, Gauge, Kept, Node, Resource, System,
@@ -125,7 +126,7 @@ pub struct Record {
     pub resources: Vec<Vec<[f64; 3]>>,
     /// By resource: waits, if anybody can wait for it.
     pub waits: Vec<Option<Histogram>>,
-    /// By gauge kept as a level, and window: the average.
+    /// By gauge that is followed over time, and window: the average, or what was read at the end.
     pub gauges: Vec<Vec<f64>>,
     /// By gauge kept as a counter: the count.
     pub counters: Vec<u64>,
@@ -139,6 +140,8 @@ pub struct Record {
     pub callers: Vec<Counts>,
     /// By source.
     pub sources: Vec<Account>,
+    /// By queue.
+    pub queues: Vec<queue::Counts>,
     /// Seconds measured: closed windows without the warm-up.
     pub measured_s: f64,
     /// When too many requests were in flight to go on, if that happened.
@@ -183,7 +186,7 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
     let all_gauges = system.gauges();
     let level = |gauge: &Gauge| match gauge.kept {
         Kept::Level(level) => Some(level),
-        Kept::Counter(_) | Kept::Incidents(_) => None,
+        Kept::Sample(_) | Kept::Counter(_) | Kept::Incidents(_) => None,
     };
     let paid: Vec<_> = all_gauges
         .iter()
@@ -206,18 +209,14 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
             .iter()
             .map(|r| r.wait.map(|wait| recorder.waits(wait)))
             .collect(),
-        gauges: all_gauges
-            .iter()
-            .filter_map(level)
-            .map(|level| (0..closed).map(|w| recorder.average_in(w, level)).collect())
-            .collect(),
+        gauges: keep_gauges(recorder, &all_gauges, closed),
         counters: all_gauges
             .iter()
             .filter_map(|gauge| match gauge.kept {
                 Kept::Counter(counter) | Kept::Incidents(counter) => {
                     Some(recorder.counted(counter))
                 }
-                Kept::Level(_) => None,
+                Kept::Level(_) | Kept::Sample(_) => None,
             })
             .collect(),
         costs: costs(system, recorder, closed),
@@ -233,6 +232,7 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
             .iter()
             .map(|own| own.account(recorder))
             .collect(),
+        queues: keep_queues(system, recorder),
         measured_s: windows
             .start(closed)
             .since(windows.start(windows.warm_up))
@@ -241,6 +241,27 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         in_flight: system.n_in_flight(),
         n_events: system.n_events(),
     }
+}
+
+/// What is followed over time, by window.
+fn keep_gauges(recorder: &Recorder, gauges: &[Gauge], closed: usize) -> Vec<Vec<f64>> {
+    let over_time = |gauge: &Gauge| -> Option<Vec<f64>> {
+        let in_window: &dyn Fn(usize) -> f64 = match gauge.kept {
+            Kept::Level(level) => &move |w| recorder.average_in(w, level),
+            Kept::Sample(sample) => &move |w| recorder.sampled_in(w, sample),
+            Kept::Counter(_) | Kept::Incidents(_) => return None,
+        };
+        Some((0..closed).map(in_window).collect())
+    };
+    gauges.iter().filter_map(over_time).collect()
+}
+
+fn keep_queues(system: &System, recorder: &Recorder) -> Vec<queue::Counts> {
+    let counts = |node: &Node| match node {
+        Node::Queue(queue) => Some(queue.counts(recorder)),
+        _ => None,
+    };
+    system.nodes().iter().filter_map(counts).collect()
 }
 
 fn keep_requests(

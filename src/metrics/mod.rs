@@ -6,4 +6,4 @@ mod recorder;
 
 pub use catalog::{Metric, Unit};
 pub use outcome::{Group, Outcome};
-pub use recorder::{CounterId, LevelId, Recorder, Shape, WaitId, Windows};
+pub use recorder::{CounterId, LevelId, Recorder, SampleId, Shape, WaitId, Windows};

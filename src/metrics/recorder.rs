@@ -71,6 +71,10 @@ pub struct LevelId(u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitId(u16);
 
+/// A figure that is read at the end of every window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleId(u16);
+
 /// A count of something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CounterId(u16);
@@ -109,6 +113,8 @@ pub struct Recorder {
     averages: Vec<f64>,
     /// Highest values by window and level.
     highest: Vec<u64>,
+    /// What was read at the ends of windows, by sample and window.
+    samples: Vec<Vec<f64>>,
     waits: Vec<Histogram>,
     /// How often nobody had to wait, by wait.
     no_waits: Vec<u64>,
@@ -137,6 +143,7 @@ impl Recorder {
             integrals: Vec::new(),
             averages: Vec::new(),
             highest: Vec::new(),
+            samples: Vec::new(),
             waits: Vec::new(),
             no_waits: Vec::new(),
             counters: Vec::new(),
@@ -152,6 +159,12 @@ impl Recorder {
         self.highest
             .resize(self.shape.windows.count * self.levels.len(), 0);
         LevelId(u16::try_from(self.levels.len() - 1).expect("a system has few levels"))
+    }
+
+    /// Adds a figure that is read at the end of every window.
+    pub fn add_sample(&mut self) -> SampleId {
+        self.samples.push(vec![0.0; self.shape.windows.count]);
+        SampleId(u16::try_from(self.samples.len() - 1).expect("a system has few samples"))
     }
 
     /// Adds a wait.
@@ -279,6 +292,16 @@ impl Recorder {
         if self.open >= self.shape.windows.warm_up {
             self.counters[id.0 as usize] += n;
         }
+    }
+
+    /// What is read at the end of the open window.
+    pub fn sample(&mut self, id: SampleId, value: f64) {
+        self.samples[id.0 as usize][self.open] = value;
+    }
+
+    /// What was read at the end of a closed window.
+    pub fn sampled_in(&self, window: usize, id: SampleId) -> f64 {
+        self.samples[id.0 as usize][window]
     }
 
     /// Closes the open window at `now`, which must be its end.

@@ -8,6 +8,7 @@ pub mod bandwidth;
 pub mod eviction;
 pub mod memory;
 pub mod persistence;
+pub mod redelivery;
 pub mod restart;
 pub mod upstream;
 pub mod warm_up;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::experiment::{Findings, ResourceFindings, SourceFindings};
+use crate::experiment::{Findings, QueueFindings, ResourceFindings, SourceFindings};
 use crate::metrics::{Metric, Unit};
 use crate::scenario::{Point, show};
 use crate::stats::Estimate;
@@ -204,6 +204,9 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
         put(path("waiting"), own.waiting.as_ref(), "1")?;
         put(path("wait_p99"), own.wait_p99_s.as_ref(), "s")?;
     }
+    for own in &findings.queues {
+        of_queue(own, &mut put)?;
+    }
     for (cache, ratio) in &findings.hit_ratios {
         put(format!("hit_ratios.{cache}"), Some(ratio), "1")?;
     }
@@ -214,6 +217,31 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
         put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
     }
     finish(writer)
+}
+
+/// The rows of a queue of background jobs.
+fn of_queue(
+    own: &QueueFindings,
+    put: &mut impl FnMut(String, Option<&Estimate>, &str) -> csv::Result<()>,
+) -> csv::Result<()> {
+    let path = |name: &str| format!("queues.{}.{name}", own.name);
+    put(path("published"), own.published.as_ref(), "1/s")?;
+    put(path("done"), own.done.as_ref(), "1/s")?;
+    put(path("wait_mean"), own.wait_mean_s.as_ref(), "s")?;
+    put(path("wait_p50"), own.wait_p50_s.as_ref(), "s")?;
+    put(path("wait_p95"), own.wait_p95_s.as_ref(), "s")?;
+    put(path("wait_p99"), own.wait_p99_s.as_ref(), "s")?;
+    put(path("until_done_p50"), own.whole_p50_s.as_ref(), "s")?;
+    put(path("until_done_p95"), own.whole_p95_s.as_ref(), "s")?;
+    put(path("until_done_p99"), own.whole_p99_s.as_ref(), "s")?;
+    put(path("redelivered"), own.redelivered.as_ref(), "1")?;
+    put(path("duplicates"), own.duplicates.as_ref(), "1")?;
+    put(path("failed"), own.failed.as_ref(), "1")?;
+    put(path("dead"), own.dead.as_ref(), "1")?;
+    put(path("lost"), own.lost.as_ref(), "1")?;
+    put(path("dropped"), own.dropped.as_ref(), "1")?;
+    put(path("rejected"), own.rejected.as_ref(), "1")?;
+    put(path("left"), own.left.as_ref(), "1")
 }
 
 /// The rows of a source with users.

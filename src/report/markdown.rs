@@ -36,6 +36,12 @@ pub fn run(title: &str, seed: u64, findings: &Findings) -> String {
             }
         }
     }
+    if let Some(queues) = tables::queues(findings) {
+        section(&mut out, "Queues", &queues);
+        for sentence in words::backlogs(findings) {
+            let _ = write!(out, "\n{}\n", escaped(&sentence));
+        }
+    }
     let busy = tables::busy(findings);
     if !busy.rows.is_empty() {
         section(&mut out, "Busy", &busy);

@@ -29,6 +29,111 @@ pub fn page() -> String {
     text
 }
 
+/// What there is to choose from, by group: kinds, policies, laws, and the products that tables are preset for.
+pub fn overview() -> String {
+    let schema = schema();
+    let Some(definitions) = schema["$defs"].as_object() else {
+        return String::new();
+    };
+    let root = schema["$ref"].as_str().map_or("", name_of);
+    let mut text = String::new();
+    for name in reading_order(definitions, root) {
+        let definition = &definitions[&name];
+        let options = definition["anyOf"].as_array().into_iter().flatten();
+        let named: Vec<_> = options
+            .filter_map(|option| word_of(option, definitions))
+            .collect();
+        if named.len() > 1 {
+            let _ = writeln!(text, "{}: {}", title(&name), first_sentence(definition));
+            add_aligned(&mut text, &named);
+        }
+        let presets: Vec<_> = definition["x-presets"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, own)| {
+                let own = own.as_str().unwrap_or("");
+                (name.clone(), sentence(&comment(own)).to_owned())
+            })
+            .collect();
+        if !presets.is_empty() {
+            let _ = writeln!(text, "{} with model = \"...\":", title(&name));
+            add_aligned(&mut text, &presets);
+        }
+    }
+    text.push_str(
+        "`capsim kinds NAME` explains one of these, a table, or a product and what is set for it; \
+         `capsim kinds --all` everything.\n",
+    );
+    text
+}
+
+/// Names and what they mean, in two columns.
+fn add_aligned(text: &mut String, named: &[(String, String)]) {
+    let longest = named.iter().map(|(name, _)| name.chars().count()).max();
+    let width = longest.unwrap_or(0);
+    for (name, about) in named {
+        let _ = writeln!(text, "  {name:width$}  {about}");
+    }
+    text.push('\n');
+}
+
+/// How an option of a choice is written, and what it is, in a sentence; nothing for what has no name.
+fn word_of(
+    option: &Value,
+    definitions: &serde_json::Map<String, Value>,
+) -> Option<(String, String)> {
+    let table = match option["$ref"].as_str() {
+        Some(path) => &definitions[name_of(path)],
+        None => option,
+    };
+    let about = match option["description"].as_str() {
+        Some(_) => first_sentence(option),
+        None => first_sentence(table),
+    };
+    if let Some(kind) = table["properties"]["kind"]["const"].as_str() {
+        return Some((kind.to_owned(), about));
+    }
+    let first = table["required"].as_array()?.first()?.as_str()?;
+    Some((first.to_owned(), about))
+}
+
+fn first_sentence(value: &Value) -> String {
+    sentence(value["description"].as_str().unwrap_or("").trim()).to_owned()
+}
+
+/// Text up to the end of its first sentence.
+fn sentence(text: &str) -> &str {
+    let end = text.find(". ").or_else(|| text.find(".\n"));
+    let whole = end.map_or(text, |end| &text[..=end]);
+    whole.split("\n\n").next().unwrap_or(whole)
+}
+
+/// The comment at the head of a preset.
+fn comment(preset: &str) -> String {
+    let lines = preset.lines().map_while(|line| line.strip_prefix('#'));
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// What is set for a product, by table, as the scenario language has it; nothing if no product has this name.
+pub fn preset(name: &str) -> Option<String> {
+    let schema = schema();
+    let definitions = schema["$defs"].as_object()?;
+    let mut text = String::new();
+    for (table, definition) in definitions {
+        if let Some(own) = definition["x-presets"][name].as_str() {
+            let _ = writeln!(
+                text,
+                "## {name}\n\nA preset of [{0}](#{1}), which lays these keys under those that are given: `model = \"{name}\"`\n\n```toml\n{2}\n```\n",
+                title(table),
+                title(table).to_lowercase(),
+                own.trim_end()
+            );
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
 /// One section of the reference; the nearest name if there is no such section.
 pub fn section(name: &str) -> Result<String, Option<String>> {
     let schema = schema();

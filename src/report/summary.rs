@@ -56,6 +56,7 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         "sources": findings.sources.iter().map(source).collect::<Vec<_>>(),
         "callers": findings.callers.iter().map(caller).collect::<Vec<_>>(),
         "resources": findings.resources,
+        "queues": findings.queues,
         "hit_ratios": findings.hit_ratios.iter().map(|(cache, ratio)| {
             (cache.clone(), with_unit(ratio, "1"))
         }).collect::<serde_json::Map<_, _>>(),
@@ -203,6 +204,7 @@ pub fn schema() -> Value {
                 "required": ["name"],
             } },
             "resources": { "type": "array" },
+            "queues": { "type": "array" },
             "hit_ratios": named,
             "turned_away": named,
             "costs": named,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::words;
-use crate::experiment::{CallerFindings, Findings, SourceFindings, Spread};
+use crate::experiment::{CallerFindings, Findings, QueueFindings, SourceFindings, Spread};
 use crate::metrics::{Metric, Unit};
 use crate::objective::show;
 use crate::stats::Estimate;
@@ -161,6 +161,44 @@ pub(super) fn callers(findings: &Findings) -> Option<Table> {
         ],
     );
     table.expendable = &["wants", "copies", "too late", "over limit"];
+    Some(table)
+}
+
+/// Queues of background jobs; nothing without one.
+pub(super) fn queues(findings: &Findings) -> Option<Table> {
+    if findings.queues.is_empty() {
+        return None;
+    }
+    let rate = |value: Option<Estimate>| value.map(|own| show(Unit::PerSecond, own.value));
+    let time = |value: Option<Estimate>| value.map(|own| show(Unit::Seconds, own.value));
+    let some = |unit: Unit, value: Option<Estimate>| {
+        let value = value.filter(|own| own.value > 0.0)?;
+        Some(show(unit, value.value))
+    };
+    let queues = findings.queues.iter();
+    let own: Vec<_> = queues.map(|own| (own.name.clone(), own)).collect();
+    let mut table = where_something_is(
+        &own,
+        &[
+            ("published", &|own: &QueueFindings| rate(own.published)),
+            ("done", &|own| rate(own.done)),
+            ("wait p50", &|own| time(own.wait_p50_s)),
+            ("p95", &|own| time(own.wait_p95_s)),
+            ("until done p95", &|own| time(own.whole_p95_s)),
+            ("oldest", &|own| {
+                let age = own.oldest_most_s.filter(|age| *age > 0.0);
+                age.map(|age| show(Unit::Seconds, age))
+            }),
+            ("redelivered", &|own| some(Unit::Fraction, own.redelivered)),
+            ("done twice", &|own| some(Unit::Fraction, own.duplicates)),
+            ("failed", &|own| some(Unit::Fraction, own.failed)),
+            ("dead", &|own| some(Unit::Fraction, own.dead)),
+            ("lost", &|own| some(Unit::Fraction, own.lost)),
+            ("dropped", &|own| some(Unit::Fraction, own.dropped)),
+            ("refused", &|own| some(Unit::Fraction, own.rejected)),
+        ],
+    );
+    table.expendable = &["oldest", "wait p50", "failed", "redelivered"];
     Some(table)
 }
 

@@ -6,7 +6,7 @@ use crate::experiment::{
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
 use crate::stats::Estimate;
-use crate::units::{SimDuration, SimTime, three_digits};
+use crate::units::{SimDuration, SimTime, three_digits, with_suffix};
 
 /// A figure with its interval, in the unit that suits it: `1.84 s ± 0.11`, `99.31 % ± 0.08`. Without an
 /// interval, the figure alone.
@@ -142,6 +142,38 @@ pub fn answer(findings: &Findings) -> String {
             format!("no: {} {} missed", list(&missed), be(&missed))
         }
     }
+}
+
+/// What piled up in queues of background jobs, a sentence for each that had a backlog.
+pub fn backlogs(findings: &Findings) -> Vec<String> {
+    let queues = findings.queues.iter();
+    queues
+        .filter_map(|queue| {
+            let own = queue.backlog?;
+            let most = format!(
+                "{}: up to {} messages wait, at {}",
+                queue.name,
+                with_suffix(own.most.round()),
+                clock(own.most_s)
+            );
+            Some(match (own.worked_off_s, own.more_s) {
+                (Some(at), _) => format!(
+                    "{most}; worked off at {}, {} later.",
+                    clock(at),
+                    clock(at - own.most_s)
+                ),
+                (None, Some(more)) => format!(
+                    "{most}; {} are left at the end, and take another {} at that pace.",
+                    with_suffix(own.left.round()),
+                    clock(more)
+                ),
+                (None, None) => format!(
+                    "{most}; {} are left at the end, and it gets no less: consumers do not keep up.",
+                    with_suffix(own.left.round())
+                ),
+            })
+        })
+        .collect()
 }
 
 /// What becomes of the system after a burst, in a sentence.
@@ -299,7 +331,7 @@ pub fn bottleneck(found: &Bottleneck) -> String {
     if full.waiting >= 0.5 {
         text.push_str(&format!(
             ", {} waiting at the worst",
-            crate::units::with_suffix(full.waiting)
+            with_suffix(full.waiting)
         ));
     }
     if let Some(wait) = found.wait_p99_s.filter(|wait| *wait > 0.0) {
@@ -334,7 +366,7 @@ pub fn advisory(advisory: &Advisory) -> String {
         } => format!(
             "{replications} replication{} stopped with {} requests in flight (run.max_in_flight), the first at {}: all figures are of the time before",
             if *replications == 1 { "" } else { "s" },
-            crate::units::with_suffix(*cap as f64),
+            with_suffix(*cap as f64),
             clock(*first_s)
         ),
         Advisory::NoTime { source, times } => format!(

@@ -53,7 +53,7 @@ impl Checking<'_> {
             let Some(table) = step.as_table() else {
                 continue;
             };
-            for key in ["cache", "query", "call"] {
+            for key in ["cache", "query", "call", "publish"] {
                 self.key(table, key, "components", "component");
             }
             self.key(table, "keys", "keys", "catalogue of keys");

@@ -16,6 +16,7 @@ mod gateways;
 mod invalid;
 mod load_tests;
 mod properties;
+mod queues;
 mod random_scenario;
 mod runtime;
 mod scenarios;

@@ -6,6 +6,7 @@
 mod caches;
 mod gateways;
 mod persistence;
+mod queues;
 mod runtime;
 mod sources;
 
@@ -16,12 +17,15 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 pub(crate) struct Generator {
     rng: Xoshiro256PlusPlus,
+    /// Whether the operation that is written publishes: what is done for a message may not.
+    publishes: bool,
 }
 
 impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            publishes: false,
         }
     }
 
@@ -70,8 +74,14 @@ impl Generator {
             let probability = self.probability();
             // A service may call those behind it only: no rings.
             let can_call = service + 1 < n_services;
-            steps.push(match self.below(8) {
+            steps.push(match self.below(9) {
                 7 => format!("{{ rate_limit = \"limiter{service}\"{probability} }}"),
+                8 if !self.publishes => format!("{{ wait = {law}{probability} }}"),
+                8 => {
+                    let rules = self.persistence_inline();
+                    let queue = self.one_of(&["jobs", "mails"]).to_owned();
+                    format!("{{ publish = \"{queue}\"{probability}{rules} }}")
+                }
                 0 | 1 => format!("{{ cpu = {law}{probability} }}"),
                 2 if self.chance(30) => {
                     // Long enough to be caught in the middle when an instance is killed.
@@ -149,10 +159,12 @@ impl Generator {
                 "[components.s{at}.autoscaler]\nkind = \"heroku_p95\"\nmin = {min}\nmax = {max}\ntarget = \"{target}\"\npatience = 1"
             );
         }
+        self.consumes(text);
         self.own_cache(at, workers.are_processes, text);
         self.limiter(at, workers.are_processes, text);
         for class in ["default", "page"] {
             if class == "default" || self.chance(60) {
+                self.publishes = class == "page";
                 let steps = self.steps(at, n_services, 0);
                 let _ = writeln!(
                     text,
@@ -296,6 +308,8 @@ impl Generator {
         if self.chance(50) {
             let _ = writeln!(text, "max_connections = {}", self.between(1, 12));
         }
+        self.queue("jobs", &mut text);
+        self.queue("mails", &mut text);
         let _ = writeln!(
             text,
             "[components.outside]\nkind = \"dependency\"\nlatency = {}",

@@ -318,7 +318,7 @@ impl Component for State {
                 self.fill(id, keys, cx);
                 Step::Next
             }
-            (Visit::Use { .. } | Visit::Enter | Visit::Ask, _) => {
+            (Visit::Use { .. } | Visit::Enter | Visit::Ask | Visit::Publish { .. }, _) => {
                 unreachable!("a cache is looked up and filled")
             }
         }

@@ -36,6 +36,7 @@ pub use workers::{Backlog, Runtime, WhenFull, WorkersSpec};
 
 use crate::autoscaler::AutoscalerSpec;
 use crate::component::program::Demand;
+use crate::component::queue::Consumes;
 use crate::dist::{Law, Sampler};
 use crate::policy::balance::{Policy, Random};
 use crate::policy::memory::MemorySpec;
@@ -119,6 +120,8 @@ spec! {
         pub pools: Named<PoolSpec>,
         /// What it does for each class of requests, by the name of the class; `default` for all others.
         pub operations: Named<OperationSpec>,
+        /// Queues whose messages its workers take, and what they do for them.
+        pub consumes: Vec<Consumes>,
         /// Changes the number of instances.
         pub autoscaler: Option<AutoscalerSpec>,
     }

@@ -2,6 +2,7 @@
 
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
+use crate::component::queue::Publish;
 use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
 use crate::dist::Law;
@@ -38,6 +39,8 @@ leads! {
         RateLimit(RateLimitStep) = "rate_limit",
         /// Calls another service or a dependency, and waits for the answer.
         Call(With<Call, Persistence>) = "call",
+        /// Puts a message into a queue, and goes on.
+        Publish(With<Publish, Persistence>) = "publish",
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod objectives;
+mod queues;
 mod requests;
 mod resources;
 mod series;
@@ -48,6 +49,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         verdict,
         sources: own.source_findings(),
         callers: own.caller_findings(),
+        queues: own.queue_findings(&series),
         recovery: recovery::find(&series),
         stated: own.stated_findings(),
         resources,

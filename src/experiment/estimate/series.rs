@@ -116,7 +116,7 @@ impl Estimating<'_> {
         let levels = self
             .gauges
             .iter()
-            .filter(|gauge| matches!(gauge.kept, Kept::Level(_)));
+            .filter(|gauge| matches!(gauge.kept, Kept::Level(_) | Kept::Sample(_)));
         for (at, gauge) in levels.enumerate() {
             add(&gauge.component, gauge.what.into(), &|r, w| {
                 Some(r.gauges[at][w])

@@ -231,6 +231,7 @@ impl Sample {
             stated: Vec::new(),
             sources: (0..self.crews).map(|number| self.crew(number)).collect(),
             callers: Vec::new(),
+            queues: Vec::new(),
             resources: vec![self.workers()],
             hit_ratios: BTreeMap::new(),
             turned_away: BTreeMap::new(),

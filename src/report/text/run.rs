@@ -51,6 +51,7 @@ pub fn run(title: &str, seed: u64, findings: &Findings, style: Style) -> String 
     traffic::traffic(&mut text, findings, style);
     traffic::callers(&mut text, findings, style);
     traffic::users(&mut text, findings, style);
+    traffic::queues(&mut text, findings, style);
     let busy = tables::busy(findings);
     if !busy.rows.is_empty() {
         let _ = writeln!(text, "\n{}", style.table("BUSY", busy));

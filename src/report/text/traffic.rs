@@ -56,6 +56,17 @@ pub(super) fn callers(text: &mut String, findings: &Findings, style: Style) {
     }
 }
 
+/// Queues of background jobs, and what piled up in them.
+pub(super) fn queues(text: &mut String, findings: &Findings, style: Style) {
+    let Some(queues) = tables::queues(findings) else {
+        return;
+    };
+    let _ = writeln!(text, "\n{}", style.table("QUEUES", queues));
+    for sentence in words::backlogs(findings) {
+        let _ = writeln!(text, "{}", wrap(&sentence, style.width, 2));
+    }
+}
+
 /// Sources with users: what became of their rounds, and what their tools would have reported.
 pub(super) fn users(text: &mut String, findings: &Findings, style: Style) {
     let Some(users) = tables::users(findings) else {

@@ -31,6 +31,7 @@ impl Compiler<'_> {
                     Some(Plan::RateLimiter(self.plan_rate_limiter(at, name, own)))
                 }
                 ComponentSpec::Database(own) => self.plan_database(name, own).map(Plan::Database),
+                ComponentSpec::Queue(own) => self.plan_queue(at, name, own).map(Plan::Queue),
                 ComponentSpec::Cache(own) => self.plan_cache(at, name, own).map(Plan::Cache),
                 ComponentSpec::Dependency(own) => Some(Plan::Dependency(dependency::Plan {
                     name: name.value.clone(),

@@ -9,6 +9,7 @@ mod gateways;
 mod limiters;
 mod operations;
 mod processes;
+mod queues;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use super::shape::{ScenarioSpec, Vary};
 use crate::component::program::{Demand, Keys, KeysId, Op, Program};
 use crate::component::request::Flags;
 use crate::component::{Blueprint, ComponentSpec};
-use crate::component::{caller, source};
+use crate::component::{caller, queue, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::Windows;
@@ -31,6 +32,9 @@ const DEFAULT: &str = "default";
 const MOST_REQUESTS: f64 = 1e11;
 /// Windows × classes; each takes up to 32 KiB.
 const MOST_CELLS: usize = 20_000;
+
+/// An operation: the position of its service, and its name.
+type Operation = (usize, String);
 
 /// A blueprint in the making.
 struct Compiler<'a> {
@@ -58,6 +62,12 @@ struct Compiler<'a> {
     cache_users: Vec<(usize, usize, Origin)>,
     /// Which catalogues of keys are looked up in which caches, and where it says so.
     cache_keys: Vec<(usize, KeysId, Origin)>,
+    /// Which operation calls which.
+    operations: Vec<(Operation, Operation)>,
+    /// Which operation publishes to which queue, and where it says so.
+    published: Vec<(Operation, usize, Origin)>,
+    /// Operations that are done for the messages of queues, by position of the queue.
+    consumers: Vec<(usize, Operation, queue::Consumer)>,
     /// Components that something refers to.
     used: Vec<bool>,
 }
@@ -83,12 +93,16 @@ pub(super) fn compile(
         calls: Vec::new(),
         cache_users: Vec::new(),
         cache_keys: Vec::new(),
+        operations: Vec::new(),
+        published: Vec::new(),
+        consumers: Vec::new(),
         used: vec![false; spec.components.items.len()],
     };
     compiler.add_keys();
     compiler.check_gateways();
     compiler.add_operations();
     compiler.check_calls();
+    compiler.check_messages();
     compiler.check_caches();
     let nodes = compiler.plan_components();
     let (sources, traffic) = compiler.plan_sources();

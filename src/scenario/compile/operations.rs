@@ -4,6 +4,7 @@ use super::{Compiler, DEFAULT, gateways};
 use crate::component::cache::LookUp;
 use crate::component::database::Query;
 use crate::component::program::{Demand, Op, Visit, threshold};
+use crate::component::queue::Publish;
 use crate::component::service::{Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
@@ -68,6 +69,7 @@ impl Compiler<'_> {
             // Which is reported once the gateways have added theirs.
             return;
         }
+        self.find_consumers();
         for (at, service, operation) in std::mem::take(&mut self.open_calls) {
             let start = self.starts.get(&(service, operation)).copied();
             if let (Op::Call { to, .. }, Some(start)) = (self.program.ops[at], start) {
@@ -141,6 +143,14 @@ impl Compiler<'_> {
                     self.with_chance(&place, own.probability, |compiler| {
                         compiler.with_rules(&place, rules, &own.query, |compiler| {
                             compiler.add_query(&place, own);
+                        });
+                    });
+                }
+                OperationStep::Publish(step) => {
+                    let (own, rules) = (&step.own, &step.shared);
+                    self.with_chance(&place, own.probability, |compiler| {
+                        compiler.with_rules(&place, rules, &own.publish, |compiler| {
+                            compiler.add_publish(&place, own);
                         });
                     });
                 }
@@ -312,6 +322,22 @@ impl Compiler<'_> {
         }
     }
 
+    fn add_publish(&mut self, place: &Place<'_>, step: &Publish) {
+        let queue = self
+            .component(&step.publish)
+            .map(|(at, spec)| (at, matches!(spec, ComponentSpec::Queue(_))));
+        match queue {
+            Some((at, true)) => {
+                let from = (place.service, place.operation.to_owned());
+                self.published.push((from, at, step.publish.origin));
+                let salt = Salt::new(&place.path, "publish");
+                self.emit(Op::Visit(NodeId::new(at), Visit::Publish { salt }));
+            }
+            Some((at, false)) => self.wrong_kind(&step.publish, at, "a queue"),
+            None => {}
+        }
+    }
+
     fn add_call(&mut self, place: &Place<'_>, step: &Call) {
         let Some((at, spec)) = self.component(&step.call) else {
             return;
@@ -345,6 +371,8 @@ impl Compiler<'_> {
         let Some(operation) = self.called_operation(place, step, service) else {
             return;
         };
+        let from = (place.service, place.operation.to_owned());
+        self.operations.push((from, (service, operation.clone())));
         self.open_calls.push((self.here(), service, operation));
         let site = Salt::new(&place.path, "call").uniform(0) as u32;
         self.emit(Op::Call {
