@@ -184,12 +184,9 @@ impl System {
 
     /// The timeout of an attempt runs out.
     pub(super) fn attempt_times_out(&mut self, lane: crate::engine::LaneId, timer: Timer) {
-        let id = RequestId::from_index(timer.subject);
-        if !self.cx.requests.is_current(timer.subject, timer.generation)
-            || self.cx.requests.get(id).flags.has(Flags::GONE)
-        {
+        let Some(id) = self.cx.requests.awaited(timer) else {
             return;
-        }
+        };
         self.cx.scheduler.timer_ran_out(lane);
         let at = self.learns(id, Outcome::ClientTimeout);
         self.cx.requests.get_mut(id).flags.set(Flags::GONE);

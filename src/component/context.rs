@@ -18,6 +18,8 @@ pub enum Wake {
     GoOn,
     /// The instruction it is at has failed.
     Fail(Outcome),
+    /// Its balancer picks another server for it.
+    Dispatch,
 }
 
 /// What a component tells the system about its instances; balancers in front of it are told.

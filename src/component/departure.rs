@@ -20,8 +20,11 @@ impl System {
             self.cx.requests.close(id);
             return self.note_if_over();
         }
-        if self.has_gateways && self.gateways_hear(id) {
+        if self.has.gateways && self.gateways_hear(id) {
             return;
+        }
+        if self.has.upstreams {
+            self.is_let_go(id);
         }
         // Whoever is about to be taken up is looked at then.
         if frame.node == NodeId::NONE || flags.has(Flags::IN_TRANSIT | Flags::CALLED) {
@@ -107,8 +110,9 @@ impl System {
     /// A request that has been taken out of the line for a worker fails.
     fn leaves_line(&mut self, id: RequestId, outcome: Outcome) {
         let frame = self.cx.requests.get(id).frame;
-        self.is_done(frame.via, frame.instance);
         self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
-        self.fails(id, outcome);
+        if !self.goes_elsewhere(id, &frame, (outcome, true)) {
+            self.fails(id, outcome);
+        }
     }
 }

@@ -96,6 +96,14 @@ impl Errand {
         }
     }
 
+    /// An attempt goes on under another number.
+    pub fn renumbers(&mut self, id: RequestId, new: RequestId) {
+        let mut places = self.running.iter_mut();
+        if let Some(place) = places.find(|running| **running == id.index()) {
+            *place = new.index();
+        }
+    }
+
     /// Notes that an attempt is not waited for any more.
     pub fn forgets(&mut self, id: RequestId) {
         if let Some(place) = self

@@ -96,6 +96,9 @@ impl System {
     fn is_dispatched(&mut self, id: RequestId, via: NodeId) -> bool {
         let seed = self.cx.requests.get(id).seed();
         let (to, picked) = match &mut self.nodes[via.index()] {
+            Node::Balancer(front) if front.upstream.is_some() => {
+                return self.is_balanced(id, via);
+            }
             Node::Balancer(front) if front.sticky.is_some() => {
                 (front.to, front.pick_again(id, &self.cx.requests))
             }
@@ -120,27 +123,38 @@ impl System {
                 false
             }
             Accepted::Refused(outcome) => {
-                let request = self.cx.requests.get_mut(id);
-                request.frame.node = NodeId::NONE;
-                if request.flags.has(Flags::ATTEMPT) {
-                    let asked = service(&mut self.nodes, to).retry_after();
-                    self.cx.requests.extra_mut(id).retry_after = asked;
-                }
-                self.is_done(via, instance);
+                let frame = self.is_turned_away(id);
+                self.is_done(id, &frame);
                 self.fails(id, outcome);
                 false
             }
         }
     }
 
-    /// Whoever picked the instance for a request hears that the request is over.
+    /// An instance has refused a request: it is nowhere now. Gives the frame it had there.
+    pub(super) fn is_turned_away(&mut self, id: RequestId) -> Frame {
+        let request = self.cx.requests.get_mut(id);
+        let frame = request.frame;
+        request.frame.node = NodeId::NONE;
+        if request.flags.has(Flags::ATTEMPT) {
+            let asked = service(&mut self.nodes, frame.node).retry_after();
+            self.cx.requests.extra_mut(id).retry_after = asked;
+        }
+        frame
+    }
+
+    /// Whoever picked the instance for a request hears that it was answered well, or that nobody waits for
+    /// it any more; nobody does where the answer came too late.
     #[inline(always)]
-    pub(super) fn is_done(&mut self, via: NodeId, instance: u32) {
-        match &mut self.nodes[via.index()] {
-            Node::Balancer(front) => front.balance.done(instance),
-            Node::Service(front) => front.balance.done(instance),
-            // It hears of its jobs by themselves.
-            Node::Queue(_) => {}
+    pub(super) fn is_done(&mut self, id: RequestId, frame: &Frame) {
+        match self.nodes.get_mut(frame.via.index()) {
+            Some(Node::Balancer(front)) => match &mut front.upstream {
+                None => front.balance.done(frame.instance),
+                Some(own) => own.is_served(id, frame, &mut self.cx),
+            },
+            Some(Node::Service(front)) => front.balance.done(frame.instance),
+            // A queue hears of its jobs by themselves.
+            Some(Node::Queue(_)) | None => {}
             other => unreachable!("instances are picked by balancers and services, not {other:?}"),
         }
     }
@@ -335,7 +349,7 @@ impl System {
             };
         };
         let next = at.leave(&frame, &mut self.cx);
-        self.is_done(frame.via, frame.instance);
+        self.is_done(id, &frame);
         if !self.cx.requests.pop_frame(id) {
             self.ends(id, Outcome::Served);
             return next.map_or(Return::Over, Return::Next);
@@ -366,15 +380,24 @@ impl System {
 
     /// A request fails, and with it every operation that waits for it.
     pub(super) fn fails(&mut self, id: RequestId, outcome: Outcome) {
+        let mut is_own = true;
         loop {
             let Request { frame, flags, .. } = *self.cx.requests.get(id);
             let is_callers = flags.has(Flags::INNER) && self.cx.requests.is_at_base(id);
             if frame.node != NodeId::NONE && !is_callers {
-                if is_gateway(&self.nodes, frame.node) && self.is_rescued(id, outcome) {
-                    return;
+                if is_gateway(&self.nodes, frame.node) {
+                    if self.is_rescued(id, outcome) {
+                        return;
+                    }
+                    self.leaves(id, &frame, outcome);
+                } else {
+                    self.leaves_instance(&frame);
+                    if self.goes_elsewhere(id, &frame, (outcome, is_own)) {
+                        return;
+                    }
                 }
-                self.leaves(id, &frame, outcome);
             }
+            is_own = false;
             if !self.cx.requests.pop_frame(id) {
                 return self.ends(id, outcome);
             }
@@ -398,7 +421,7 @@ impl System {
             ..
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
-            if outcome.is_success() && !flags.has(Flags::INNER) {
+            if outcome.is_success() && !flags.has(Flags::INNER) && !self.is_part(id) {
                 self.cx.recorder.answer_in_vain();
             }
         } else {
@@ -407,7 +430,7 @@ impl System {
             self.cx.recorder.outcome(class, arrived, now, outcome);
             if let Some(lane) = self.sources[source as usize].lane {
                 let requests = &self.cx.requests;
-                let is_live = |timer: Timer| requests.is_current(timer.subject, timer.generation);
+                let is_live = |timer: Timer| requests.is_awaited(timer);
                 self.cx.scheduler.unset_timer(lane, is_live);
             }
         }
@@ -504,6 +527,7 @@ impl System {
         match how {
             Wake::GoOn => self.goes_on(id, Step::Next),
             Wake::Fail(outcome) => self.goes_on(id, Step::Fail(outcome)),
+            Wake::Dispatch => self.is_sent_on(id),
             Wake::Begin => {
                 if self.cx.requests.get(id).frame.node == NodeId::NONE {
                     self.ends(id, Outcome::Killed);
@@ -516,13 +540,9 @@ impl System {
 
     /// A client's timeout ran out.
     pub(super) fn gives_up(&mut self, timer: Timer) {
-        if !self.cx.requests.is_current(timer.subject, timer.generation) {
+        let Some(id) = self.cx.requests.awaited(timer) else {
             return;
-        }
-        let id = RequestId::from_index(timer.subject);
-        if self.cx.requests.get(id).flags.has(Flags::GONE) {
-            return;
-        }
+        };
         if let Some(lane) = self.lane_of(id) {
             self.cx.scheduler.timer_ran_out(lane);
         }

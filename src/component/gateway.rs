@@ -156,10 +156,15 @@ impl System {
         if is_gateway(&self.nodes, frame.node) {
             return self.nodes[frame.node.index()].let_go(id, frame, outcome, &mut self.cx);
         }
+        self.leaves_instance(frame);
+        self.is_done(id, frame);
+    }
+
+    /// A request leaves the instance of `frame`; whoever gets its worker is woken.
+    pub(super) fn leaves_instance(&mut self, frame: &Frame) {
         if let Some(next) = service(&mut self.nodes, frame.node).leave(frame, &mut self.cx) {
             self.cx.wake(next, Wake::Begin);
         }
-        self.is_done(frame.via, frame.instance);
     }
 }
 

@@ -24,7 +24,11 @@ impl System {
         request.frame.node = NodeId::NONE;
         request.frame.worker = sent;
         request.flags.set(Flags::IN_TRANSIT);
-        let wait = SimDuration::from_secs(1 << (sent - 1));
+        let mut wait = SimDuration::from_secs(1 << (sent - 1));
+        if let Some(timeout) = self.connect_timeout(id) {
+            let waited = SimDuration::from_secs((1 << (sent - 1)) - 1);
+            wait = wait.min(timeout - waited);
+        }
         self.cx.resume_after(wait, id);
     }
 
@@ -37,29 +41,34 @@ impl System {
             request.frame.instance,
             std::mem::take(&mut request.frame.worker),
         );
-        let why = if request.flags.has(Flags::GONE) {
-            Some(Outcome::ClientTimeout)
-        } else {
-            (sent > RETRIES).then_some(Outcome::ConnectTimeout)
-        };
-        if let Some(outcome) = why {
-            self.is_done(via, instance);
-            return self.fails(id, outcome);
-        }
+        let is_gone = request.flags.has(Flags::GONE);
+        let waited = SimDuration::from_secs((1 << sent) - 1);
+        let is_late = sent > RETRIES || self.connect_timeout(id).is_some_and(|most| waited >= most);
         let to = match &self.nodes[via.index()] {
-            Node::Balancer(front) => front.to,
-            _ => via,
+            Node::Balancer(front) => front.service_at(instance),
+            _ => (via, instance),
         };
-        self.cx.requests.get_mut(id).frame.node = to;
-        match service(&mut self.nodes, to).accept(id, &mut self.cx) {
-            Accepted::Begins => self.executes(id),
-            Accepted::Waits => {}
-            Accepted::Dropped => self.syn_is_dropped(id, sent + 1),
-            Accepted::Refused(outcome) => {
-                self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
-                self.is_done(via, instance);
-                self.fails(id, outcome);
+        let frame = &mut self.cx.requests.get_mut(id).frame;
+        (frame.node, frame.instance) = to;
+        if is_gone || is_late {
+            let why = if is_gone {
+                Outcome::ClientTimeout
+            } else {
+                Outcome::ConnectTimeout
+            };
+            return self.is_not_taken(id, why);
+        }
+        match service(&mut self.nodes, to.0).accept(id, &mut self.cx) {
+            Accepted::Begins => {
+                self.answer_is_awaited(id, via);
+                self.executes(id);
             }
+            Accepted::Waits => self.answer_is_awaited(id, via),
+            Accepted::Dropped => {
+                self.cx.requests.get_mut(id).frame.instance = instance;
+                self.syn_is_dropped(id, sent + 1);
+            }
+            Accepted::Refused(outcome) => self.is_not_taken(id, outcome),
         }
     }
 }

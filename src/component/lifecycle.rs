@@ -20,7 +20,7 @@ impl System {
             Notice::Overloaded => self.overflows(),
             Notice::Left { service, instance } => {
                 self.tell_queues(service, instance, false);
-                self.tell_fronts(service, |front| front.leave(instance));
+                self.fronts_lose(service, instance);
             }
             Notice::Stopped { service, instance } => self.has_stopped(service, instance),
             Notice::Killed { service, instance } => self.is_killed(service, instance),
@@ -35,16 +35,23 @@ impl System {
         }
     }
 
-    /// Tells everybody who picks instances of a service.
-    fn tell_fronts(
-        &mut self,
-        service: NodeId,
-        mut tell: impl FnMut(&mut crate::policy::balance::Balance),
-    ) {
+    /// Whoever picks instances of a service may pick this one from now on.
+    fn fronts_gain(&mut self, service: NodeId, instance: u32) {
         for (at, node) in self.nodes.iter_mut().enumerate() {
             match node {
-                Node::Balancer(front) if front.to == service => tell(&mut front.balance),
-                Node::Service(front) if at == service.index() => tell(&mut front.balance),
+                Node::Balancer(front) => front.joins(service, instance),
+                Node::Service(front) if at == service.index() => front.balance.join(instance),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whoever picks instances of a service does not pick this one any more.
+    fn fronts_lose(&mut self, service: NodeId, instance: u32) {
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            match node {
+                Node::Balancer(front) => front.leaves(service, instance),
+                Node::Service(front) if at == service.index() => front.balance.leave(instance),
                 _ => {}
             }
         }
@@ -65,7 +72,7 @@ impl System {
             service(&mut self.nodes, node).pools[pool].starts(instance, granted, &mut self.cx);
         }
         if service(&mut self.nodes, node).registers(instance) {
-            self.tell_fronts(node, |front| front.join(instance));
+            self.fronts_gain(node, instance);
         }
         self.tell_queues(node, instance, true);
     }
@@ -109,28 +116,42 @@ impl System {
         service(&mut self.nodes, node).process_killed(instance, worker, cut, &mut self.cx);
     }
 
-    /// An instance, or one of its processes, is gone for every request that has something to do with it.
-    fn lets_go_of(&mut self, node: NodeId, instance: u32, worker: Option<u16>) -> CutShort {
+    /// Requests that have something to do with an instance, or with one of its processes, and at what depth.
+    fn those_in(
+        &self,
+        node: NodeId,
+        instance: u32,
+        worker: Option<u16>,
+    ) -> Vec<(RequestId, usize)> {
         let is_here = |frame: &Frame| {
             frame.node == node
                 && frame.instance == instance
                 && worker.is_none_or(|worker| worker == frame.worker)
         };
         let requests = &self.cx.requests;
-        let hit: Vec<(RequestId, usize)> = requests
+        requests
             .all()
             .filter_map(|(id, request)| {
                 let mut frames = std::iter::once(&request.frame).chain(requests.frames_below(id));
                 frames.position(is_here).map(|depth| (id, depth))
             })
-            .collect();
+            .collect()
+    }
+
+    /// An instance, or one of its processes, is gone for every request that has something to do with it.
+    fn lets_go_of(&mut self, node: NodeId, instance: u32, worker: Option<u16>) -> CutShort {
+        let hit = self.those_in(node, instance, worker);
+        let requests = &self.cx.requests;
+        let generation = |(id, _): &(RequestId, usize)| requests.get(*id).generation;
+        let generations: Vec<u32> = hit.iter().map(generation).collect();
         self.errands_are_dropped(&hit);
         let mut cut = CutShort::default();
-        for (id, depth) in hit {
-            if !self.cx.requests.is_live(id) {
-                // It went with the errand that it was an attempt of.
+        for ((id, depth), generation) in hit.into_iter().zip(generations) {
+            if !self.cx.requests.is_current(id.index(), generation) {
+                // It went with the errand that it was an attempt of; another may have its place by now.
                 continue;
             }
+            self.balancer_sees_kill(id, depth);
             self.is_counted_off(id, depth);
             // Whoever has been woken is about to find out by itself.
             let is_woken = self.cx.woken.iter().any(|(woken, _)| *woken == id);
@@ -206,7 +227,7 @@ impl System {
         let below = self.cx.requests.frames_below(id);
         let killed = current.chain(below).nth(depth).copied();
         if let Some(killed) = killed.filter(|frame| frame.via != NodeId::NONE) {
-            self.is_done(killed.via, killed.instance);
+            self.is_done(id, &killed);
         }
     }
 
@@ -233,13 +254,7 @@ impl System {
         self.cx.requests.get_mut(id).flags.set(Flags::GONE);
         if let Some(lane) = self.lane_of(id) {
             let requests = &self.cx.requests;
-            let is_live = |timer: Timer| {
-                requests.is_current(timer.subject, timer.generation)
-                    && !requests
-                        .get(RequestId::from_index(timer.subject))
-                        .flags
-                        .has(Flags::GONE)
-            };
+            let is_live = |timer: Timer| requests.is_awaited(timer);
             self.cx.scheduler.unset_timer(lane, is_live);
         }
     }

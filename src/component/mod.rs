@@ -23,6 +23,7 @@ mod crowd;
 pub mod database;
 mod departure;
 pub mod dependency;
+mod dispatch;
 pub mod errand;
 mod flow;
 pub mod gateway;

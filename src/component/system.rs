@@ -56,9 +56,13 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    fn has_gateways(&self) -> bool {
+    fn has(&self) -> Has {
+        let is_upstream = |plan: &Plan| matches!(plan, Plan::Balancer(own) if own.has_upstream());
         let mut ops = self.program.ops.iter();
-        ops.any(|op| matches!(op, Op::Pass { .. }))
+        Has {
+            gateways: ops.any(|op| matches!(op, Op::Pass { .. })),
+            upstreams: self.nodes.iter().any(is_upstream),
+        }
     }
 }
 
@@ -81,6 +85,16 @@ enum LaneUse {
     Queue(NodeId),
     /// Messages of a queue that will be visible, for the first time or again.
     Message(NodeId),
+    /// Requests whose answers a balancer waits for.
+    Backend(NodeId),
+}
+
+/// What there is of kinds that must be looked for where they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Has {
+    pub(super) gateways: bool,
+    /// Balancers with groups of servers.
+    pub(super) upstreams: bool,
 }
 
 /// A system at work: one replication.
@@ -106,8 +120,7 @@ pub struct System {
     lanes: Vec<LaneUse>,
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
-    /// Whether there are any.
-    pub(super) has_gateways: bool,
+    pub(super) has: Has,
     begun: bool,
     pub(super) over: bool,
 }
@@ -218,7 +231,7 @@ impl System {
             lanes: lanes.into_iter().map(|(_, used)| used).collect(),
             egress: Egress::new(&blueprint.transfer, &blueprint.sources),
             overflow: None,
-            has_gateways: blueprint.has_gateways(),
+            has: blueprint.has(),
             begun: false,
             over: false,
         }
@@ -368,10 +381,14 @@ impl System {
                     _ => false,
                 },
                 LaneUse::Pool(..) => service::is_in_line(requests, timer),
+                LaneUse::Backend(node) => requests.waiting_via(*node, timer).is_some(),
             };
             let (counted, live) = self.cx.scheduler.lane_books(at, is_live);
             // A stale timer may look like a live one where its number is an instant.
-            let by_instant = matches!(used, LaneUse::Queue(_) | LaneUse::Pool(..));
+            let by_instant = matches!(
+                used,
+                LaneUse::Queue(_) | LaneUse::Pool(..) | LaneUse::Backend(_)
+            );
             assert!(
                 counted == live || (by_instant && counted < live),
                 "timers of {used:?}: {counted} are counted, {live} are live"
@@ -441,6 +458,11 @@ fn service_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
             let own = queue.lanes().into_iter().flatten();
             lanes.extend(own.map(|lane| (lane, LaneUse::Message(NodeId::new(at)))));
         }
+        if let Node::Balancer(front) = node
+            && let Some((lane, _)) = front.upstream.as_ref().and_then(|own| own.read_timeout)
+        {
+            lanes.push((lane, LaneUse::Backend(NodeId::new(at))));
+        }
         let Node::Service(service) = node else {
             continue;
         };
@@ -483,6 +505,7 @@ impl Model for System {
                 LaneUse::Message(node) => {
                     queue(&mut self.nodes, node).timer_runs_out(lane, timer, &mut self.cx);
                 }
+                LaneUse::Backend(node) => self.answer_is_late(node, timer),
             },
             Occurrence::Event(Event::Errand(errand)) => self.errand_is_due(errand),
             Occurrence::Event(Event::User(user)) => self.pause_is_over(user),

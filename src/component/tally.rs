@@ -11,6 +11,10 @@ use super::{Component as _, Node, NodeId};
 pub struct Tally {
     /// Frames by service and instance.
     inside: BTreeMap<(NodeId, u32), u64>,
+    /// Frames by who chose the instance, service and instance.
+    via: BTreeMap<(NodeId, NodeId, u32), u64>,
+    /// Requests whose connection does not come about: by who chose the instance, and its number there.
+    connecting: BTreeMap<(NodeId, u32), u64>,
     /// By service: requests inside that no worker has begun with.
     not_begun: BTreeMap<NodeId, u64>,
     /// Frames by whoever picked their instance.
@@ -32,6 +36,11 @@ impl Tally {
                 continue;
             }
             tally.count(request, program);
+            let frame = &request.frame;
+            if request.flags.has(Flags::IN_TRANSIT) && frame.worker > 0 {
+                let key = (frame.via, frame.instance);
+                *tally.connecting.entry(key).or_default() += 1;
+            }
             // The lowest frame of an inner attempt is its caller's.
             let n_frames = requests.frames_below(id).count() + 1;
             let is_inner = request.flags.has(Flags::INNER);
@@ -50,6 +59,8 @@ impl Tally {
         if frame.node != NodeId::NONE {
             *self.inside.entry((frame.node, frame.instance)).or_default() += 1;
             *self.picked.entry(frame.via).or_default() += 1;
+            let key = (frame.via, frame.node, frame.instance);
+            *self.via.entry(key).or_default() += 1;
         }
     }
 
@@ -111,6 +122,18 @@ impl Tally {
     /// Requests inside instances that this component picked.
     pub fn picked_by(&self, node: NodeId) -> u64 {
         self.picked.get(&node).copied().unwrap_or(0)
+    }
+
+    /// Requests whose connection to a server, by its number at the balancer, does not come about.
+    pub fn connecting(&self, balancer: NodeId, peer: u32) -> u64 {
+        let key = (balancer, peer);
+        self.connecting.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Requests that a balancer waits for inside an instance of a service.
+    pub fn via(&self, balancer: NodeId, service: NodeId, instance: u32) -> u64 {
+        let key = (balancer, service, instance);
+        self.via.get(&key).copied().unwrap_or(0)
     }
 
     /// Requests inside a service that no worker has begun with.

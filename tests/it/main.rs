@@ -5,6 +5,7 @@
     reason = "tests look at files and are told how much to do"
 )]
 
+mod balancers;
 mod callers;
 mod cli;
 mod clients;

@@ -192,6 +192,41 @@ impl Generator {
         if self.chance(40) {
             let _ = writeln!(text, "sticky = \"{}\"", self.one_of(&["client", "address"]));
         }
+        if self.chance(50) {
+            self.servers_that_fail(text);
+        }
+    }
+
+    /// What a balancer does about servers that fail, are late or have enough.
+    fn servers_that_fail(&mut self, text: &mut String) {
+        let _ = writeln!(text, "balancers = {}", 1 + self.below(3));
+        let _ = writeln!(text, "max_fails = {}", self.below(3));
+        let _ = writeln!(text, "fail_timeout = \"{}s\"", self.below(3));
+        if self.chance(40) {
+            let _ = writeln!(text, "max_conns = {}", 1 + self.below(6));
+        }
+        if self.chance(60) {
+            let timeout = self.one_of(&["5ms", "40ms", "700ms"]);
+            let _ = writeln!(text, "read_timeout = \"{timeout}\"");
+        }
+        if self.chance(70) {
+            let on = self.one_of(&[
+                "\"error\", \"timeout\"",
+                "\"timeout\", \"http_500\", \"http_503\", \"non_idempotent\"",
+                "\"connect_failure\"",
+            ]);
+            let tries = self.below(4);
+            let _ = writeln!(text, "next_upstream = {{ on = [{on}], tries = {tries} }}");
+        }
+        if self.chance(30) {
+            text.push_str("quarantine = \"300ms\"\n");
+        }
+        if self.chance(30) {
+            text.push_str("wait_for_server = \"2s\"\n");
+        }
+        if self.chance(30) {
+            let _ = writeln!(text, "in_flight_per_server = {}", 1 + self.below(8));
+        }
     }
 
     fn limits_of_waiting(&mut self, text: &mut String) {

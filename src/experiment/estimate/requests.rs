@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Estimating, merged};
+use crate::component::{Plan, balancer};
 use crate::experiment::findings::{ClassFindings, OutcomeShare};
 use crate::experiment::record::{ClassRecord, Record, WindowRecord};
 use crate::metrics::{Metric, Outcome};
@@ -144,11 +145,31 @@ impl Estimating<'_> {
             let parts: Vec<_> = self.totals.iter().map(own).collect();
             Some(OutcomeShare {
                 name: outcome.name().to_owned(),
-                words: outcome.words().to_owned(),
+                words: self.words_of(*outcome),
                 share: Estimate::share(&parts, self.confidence)?,
             })
         };
         Outcome::ALL.iter().filter_map(share).collect()
+    }
+
+    /// What an outcome is called, with the code that clients are told where all come to the same product.
+    fn words_of(&self, outcome: Outcome) -> String {
+        let blueprint = self.blueprint();
+        let model = |source: &crate::component::source::Plan| match &blueprint.nodes
+            [source.enters.index()]
+        {
+            Plan::Balancer(own) => own.model.as_deref(),
+            _ => None,
+        };
+        let mut models = blueprint.sources.iter().map(model);
+        let first = models.next().flatten();
+        let code = first
+            .filter(|first| models.all(|other| other == Some(*first)))
+            .and_then(|model| balancer::code(model, outcome));
+        match code {
+            Some(code) => format!("{} ({code})", outcome.words()),
+            None => outcome.words().to_owned(),
+        }
     }
 
     /// Pooled latencies, bucket by bucket: seconds, and the share that took no longer.

@@ -20,7 +20,7 @@ mod round_robin;
 
 use crate::policy::balance::Policy;
 use crate::rng::Draw;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 pub use ip_hash::{Address, IpHash};
 pub use least_conn::LeastConn;
@@ -50,6 +50,7 @@ pub struct Ask<'a> {
 struct View<'a> {
     peers: &'a mut [Peer],
     tried: &'a [u32],
+    now: SimTime,
     /// Whole seconds, the unit in which failures are forgotten.
     now_s: i64,
     /// Whether it is the turn of those who stand in for the others.
@@ -67,6 +68,7 @@ impl View<'_> {
             && peer.server.backup == self.backup
             && peer.takes_more()
             && (self.single || !peer.is_out(self.now_s))
+            && peer.barred_until <= self.now
             && (self.tried.is_empty() || !self.tried.contains(&(at as u32)))
     }
 
@@ -102,6 +104,10 @@ pub struct Group {
     peers: Vec<Peer>,
     picker: Picker,
     rules: NextRules,
+    /// For how long a peer that does not take a connection is left alone.
+    quarantine: Option<SimDuration>,
+    /// Requests under way at all peers.
+    active: u64,
     /// Peers that are there, whether or not they are down.
     n_primaries: u32,
     n_backups: u32,
@@ -116,10 +122,18 @@ impl Group {
             peers: servers.iter().map(|server| Peer::new(*server)).collect(),
             picker: method.start(),
             rules,
+            quarantine: None,
+            active: 0,
             n_primaries: 0,
             n_backups: 0,
             n_up: 0,
         }
+    }
+
+    /// The same group, which leaves peers that do not take a connection alone for so long.
+    #[must_use]
+    pub fn with_quarantine(self, quarantine: Option<SimDuration>) -> Self {
+        Self { quarantine, ..self }
     }
 
     /// A peer is there, as if it had just been written into the configuration.
@@ -172,6 +186,7 @@ impl Group {
             let mut view = View {
                 peers: &mut self.peers,
                 tried: &tried,
+                now: ask.now,
                 now_s,
                 backup: tier == 1,
                 single,
@@ -180,6 +195,7 @@ impl Group {
             ask.trial.tried = tried;
             if let Some(picked) = picked {
                 self.peers[picked].is_picked(now_s);
+                self.active += 1;
                 return Some(picked as u32);
             }
         }
@@ -192,9 +208,13 @@ impl Group {
         let single = self.n_primaries == 1 && self.n_backups == 0;
         let now_s = whole_seconds(now);
         let own = &mut self.peers[peer as usize];
-        let is_open = own.is_member && own.takes_more() && (single || !own.is_out(now_s));
+        let is_open = own.is_member
+            && own.takes_more()
+            && (single || !own.is_out(now_s))
+            && own.barred_until <= now;
         if is_open {
             own.is_picked(now_s);
+            self.active += 1;
         }
         is_open
     }
@@ -216,7 +236,11 @@ impl Group {
         }
         let again = self.rules.tries_again(ending, is_idempotent, trial, now);
         let own = &mut self.peers[peer as usize];
-        own.active = own.active.saturating_sub(1);
+        own.active -= 1;
+        self.active -= 1;
+        if let (Some(quarantine), false) = (self.quarantine, ending.was_sent()) {
+            own.barred_until = now + quarantine;
+        }
         if !single {
             if ending.is_failure(again) {
                 own.fails(whole_seconds(now));
@@ -234,8 +258,20 @@ impl Group {
     #[inline]
     pub fn is_served(&mut self, peer: u32) {
         let own = &mut self.peers[peer as usize];
-        own.active = own.active.saturating_sub(1);
+        own.active -= 1;
+        self.active -= 1;
         own.succeeds();
+    }
+
+    /// Places for peers, whether or not they are there.
+    pub fn n_places(&self) -> u32 {
+        self.peers.len() as u32
+    }
+
+    /// True if so many requests are under way for each peer that is not down that no more are taken; never
+    /// where there is no peer at all.
+    pub fn is_full(&self, per_peer: u32) -> bool {
+        self.n_up > 0 && self.active >= u64::from(self.n_up) * u64::from(per_peer)
     }
 
     /// How many requests are under way at a peer, as this balancer sees it.

@@ -105,7 +105,7 @@ impl Ending {
     }
 
     /// True if the server had begun with it.
-    fn was_sent(self) -> bool {
+    pub(super) fn was_sent(self) -> bool {
         !matches!(self, Self::Refused | Self::NotConnected)
     }
 
@@ -213,6 +213,11 @@ impl Trial {
 
     pub(super) fn has_no_more_tries(&mut self) {
         self.tries = 0;
+    }
+
+    /// When it was first tried.
+    pub fn began(&self) -> SimTime {
+        self.began
     }
 
     /// True if it was tried on a peer before.

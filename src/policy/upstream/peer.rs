@@ -1,5 +1,7 @@
 //! One server of a group, as its balancer sees it.
 
+use crate::units::SimTime;
+
 /// Before everything: when a peer was last looked at that never was.
 const LONG_AGO: i64 = i64::MIN / 2;
 
@@ -48,6 +50,8 @@ pub(super) struct Peer {
     /// In seconds: when it last failed, and when it was last looked at.
     accessed: i64,
     checked: i64,
+    /// In quarantine until then.
+    pub(super) barred_until: SimTime,
 }
 
 impl Peer {
@@ -61,6 +65,7 @@ impl Peer {
             fails: 0,
             accessed: LONG_AGO,
             checked: LONG_AGO,
+            barred_until: SimTime::ZERO,
         }
     }
 

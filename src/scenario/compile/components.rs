@@ -5,7 +5,7 @@ use super::Compiler;
 use crate::component::cache::Scope;
 use crate::component::program::threshold;
 use crate::component::service::{self, Backlog, LifePlan, PoolPlan, Runtime, Service, WhenFull};
-use crate::component::{ComponentSpec, NodeId, Plan, balancer, database, dependency, source};
+use crate::component::{ComponentSpec, NodeId, Plan, database, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize};
@@ -41,36 +41,6 @@ impl Compiler<'_> {
                 })),
             })
             .collect()
-    }
-
-    fn plan_balancer(
-        &mut self,
-        name: &At<String>,
-        own: &balancer::Balancer,
-    ) -> Option<balancer::Plan> {
-        let (to, behind) = self.component(&own.to)?;
-        let ComponentSpec::Service(service) = behind else {
-            self.wrong_kind(&own.to, to, "a service");
-            return None;
-        };
-        let n_instances = n_places(service);
-        let delay = own
-            .delay
-            .as_ref()
-            .map(|law| self.demand(law, &format!("{}/delay", name.value)));
-        let delay = match delay {
-            Some(found) => Some(found?),
-            None => None,
-        };
-        Some(balancer::Plan {
-            name: name.value.clone(),
-            to: NodeId::new(to),
-            n_instances,
-            policy: own.policy.clone(),
-            sticky: own.sticky.map(|sticky| sticky.value),
-            delay,
-            cost: self.price(own.instance.as_ref(), own.cost),
-        })
     }
 
     fn plan_service(

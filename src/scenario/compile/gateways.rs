@@ -89,7 +89,7 @@ impl Compiler<'_> {
         for _ in 0..components.items.len() {
             let to = match &components.items[at].1 {
                 ComponentSpec::Service(_) => return Some(at),
-                ComponentSpec::Balancer(own) => &own.to,
+                ComponentSpec::Balancer(own) => *own.to.services().first()?,
                 other => leads_to(other)?,
             };
             at = components.find(to)?.0;

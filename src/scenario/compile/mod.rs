@@ -1,6 +1,7 @@
 //! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
 //! that its names and numbers have with one another is reported.
 
+mod balancers;
 mod caches;
 mod calls;
 mod components;
@@ -104,8 +105,9 @@ pub(super) fn compile(
     compiler.check_calls();
     compiler.check_messages();
     compiler.check_caches();
-    let nodes = compiler.plan_components();
+    let mut nodes = compiler.plan_components();
     let (sources, traffic) = compiler.plan_sources();
+    compiler.mark_not_idempotent(&mut nodes, &traffic);
     let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
@@ -212,14 +214,9 @@ impl Compiler<'_> {
         let (at, spec) = self.component(name)?;
         match spec {
             ComponentSpec::Service(_) => Some((at, at)),
-            ComponentSpec::Balancer(balancer) => {
-                let to = balancer.to.clone();
-                let (behind, _) = self.spec.components.find(&to)?;
-                let is_service = matches!(
-                    self.spec.components.items[behind].1,
-                    ComponentSpec::Service(_)
-                );
-                is_service.then_some((at, behind))
+            ComponentSpec::Balancer(_) => {
+                let behind = self.services_behind(at);
+                behind.first().map(|first| (at, *first))
             }
             gateway if gateways::leads_to(gateway).is_some() => {
                 self.service_behind(at).map(|service| (at, service))
@@ -229,6 +226,22 @@ impl Compiler<'_> {
                 None
             }
         }
+    }
+
+    /// The services behind a balancer, in order; those that are none are left out, which is reported with the
+    /// balancer.
+    fn services_behind(&self, balancer: usize) -> Vec<usize> {
+        let ComponentSpec::Balancer(own) = &self.spec.components.items[balancer].1 else {
+            return vec![balancer];
+        };
+        let names = own.to.services();
+        let found = names
+            .iter()
+            .filter_map(|name| self.spec.components.find(name));
+        found
+            .filter(|(_, spec)| matches!(spec, ComponentSpec::Service(_)))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// Where the operation of a service for `class` starts; reports that there is none.

@@ -53,6 +53,7 @@ impl Compiler<'_> {
                 let start = self.here() as u16;
                 self.starts
                     .insert((service, operation.value.clone()), start);
+                self.program.starts.push(start);
                 self.add_operation(&place, steps, start);
             }
             if spec.operations.items.is_empty() {
@@ -367,7 +368,9 @@ impl Compiler<'_> {
         let Some((to, service)) = self.entered(&step.call) else {
             return;
         };
-        self.calls.push((place.service, service, step.call.origin));
+        for behind in self.services_behind(to) {
+            self.calls.push((place.service, behind, step.call.origin));
+        }
         let Some(operation) = self.called_operation(place, step, service) else {
             return;
         };

@@ -1,10 +1,15 @@
 //! Requests in flight: an arena, the frames below the current one, and the lines requests wait in.
 
-use crate::engine::{Slot, Timer};
+mod split;
+
+use std::collections::BTreeMap;
+
+use crate::engine::Slot;
 use crate::policy::persistence::Permit;
 use crate::units::{SimDuration, SimTime};
 
 use super::NodeId;
+use split::Heir;
 
 /// "No such entry" in links between requests and frames.
 const NONE: u32 = u32::MAX;
@@ -64,6 +69,8 @@ impl Flags {
     pub const CALLED: u16 = 8192;
     /// A gateway goes on with it though its client has left, so that nobody behind it notices.
     pub const KEPT: u16 = 16_384;
+    /// What is so of a request because somebody waits for it.
+    const CALLERS: u16 = Self::ATTEMPT | Self::INNER | Self::OVER_NEW | Self::GONE | Self::KEPT;
     /// In the arena.
     const LIVE: u16 = 1 << 15;
 
@@ -167,6 +174,11 @@ impl Request {
         self.number ^ u64::from(self.frame.visit).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
+    /// The number from which the draws of one of its frames derive.
+    pub fn seed_of(&self, frame: &Frame) -> u64 {
+        self.number ^ u64::from(frame.visit).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
     /// Remembers the slot of the request's pending event.
     #[inline]
     pub fn set_slot(&mut self, slot: Slot) {
@@ -200,6 +212,10 @@ pub struct Extra {
     pub granted: bool,
     /// The job of a message, by its number, if it is an attempt at one.
     pub job: u32,
+    /// Whom it goes on for: the request whose timers are its own.
+    heir_of: Option<(u32, u32)>,
+    /// Whether it is what is left of a service's call, not of a client's request.
+    pub is_part: bool,
 }
 
 impl Extra {
@@ -213,6 +229,8 @@ impl Extra {
         in_flight: 0,
         granted: false,
         job: NONE,
+        heir_of: None,
+        is_part: false,
     };
 
     /// Forgets whoever had this place before.
@@ -228,6 +246,8 @@ pub struct Requests {
     frames: Vec<(Frame, u32)>,
     /// By place in the arena: what only some requests have.
     extras: Vec<Extra>,
+    /// By index and generation: where requests go on that were split.
+    heirs: BTreeMap<(u32, u32), Heir>,
     /// First free entry of the arena, linked by `link`.
     free: u32,
     /// First free frame, linked by its second part.
@@ -243,6 +263,7 @@ impl Requests {
             arena: Vec::with_capacity(capacity),
             frames: Vec::with_capacity(capacity / 8),
             extras: Vec::new(),
+            heirs: BTreeMap::new(),
             free: NONE,
             free_frame: NONE,
             n_live: 0,
@@ -300,7 +321,15 @@ impl Requests {
         request.link = self.free;
         self.free = id.0;
         self.n_live -= 1;
-        request
+        if !self.heirs.is_empty() {
+            self.leaves_heirs(id);
+        }
+        &self.arena[id.0 as usize]
+    }
+
+    /// All frames of a request, the current one first.
+    pub fn frames_of(&self, id: RequestId) -> impl Iterator<Item = &Frame> {
+        std::iter::once(&self.get(id).frame).chain(self.frames_below(id))
     }
 
     /// A request in flight.
@@ -321,13 +350,6 @@ impl Requests {
         self.arena
             .get(index as usize)
             .is_some_and(|r| r.flags.has(Flags::LIVE) && r.generation == generation)
-    }
-
-    /// True if a timer's request is in flight, and somebody waits for it.
-    #[inline]
-    pub fn is_awaited(&self, timer: Timer) -> bool {
-        self.is_current(timer.subject, timer.generation)
-            && !self.arena[timer.subject as usize].flags.has(Flags::GONE)
     }
 
     /// True if there is a request with this id.

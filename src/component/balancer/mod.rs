@@ -1,0 +1,363 @@
+//! A balancer: passes each request on to an instance of a service.
+//!
+//! It knows the instances in service and, by its policy, how many of its own requests are outstanding at
+//! each. Where all servers are alike and nothing is done about those that fail, that is all ([`Balance`]).
+//! Otherwise it has a group of servers, or several independent ones, each with a view of its own
+//! ([`Upstream`]): servers with weights, limits and failures, one tried after the other.
+
+mod backends;
+mod status;
+mod upstream;
+
+use super::arena::NOBODY;
+use super::program::Demand;
+use super::request::{Flags, RequestId, Requests};
+use super::{Bill, Charge, Component, Context, NodeId, Tally};
+use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::dist::Law;
+use crate::policy::balance::{Balance, Policy};
+use crate::policy::upstream::{Method, NextRules, NextUpstream, Server};
+use crate::rng::{Salt, Streams};
+use crate::spec::{At, Count};
+use crate::units::{CostPerHour, CostPerSize, SimDuration};
+use crate::{spec, words};
+
+pub use backends::{Backends, ServerSpec};
+pub use status::code;
+pub use upstream::Backend;
+pub(super) use upstream::{Nowhere, Upstream};
+
+words! {
+    /// What makes a request go where an earlier one went.
+    pub enum Sticky {
+        /// Its client, by a cookie: the policy picks an instance for the first request, and the others go
+        /// there as long as it is in service.
+        Client = "client",
+        /// Its address, by a hash: all who share an address go to one instance. An address whose instance
+        /// is not in service is hashed again.
+        Address = "address",
+    }
+}
+
+/// The products whose settings a balancer can have.
+const PRESETS: &[spec::Preset] = crate::presets! {
+    "heroku_router": "presets/heroku_router.toml",
+    "nginx": "presets/nginx.toml",
+};
+
+spec! {
+    /// Spreads requests over the instances of a service, or of several.
+    pub struct Balancer {
+        /// The product whose settings it has, where none are given here.
+        pub model: Option<At<String>>,
+        /// The service behind it, or a list of servers with settings of their own: `[{ service = "new",
+        /// weight = 1 }, { service = "old", weight = 9 }]`. Every instance of a service is a server.
+        pub to: Backends,
+        /// How it picks a server.
+        pub policy: At<Method>,
+        /// Whether it sends the same client to the same instance again; needs a source that says who its
+        /// clients are.
+        pub sticky: Option<At<Sticky>>,
+        /// How long a request takes through it, before an instance is picked.
+        pub delay: Option<Law>,
+        /// What it is paid as, from `[instances]`: its price.
+        pub instance: Option<At<String>>,
+        /// What it costs; overrides the instance type.
+        pub cost: Option<At<CostPerHour>>,
+        /// What the answers that it passes on to clients cost on their way out; only operations that say how
+        /// large their answers are count.
+        pub transfer: Option<At<CostPerSize>>,
+        /// How many independent balancers there are: processes or machines that share nothing. Each counts
+        /// for itself; a request goes to one of them at random, one of a known client always to the same.
+        pub balancers: At<Count> = At::built_in(Count::new(1)),
+        /// How many failures take a server out of service for a while; 0: none do.
+        pub max_fails: u32 = 0,
+        /// For how long failures take a server out of service, in whole seconds, and within what time they
+        /// count.
+        pub fail_timeout: At<SimDuration> = At::built_in(SimDuration::from_secs(10)),
+        /// How many requests may be under way at a server, as each balancer counts them; any number unless
+        /// given.
+        pub max_conns: Option<At<Count>>,
+        /// When a request that went wrong is tried on the next server. Never, unless given.
+        pub next_upstream: Option<NextUpstream>,
+        /// Classes of requests that must not be done twice: POST.
+        pub not_idempotent: Vec<At<String>>,
+        /// How long a connection to a server may take to come about: a full backlog does not answer. As long
+        /// as the network stack tries (127 s) unless given.
+        pub connect_timeout: Option<At<SimDuration>>,
+        /// How long a server may take until it answers. The server does not hear of it and goes on. For ever
+        /// unless given.
+        pub read_timeout: Option<At<SimDuration>>,
+        /// For how long a server that does not take a connection is left alone, by the balancer that saw it.
+        /// Not at all, unless given.
+        pub quarantine: Option<At<SimDuration>>,
+        /// How many requests a balancer has under way at most, for each server that there is; more are
+        /// turned away. Any number, unless given.
+        pub in_flight_per_server: Option<At<Count>>,
+        /// How long a request that finds no server waits for one, looking again every second; it fails at
+        /// once unless given.
+        pub wait_for_server: Option<At<SimDuration>>,
+    }
+    presets(PRESETS)
+    check(Self::check)
+}
+
+impl Balancer {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if let Some(timeout) = self.read_timeout.filter(|t| t.value == SimDuration::ZERO) {
+            let problem = "a timeout of nothing lets nothing be answered";
+            out.push(Diagnostic::error(timeout.origin, problem));
+        }
+        let own = self.to.servers();
+        let given = own.iter().filter_map(|server| server.fail_timeout);
+        for timeout in given.chain([self.fail_timeout]) {
+            if timeout.value.as_nanos() % 1_000_000_000 != 0 {
+                let problem = "failures are forgotten after whole seconds";
+                out.push(Diagnostic::error(timeout.origin, problem));
+            }
+        }
+        let has_backups = self.to.servers().iter().any(|server| server.backup);
+        let by_hash = matches!(
+            self.policy.value,
+            Method::IpHash(_) | Method::Random(_) | Method::RandomTwo(_)
+        );
+        if has_backups && by_hash {
+            let word = self.policy.word();
+            let problem = format!("`{word}` knows no backups: nginx refuses this, too");
+            let help = "use round_robin or least_conn, or do without backups";
+            out.push(Diagnostic::error(self.policy.origin, problem).help(help));
+        }
+    }
+
+    /// The policy that does the same where all servers are alike and nothing is done about failures; nothing
+    /// if that is not so.
+    pub fn plain(&self) -> Option<Policy> {
+        let is_plain = matches!(self.to, Backends::One(_))
+            && self.balancers.get() == 1
+            && self.max_fails == 0
+            && self.max_conns.is_none()
+            && self.next_upstream.is_none()
+            && self.read_timeout.is_none()
+            && self.connect_timeout.is_none()
+            && self.quarantine.is_none()
+            && self.in_flight_per_server.is_none()
+            && self.wait_for_server.is_none();
+        is_plain.then(|| self.policy.plain()).flatten()
+    }
+
+    /// What is written down about a server, with what holds for all where nothing else is given.
+    pub fn server(&self, own: &ServerSpec) -> Server {
+        let max_conns = own.max_conns.or(self.max_conns);
+        let timeout = own.fail_timeout.unwrap_or(self.fail_timeout).value;
+        Server {
+            weight: own.weight.get(),
+            max_fails: own.max_fails.unwrap_or(self.max_fails),
+            fail_timeout_s: (timeout.as_nanos() / 1_000_000_000).cast_signed(),
+            max_conns: max_conns.map_or(0, |max| max.get()),
+            backup: own.backup,
+            down: own.down,
+        }
+    }
+}
+
+/// What a balancer with a group of servers knows, with every name resolved.
+#[derive(Debug, Clone)]
+pub struct UpstreamPlan {
+    /// The services, in order.
+    pub backends: Vec<Backend>,
+    /// All peers: the instances of the first service, then those of the next.
+    pub servers: Vec<Server>,
+    /// How it picks.
+    pub method: Method,
+    /// When a request is tried on the next.
+    pub next: NextRules,
+    /// How many independent balancers there are.
+    pub views: u32,
+    /// By flow: whether requests must not be done twice.
+    pub not_idempotent: Vec<bool>,
+    /// How long a connection may take.
+    pub connect_timeout: Option<SimDuration>,
+    /// How long an answer is waited for.
+    pub read_timeout: Option<SimDuration>,
+    /// For how long a server that does not take a connection is left alone.
+    pub quarantine: Option<SimDuration>,
+    /// Requests under way at most, per server.
+    pub in_flight_per_server: Option<u32>,
+    /// How long a request waits for a server.
+    pub wait_for_server: Option<SimDuration>,
+}
+
+/// How a balancer picks, with every name resolved.
+#[derive(Debug, Clone)]
+pub enum Picks {
+    /// All servers are alike.
+    Plain(Policy),
+    /// From a group of servers.
+    Upstream(Box<UpstreamPlan>),
+}
+
+/// A balancer with every name resolved.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// The product whose settings it has.
+    pub model: Option<String>,
+    /// The first service behind it.
+    pub to: NodeId,
+    /// How many instances that service can have.
+    pub n_instances: u32,
+    /// How it picks.
+    pub picks: Picks,
+    /// What makes a request go where an earlier one went.
+    pub sticky: Option<Sticky>,
+    /// How long a request takes through it.
+    pub delay: Option<Demand>,
+    /// What it costs.
+    pub cost: CostPerHour,
+}
+
+impl Plan {
+    /// True if it picks from a group of servers.
+    pub fn has_upstream(&self) -> bool {
+        matches!(self.picks, Picks::Upstream(_))
+    }
+}
+
+/// How often an address is hashed before the policy picks an instance: nginx gives up after 20 tries, but
+/// has fewer empty places to hit.
+const HASHES: u64 = 64;
+
+/// A balancer at work.
+#[derive(Debug)]
+pub struct State {
+    /// The service behind it.
+    pub(super) to: NodeId,
+    /// Its own view of the instances.
+    pub(super) balance: Balance,
+    /// Its place for draws.
+    pub(super) salt: Salt,
+    /// How long a request takes through it.
+    pub(super) delay: Option<Demand>,
+    pub(super) sticky: Option<Sticky>,
+    n_instances: u32,
+    /// By client: the instance that it was sent to.
+    assigned: Vec<u32>,
+    /// Its group of servers, if they are not all alike.
+    pub(super) upstream: Option<Box<Upstream>>,
+    name: String,
+    cost: CostPerHour,
+}
+
+impl State {
+    pub(super) fn new(plan: &Plan, _: NodeId, _: Streams, cx: &mut Context) -> Self {
+        let (policy, upstream) = match &plan.picks {
+            Picks::Plain(policy) => (policy.clone(), None),
+            Picks::Upstream(own) => {
+                let upstream = Upstream::new(own, (&plan.name, plan.sticky), cx);
+                let unused = Policy::Random(crate::policy::balance::Random {});
+                (unused, Some(Box::new(upstream)))
+            }
+        };
+        Self {
+            to: plan.to,
+            balance: policy.start(plan.n_instances),
+            upstream,
+            salt: Salt::new(&plan.name, "pick"),
+            delay: plan.delay,
+            sticky: plan.sticky,
+            n_instances: plan.n_instances,
+            assigned: Vec::new(),
+            name: plan.name.clone(),
+            cost: plan.cost,
+        }
+    }
+
+    /// Picks the instance for a request, where an earlier one of its client or its address went if it can.
+    pub(super) fn pick_again(&mut self, id: RequestId, requests: &Requests) -> Option<u32> {
+        let (request, extra) = (requests.get(id), requests.extra(id));
+        let seed = request.seed();
+        if !request.flags.has(Flags::KNOWN) {
+            return self.balance.pick(self.salt, seed);
+        }
+        if self.sticky == Some(Sticky::Address) {
+            let place = |hash: u64| {
+                let address = u64::from(extra.address) << 8 | hash;
+                self.salt.index(address, self.n_instances)
+            };
+            let found = (0..HASHES)
+                .map(place)
+                .find(|at| self.balance.pick_this(*at));
+            return found.or_else(|| self.balance.pick(self.salt, seed));
+        }
+        let at = extra.client as usize;
+        if let Some(assigned) = self.assigned.get(at).filter(|own| **own != NOBODY)
+            && self.balance.pick_this(*assigned)
+        {
+            return Some(*assigned);
+        }
+        let picked = self.balance.pick(self.salt, seed)?;
+        if at >= self.assigned.len() {
+            self.assigned.resize((at + 1).next_power_of_two(), NOBODY);
+        }
+        self.assigned[at] = picked;
+        Some(picked)
+    }
+}
+
+impl State {
+    /// Where a request goes that is bound for the server with this number: the service and its instance.
+    pub(super) fn service_at(&self, peer: u32) -> (NodeId, u32) {
+        match &self.upstream {
+            None => (self.to, peer),
+            Some(own) => {
+                let backend = own.backend_of(peer);
+                (backend.service, peer - backend.first)
+            }
+        }
+    }
+
+    /// An instance of a service is there.
+    pub(super) fn joins(&mut self, service: NodeId, instance: u32) {
+        match &mut self.upstream {
+            None if self.to == service => self.balance.join(instance),
+            None => {}
+            Some(own) => own.joins(service, instance),
+        }
+    }
+
+    /// An instance of a service is not to get any more.
+    pub(super) fn leaves(&mut self, service: NodeId, instance: u32) {
+        match &mut self.upstream {
+            None if self.to == service => self.balance.leave(instance),
+            None => {}
+            Some(own) => own.leaves(service, instance),
+        }
+    }
+}
+
+impl Component for State {
+    fn bills(&self) -> Vec<Bill> {
+        vec![Bill {
+            component: self.name.clone(),
+            what: "",
+            charge: Charge::Always(self.cost),
+        }]
+    }
+
+    fn audit(&self, own: NodeId, seen: &Tally, _: &Context) {
+        let Some(upstream) = &self.upstream else {
+            return;
+        };
+        for backend in upstream.backends() {
+            for instance in 0..backend.n_instances {
+                assert_eq!(
+                    upstream.active(backend.service, instance),
+                    seen.via(own, backend.service, instance)
+                        + seen.connecting(own, backend.first + instance),
+                    "requests that a balancer has under way at an instance"
+                );
+            }
+        }
+    }
+}

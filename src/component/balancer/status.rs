@@ -1,0 +1,28 @@
+//! What a client is told by a product's balancer where a request goes wrong.
+
+use crate::metrics::Outcome;
+
+/// What somebody sees of an outcome who asks through a balancer of this model: the status, or the product's
+/// own code in its log. Nothing for what balancers pass on as it is.
+///
+/// nginx: `ngx_http_upstream.c`. Heroku: the list of error codes in its documentation; all are 503, but for
+/// H27 (499).
+pub fn code(model: &str, outcome: Outcome) -> Option<&'static str> {
+    use Outcome::{
+        BackendTimeout, ClientAbort, ClientTimeout, ConnectRefused, ConnectTimeout,
+        ConnectionLimit, Killed, NoInstance, QueueFull, Shed,
+    };
+    Some(match (model, outcome) {
+        ("nginx", NoInstance | ConnectRefused | ConnectionLimit | QueueFull | Killed) => "502",
+        ("nginx", ConnectTimeout | BackendTimeout) => "504",
+        ("nginx", ClientTimeout | ClientAbort) => "499",
+        ("heroku_router", NoInstance) => "H20 or H99",
+        ("heroku_router", ConnectRefused | ConnectionLimit | QueueFull) => "H21",
+        ("heroku_router", ConnectTimeout) => "H19",
+        ("heroku_router", BackendTimeout) => "H12",
+        ("heroku_router", Killed) => "H13",
+        ("heroku_router", Shed) => "H11",
+        ("heroku_router", ClientTimeout | ClientAbort) => "H27",
+        _ => return None,
+    })
+}

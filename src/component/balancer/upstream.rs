@@ -1,0 +1,480 @@
+//! A balancer whose servers differ, fail, or are tried one after the other: its views of them, and what
+//! became of the requests that were tried more than once.
+
+use std::collections::BTreeMap;
+
+use super::{Sticky, UpstreamPlan};
+use crate::component::arena::NOBODY;
+use crate::component::program::Program;
+use crate::component::request::{Flags, Frame, RequestId, Requests};
+use crate::component::{Context, NodeId};
+use crate::engine::LaneId;
+use crate::metrics::Outcome;
+use crate::policy::upstream::{Address, Ask, Ending, Group, Trial};
+use crate::rng::Salt;
+use crate::units::{SimDuration, SimTime};
+
+/// A service behind the balancer.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// The service.
+    pub service: NodeId,
+    /// The place of its first instance among the peers.
+    pub first: u32,
+    /// Places for its instances.
+    pub n_instances: u32,
+    /// Where its operations start, by where those of the first service do.
+    pub starts: Vec<(u16, u16)>,
+}
+
+/// Where a request is sent.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::component) struct Target {
+    pub(in crate::component) service: NodeId,
+    pub(in crate::component) instance: u32,
+    /// The number of that instance among all peers.
+    pub(in crate::component) peer: u32,
+    pub(in crate::component) pc: u16,
+}
+
+/// Why a request is sent nowhere.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::component) enum Nowhere {
+    /// It fails.
+    Fails(Outcome),
+    /// It asks again after a while.
+    AsksAgain(SimDuration),
+}
+
+/// What is known of a request that was tried before.
+#[derive(Debug, Default)]
+struct Kept {
+    trial: Trial,
+    /// Tells the request from later ones with its place in the arena.
+    generation: u32,
+    /// Which of the independent balancers has it.
+    view: u32,
+    /// Where its operation starts, in terms of the first service.
+    start: u16,
+    /// What its frame was called before it was tried again, and how often it was.
+    visit: u32,
+    again: u32,
+}
+
+/// The balancer's views, and requests that were tried more than once.
+#[derive(Debug)]
+pub(in crate::component) struct Upstream {
+    backends: Vec<Backend>,
+    groups: Vec<Group>,
+    /// By request and frame.
+    kept: BTreeMap<(u32, u32), Kept>,
+    /// For requests that were tried nowhere yet, and kept ones to be used again.
+    fresh: Trial,
+    spare: Vec<Kept>,
+    /// Its places for draws: of a server, of a view.
+    salt: Salt,
+    view_salt: Salt,
+    /// By flow: whether requests must not be done twice.
+    not_idempotent: Vec<bool>,
+    sticky: Option<Sticky>,
+    /// By client: the peer that it was sent to.
+    assigned: Vec<u32>,
+    /// Timers of the requests whose answers are waited for, and how long that is.
+    pub(in crate::component) read_timeout: Option<(LaneId, SimDuration)>,
+    /// How long a connection may take to come about.
+    pub(in crate::component) connect_timeout: Option<SimDuration>,
+    in_flight_per_server: Option<u32>,
+    wait_for_server: Option<SimDuration>,
+}
+
+/// How long a request that finds no server waits before it looks again.
+const LOOK_AGAIN: SimDuration = SimDuration::from_nanos(1_000_000_000);
+/// How often an address is hashed before the method picks.
+const HASHES: u64 = 64;
+
+impl Upstream {
+    pub(super) fn new(
+        plan: &UpstreamPlan,
+        (name, sticky): (&str, Option<Sticky>),
+        cx: &mut Context,
+    ) -> Self {
+        let group = Group::new(&plan.servers, &plan.method, plan.next);
+        let group = group.with_quarantine(plan.quarantine);
+        Self {
+            backends: plan.backends.clone(),
+            groups: vec![group; plan.views as usize],
+            kept: BTreeMap::new(),
+            fresh: Trial::default(),
+            spare: Vec::new(),
+            salt: Salt::new(name, "pick"),
+            view_salt: Salt::new(name, "balancer"),
+            not_idempotent: plan.not_idempotent.clone(),
+            sticky,
+            assigned: Vec::new(),
+            read_timeout: plan
+                .read_timeout
+                .map(|length| (cx.scheduler.add_lane(length), length)),
+            connect_timeout: plan.connect_timeout,
+            in_flight_per_server: plan.in_flight_per_server,
+            wait_for_server: plan.wait_for_server,
+        }
+    }
+
+    /// True if it sends requests to `service`.
+    fn first_of(&self, service: NodeId) -> Option<u32> {
+        let own = self.backends.iter().find(|own| own.service == service);
+        own.map(|own| own.first)
+    }
+
+    /// An instance of a service is there.
+    pub(in crate::component) fn joins(&mut self, service: NodeId, instance: u32) {
+        if let Some(first) = self.first_of(service) {
+            self.groups
+                .iter_mut()
+                .for_each(|group| group.join(first + instance));
+        }
+    }
+
+    /// An instance of a service is not to get any more.
+    pub(in crate::component) fn leaves(&mut self, service: NodeId, instance: u32) {
+        if let Some(first) = self.first_of(service) {
+            self.groups
+                .iter_mut()
+                .for_each(|group| group.leave(first + instance));
+        }
+    }
+
+    /// Which of the independent balancers has a request: that of its client's connection where clients are
+    /// known.
+    fn view_of(&self, id: RequestId, frame: &Frame, requests: &Requests) -> u32 {
+        let n = self.groups.len() as u32;
+        if n == 1 {
+            return 0;
+        }
+        let request = requests.get(id);
+        let of = if request.flags.has(Flags::KNOWN) {
+            u64::from(requests.extra(id).client)
+        } else {
+            request.seed_of(frame)
+        };
+        self.view_salt.index(of, n)
+    }
+
+    /// The first octets of the address of a request's client: of its number where clients are known, of a
+    /// client of its own otherwise.
+    fn address_of(&self, id: RequestId, requests: &Requests) -> Address {
+        let request = requests.get(id);
+        let of = if request.flags.has(Flags::KNOWN) {
+            u64::from(requests.extra(id).address)
+        } else {
+            request.number
+        };
+        let [a, b, c, ..] = self.view_salt.uniform(!of).to_le_bytes();
+        Address::V4([a, b, c])
+    }
+
+    fn key(id: RequestId, frame: &Frame) -> (u32, u32) {
+        (id.index(), frame.visit)
+    }
+
+    /// Picks where a request goes, or says what becomes of it.
+    pub(in crate::component) fn pick(
+        &mut self,
+        id: RequestId,
+        cx: &Context,
+    ) -> Result<Target, Nowhere> {
+        let (requests, now) = (&cx.requests, cx.now());
+        let request = requests.get(id);
+        let key = Self::key(id, &request.frame);
+        let address = self.address_of(id, requests);
+        let draw = self.salt.draw(request.seed());
+        let kept = self.kept.get_mut(&key);
+        let kept = kept.filter(|kept| kept.generation == request.generation);
+        let (peer, start) = if let Some(kept) = kept {
+            let trial = &mut kept.trial;
+            let mut ask = Ask {
+                now,
+                address,
+                trial,
+                draw,
+            };
+            let peer = self.groups[kept.view as usize].pick(&mut ask);
+            (peer, kept.start)
+        } else {
+            let view = self.view_of(id, &request.frame, requests) as usize;
+            let group = &mut self.groups[view];
+            let is_full = |per_server| group.is_full(per_server);
+            if self.in_flight_per_server.is_some_and(is_full) {
+                return Err(Nowhere::Fails(Outcome::Shed));
+            }
+            group.begins(&mut self.fresh, now);
+            let again = self.sticky.and_then(|sticky| {
+                let same = Same {
+                    sticky,
+                    assigned: &self.assigned,
+                    salt: self.salt,
+                    now,
+                };
+                same.pick(id, requests, group)
+            });
+            let mut ask = Ask {
+                now,
+                address,
+                trial: &mut self.fresh,
+                draw,
+            };
+            (again.or_else(|| group.pick(&mut ask)), request.frame.pc)
+        };
+        let Some(peer) = peer else {
+            return Err(self.finds_nobody(id, &request.frame, cx));
+        };
+        self.remembers(id, peer, requests);
+        let backend = self.backend_of(peer);
+        let own = backend.starts.iter().find(|(first, _)| *first == start);
+        Ok(Target {
+            service: backend.service,
+            instance: peer - backend.first,
+            peer,
+            pc: own.map_or(start, |(_, own)| *own),
+        })
+    }
+
+    /// The service that a peer is an instance of.
+    pub(super) fn backend_of(&self, peer: u32) -> &Backend {
+        let mut backends = self.backends.iter();
+        backends
+            .rfind(|own| own.first <= peer)
+            .expect("the first service begins at the first peer")
+    }
+
+    /// No server is available: a request fails, or looks again for as long as it may.
+    #[cold]
+    fn finds_nobody(&mut self, id: RequestId, frame: &Frame, cx: &Context) -> Nowhere {
+        let kept = self.takes_kept(id, frame, &cx.requests);
+        let Some(patience) = self.wait_for_server else {
+            self.spare.extend(kept);
+            return Nowhere::Fails(Outcome::NoInstance);
+        };
+        let kept = kept.unwrap_or_else(|| self.keeps(id, frame, frame.pc, cx));
+        let left = (kept.trial.began() + patience).since(cx.now());
+        if left == SimDuration::ZERO || cx.requests.get(id).flags.is_abandoned() {
+            self.spare.push(kept);
+            return Nowhere::Fails(Outcome::NoInstance);
+        }
+        self.kept.insert(Self::key(id, frame), kept);
+        Nowhere::AsksAgain(left.min(LOOK_AGAIN))
+    }
+
+    /// What is to be known of a request from now on, whose operation starts at `start`.
+    fn keeps(&mut self, id: RequestId, frame: &Frame, start: u16, cx: &Context) -> Kept {
+        let mut kept = self.spare.pop().unwrap_or_default();
+        kept.view = self.view_of(id, frame, &cx.requests);
+        kept.generation = cx.requests.get(id).generation;
+        (kept.start, kept.visit, kept.again) = (start, frame.visit, 0);
+        self.groups[kept.view as usize].begins(&mut kept.trial, cx.now());
+        kept
+    }
+
+    /// A client is sent to the same server again.
+    fn remembers(&mut self, id: RequestId, peer: u32, requests: &Requests) {
+        if self.sticky != Some(Sticky::Client) || !requests.get(id).flags.has(Flags::KNOWN) {
+            return;
+        }
+        let at = requests.extra(id).client as usize;
+        if at >= self.assigned.len() {
+            self.assigned.resize((at + 1).next_power_of_two(), NOBODY);
+        }
+        self.assigned[at] = peer;
+    }
+
+    fn peer_of(&self, frame: &Frame) -> u32 {
+        let first = self.first_of(frame.node);
+        first.expect("requests come back from where they were sent") + frame.instance
+    }
+
+    /// A request was answered well, or is not waited for any more.
+    pub(in crate::component) fn is_served(
+        &mut self,
+        id: RequestId,
+        frame: &Frame,
+        cx: &mut Context,
+    ) {
+        self.is_dropped(id, frame, cx);
+        self.unsets_timer(id, frame, cx);
+    }
+
+    /// A request that its server has not taken is not waited for any more.
+    pub(in crate::component) fn is_dropped(&mut self, id: RequestId, frame: &Frame, cx: &Context) {
+        let peer = self.peer_of(frame);
+        let view = match self.takes_kept(id, frame, &cx.requests) {
+            Some(kept) => {
+                let view = kept.view;
+                self.spare.push(kept);
+                view
+            }
+            None => self.view_of(id, frame, &cx.requests),
+        };
+        self.groups[view as usize].is_served(peer);
+    }
+
+    fn takes_kept(&mut self, id: RequestId, frame: &Frame, requests: &Requests) -> Option<Kept> {
+        if self.kept.is_empty() {
+            return None;
+        }
+        let kept = self.kept.remove(&Self::key(id, frame))?;
+        (kept.generation == requests.get(id).generation).then_some(kept)
+    }
+
+    /// A request's attempt at a server has ended; `was_taken` says that the server had taken it in. Gives its
+    /// frame for the next if there is to be one.
+    pub(in crate::component) fn ends(
+        &mut self,
+        id: RequestId,
+        frame: &Frame,
+        (ending, was_taken): (Ending, bool),
+        cx: &mut Context,
+    ) -> Option<Frame> {
+        let (now, peer) = (cx.now(), self.peer_of(frame));
+        let flow = cx.requests.get(id).flow as usize;
+        let kept = self.takes_kept(id, frame, &cx.requests);
+        let mut kept = kept.unwrap_or_else(|| {
+            let start = self.start_of(frame, &cx.program);
+            self.keeps(id, frame, start, cx)
+        });
+        let may_repeat = !self.not_idempotent.get(flow).is_some_and(|not| *not);
+        let books = (&mut kept.trial, now);
+        let again = self.groups[kept.view as usize].ends(peer, ending, may_repeat, books);
+        if was_taken {
+            self.unsets_timer(id, frame, cx);
+        }
+        if !again {
+            self.spare.push(kept);
+            return None;
+        }
+        kept.again += 1;
+        let next = Frame {
+            pc: kept.start,
+            node: NodeId::NONE,
+            worker: 0,
+            // The next try asks for work of its own, and has luck of its own.
+            visit: kept.visit ^ kept.again.wrapping_mul(0x85EB_CA6B),
+            ..*frame
+        };
+        self.kept.insert(Self::key(id, &next), kept);
+        Some(next)
+    }
+
+    /// A request that is to be tried again goes on under another number.
+    pub(in crate::component) fn is_split(
+        &mut self,
+        (old, new): (RequestId, RequestId),
+        next: &Frame,
+        requests: &Requests,
+    ) {
+        if let Some(mut kept) = self.kept.remove(&Self::key(old, next)) {
+            kept.generation = requests.get(new).generation;
+            self.kept.insert(Self::key(new, next), kept);
+        }
+    }
+
+    /// Where the operation that a request is in starts, in terms of the first service.
+    fn start_of(&self, frame: &Frame, program: &Program) -> u16 {
+        let start = program.start_of(frame.pc);
+        let backend = self.backends.iter().find(|own| own.service == frame.node);
+        let starts = backend.map_or(&[][..], |own| &own.starts[..]);
+        let own = starts.iter().find(|(_, own)| *own == start);
+        own.map_or(start, |(first, _)| *first)
+    }
+
+    /// A server has taken a request, and its answer is waited for.
+    pub(in crate::component) fn sets_timer(&self, id: RequestId, cx: &mut Context) {
+        let Some((lane, _)) = self.read_timeout else {
+            return;
+        };
+        let generation = cx.requests.get(id).frame.entered.as_nanos() as u32;
+        let subject = id.index();
+        let timer = crate::engine::Timer {
+            subject,
+            generation,
+        };
+        cx.scheduler.set_timer(lane, timer);
+    }
+
+    /// The answer to a request is not waited for any more.
+    fn unsets_timer(&self, id: RequestId, frame: &Frame, cx: &mut Context) {
+        let Some((lane, _)) = self.read_timeout else {
+            return;
+        };
+        let (requests, via, visit) = (&cx.requests, frame.via, frame.visit);
+        cx.scheduler.unset_timer(lane, |timer| {
+            let found = requests.waiting_via(via, timer);
+            found.is_some_and(|(own, at)| own != id || at.visit != visit)
+        });
+    }
+
+    /// What a balancer sees of a server that does not take a request.
+    pub(in crate::component) fn refusal(outcome: Outcome) -> Ending {
+        match outcome {
+            Outcome::ConnectTimeout => Ending::NotConnected,
+            _ => Ending::Refused,
+        }
+    }
+
+    /// What a balancer sees of a request that failed in a server: because of the server itself, or of
+    /// something that the server called for it.
+    pub(in crate::component) fn failure(outcome: Outcome, is_own: bool) -> Ending {
+        match outcome {
+            Outcome::QueueTimeout | Outcome::ConcurrencyLimit | Outcome::BreakerOpen if is_own => {
+                Ending::Answered(503)
+            }
+            _ => Ending::Answered(500),
+        }
+    }
+
+    /// Requests under way at an instance of a service, as all of its views see it.
+    pub(super) fn active(&self, service: NodeId, instance: u32) -> u64 {
+        let Some(first) = self.first_of(service) else {
+            return 0;
+        };
+        let own = self.groups.iter();
+        own.map(|group| u64::from(group.active(first + instance)))
+            .sum()
+    }
+
+    pub(super) fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+}
+
+/// Where an earlier request of the same client went.
+struct Same<'a> {
+    sticky: Sticky,
+    assigned: &'a [u32],
+    salt: Salt,
+    now: SimTime,
+}
+
+impl Same<'_> {
+    fn pick(&self, id: RequestId, requests: &Requests, group: &mut Group) -> Option<u32> {
+        let (flags, extra) = (requests.get(id).flags, requests.extra(id));
+        if !flags.has(Flags::KNOWN) {
+            return None;
+        }
+        match self.sticky {
+            Sticky::Client => {
+                let own = self.assigned.get(extra.client as usize).copied();
+                own.filter(|own| *own != NOBODY && group.pick_this(*own, self.now))
+            }
+            Sticky::Address => {
+                let n = group.n_places();
+                let place = |hash: u64| {
+                    let address = u64::from(extra.address) << 8 | hash;
+                    self.salt.index(address, n)
+                };
+                (0..HASHES)
+                    .map(place)
+                    .find(|at| group.pick_this(*at, self.now))
+            }
+        }
+    }
+}
