@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::pool::PoolId;
 use super::program::Program;
 use super::request::{RequestId, Requests};
 use super::{Event, NodeId};
@@ -16,6 +17,8 @@ pub enum Wake {
     Begin,
     /// The instruction it is at is over.
     GoOn,
+    /// It asks its pool again for a connection.
+    Again,
     /// The instruction it is at has failed.
     Fail(Outcome),
     /// Its balancer picks another server for it.
@@ -75,6 +78,41 @@ pub enum Notice {
         database: NodeId,
         /// How many.
         n: u32,
+    },
+    /// A database has closed every connection.
+    Broke {
+        /// The database.
+        database: NodeId,
+    },
+    /// A pool begins to open a connection.
+    Opens {
+        /// The pool.
+        pool: PoolId,
+        /// Its number for it.
+        opening: u32,
+    },
+    /// A connection that is being opened has got as far as the database.
+    Reaches {
+        /// The pool.
+        pool: PoolId,
+        /// Its number for it.
+        opening: u32,
+    },
+    /// The database has done its work for a connection that is being opened.
+    LoggedIn {
+        /// The pool.
+        pool: PoolId,
+        /// Its number for it.
+        opening: u32,
+    },
+    /// The database does not go on with a connection that is being opened.
+    LoginFailed {
+        /// The pool.
+        pool: PoolId,
+        /// Its number for it.
+        opening: u32,
+        /// Why.
+        outcome: Outcome,
     },
 }
 

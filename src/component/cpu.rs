@@ -22,6 +22,25 @@ use crate::units::{SimDuration, SimTime};
 /// up to a whole nanosecond must not leave a rest.
 const CLOSE: f64 = 1e-3;
 
+/// How fast each of `n` that run at a time is, beside what the cores allow.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Slowdown {
+    /// As fast as the cores allow.
+    #[default]
+    None,
+    /// They wait for one another (Gunther's Universal Scalability Law): `1 / (1 + contention (n - 1) +
+    /// coherency n (n - 1))`. With `by_cores` only `coherency` counts, and the cores are shared as well;
+    /// without, what the cores allow is inside of `contention`.
+    Scaling {
+        /// The part of the work that only one can do at a time.
+        contention: f64,
+        /// What each pair costs.
+        coherency: f64,
+        /// Whether the cores are shared as well.
+        by_cores: bool,
+    },
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Job {
     /// Where the clock stands when it is over, as the bits of a number that is not negative (these sort
@@ -35,6 +54,7 @@ struct Job {
 #[derive(Debug, Clone)]
 pub struct Cpu {
     cores: f64,
+    slowdown: Slowdown,
     /// The clock of attained service, in nanoseconds.
     attained: f64,
     /// When the clock was read last.
@@ -52,6 +72,7 @@ impl Cpu {
     pub fn new(cores: f64, capacity: usize) -> Self {
         Self {
             cores,
+            slowdown: Slowdown::None,
             attained: 0.0,
             read: SimTime::ZERO,
             jobs: BinaryHeap::with_capacity(capacity),
@@ -94,6 +115,18 @@ impl Cpu {
             .is_some_and(|limits| limits.is_throttled())
     }
 
+    /// The same cores, on which those who run slow one another down.
+    #[must_use]
+    pub fn slowed(self, slowdown: Slowdown) -> Self {
+        Self { slowdown, ..self }
+    }
+
+    /// Changes the number of cores; [`Cpu::plan`] must follow.
+    pub fn set_cores(&mut self, now: SimTime, cores: f64) {
+        self.read_clock(now);
+        self.cores = cores;
+    }
+
     #[inline]
     fn speed(&self) -> f64 {
         if self.limits.as_ref().is_some_and(|limits| limits.stops()) {
@@ -105,7 +138,19 @@ impl Cpu {
     /// The speed of everything if nothing stops it.
     #[inline]
     fn full_speed(&self) -> f64 {
-        (self.cores / self.jobs.len() as f64).min(1.0)
+        let n = self.jobs.len() as f64;
+        let shared = (self.cores / n).min(1.0);
+        match self.slowdown {
+            Slowdown::None => shared,
+            Slowdown::Scaling {
+                contention,
+                coherency,
+                by_cores,
+            } => {
+                let shared = if by_cores { shared } else { 1.0 };
+                shared / (1.0 + contention * (n - 1.0) + coherency * n * (n - 1.0))
+            }
+        }
     }
 
     /// How many cores are in use.
@@ -232,6 +277,15 @@ impl Cpu {
         self.jobs
             .retain(|Reverse(job)| job.request != request.index());
         self.jobs.len() < before
+    }
+
+    /// Takes everything out that runs, the one that began first at the front.
+    pub fn drain(&mut self, scheduler: &mut Scheduler<Event>) -> Vec<RequestId> {
+        let mut jobs: Vec<Job> = self.jobs.drain().map(|Reverse(job)| job).collect();
+        jobs.sort_unstable_by_key(|job| job.sequence);
+        self.clear(scheduler);
+        let ids = jobs.iter().map(|job| RequestId::from_index(job.request));
+        ids.collect()
     }
 
     /// Drops everything that runs.

@@ -2,10 +2,11 @@
 
 use super::arena::NOBODY;
 use super::gateway::is_gateway;
+use super::pool::PoolId;
 use super::program::Op;
 use super::request::{Flags, Request, RequestId};
 use super::service::Abandoned;
-use super::system::service;
+use super::system::{pool, service};
 use super::{Node, NodeId, System};
 use crate::engine::Timer;
 use crate::metrics::Outcome;
@@ -66,8 +67,13 @@ impl System {
                 self.cx.scheduler.cancel(slot);
                 true
             }
-            Op::Acquire(pool) if flags.has(Flags::IN_LINE) => {
-                at.pools[pool as usize].withdraw(id, &mut self.cx);
+            Op::Acquire(number) if flags.has(Flags::IN_LINE) => {
+                at.pools[number as usize].withdraw(id, &mut self.cx);
+                true
+            }
+            Op::Borrow(pooler) if flags.has(Flags::IN_LINE) => {
+                let own = PoolId::new(pooler, 0);
+                pool(&mut self.nodes, own).withdraw(id, &mut self.cx);
                 true
             }
             Op::Visit(node, _) => {

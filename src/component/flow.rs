@@ -5,10 +5,11 @@
 use super::context::Wake;
 use super::errand::By;
 use super::gateway::is_gateway;
+use super::pool::PoolId;
 use super::program::{Op, Visit};
 use super::request::{Flags, Frame, Request, RequestId};
-use super::service::{Abandoned, Accepted, Asked};
-use super::system::{Flow, database, service};
+use super::service::{Abandoned, Accepted};
+use super::system::{Flow, pool, service};
 use super::{Component as _, Node, NodeId, Step, System};
 use crate::engine::Timer;
 use crate::metrics::Outcome;
@@ -194,12 +195,11 @@ impl System {
                 Op::IfNotModified { otherwise } => self.is_not_modified(id, otherwise),
                 Op::Guard { caller, body, site } => return self.guards(id, caller, body, site),
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
-                Op::Acquire(pool) => self.acquires(id, at, pool),
-                Op::Release(pool) => {
-                    let own = &mut service(&mut self.nodes, at).pools[pool as usize];
-                    own.give_back(id, &mut self.cx);
-                    Step::Next
-                }
+                op @ (Op::Acquire(_)
+                | Op::Release(_)
+                | Op::Borrow(_)
+                | Op::Repay(_)
+                | Op::Choose { .. }) => self.turns_to_pool(id, at, op),
                 Op::Call { to, pc, site } => {
                     self.cx.requests.push_frame(id, pc, site);
                     if self.enters(id, to) {
@@ -236,15 +236,10 @@ impl System {
     /// is, not with a connection in hand. A gateway does not pass it on.
     #[cold]
     fn stops_here(&mut self, pc: u16, at: NodeId) -> bool {
-        let op = self.cx.program.op(pc);
         if is_gateway(&self.nodes, at) {
-            return !matches!(op, Op::End);
+            return !matches!(self.cx.program.op(pc), Op::End);
         }
-        let holds = matches!(
-            op,
-            Op::Release(_) | Op::Visit(_, Visit::Use { pooled: true, .. })
-        );
-        !holds
+        self.cx.program.held(pc).is_none()
             && matches!(
                 service(&mut self.nodes, at).abandoned(),
                 Abandoned::Stop | Abandoned::Cancel
@@ -310,29 +305,6 @@ impl System {
         true
     }
 
-    /// A request gets a connection, opens one, waits for one, or fails.
-    fn acquires(&mut self, id: RequestId, node: NodeId, pool: u16) -> Step {
-        let own = &mut service(&mut self.nodes, node).pools[pool as usize];
-        match own.ask(id, &mut self.cx) {
-            Asked::Got => return Step::Next,
-            Asked::Waits => return Step::Blocked,
-            Asked::MayOpen => {}
-        }
-        let (to, time) = (own.database(), own.connect_time());
-        if database(&mut self.nodes, to).connect(1, &mut self.cx) == 0 {
-            return Step::Fail(Outcome::DatabaseRefused);
-        }
-        let own = &mut service(&mut self.nodes, node).pools[pool as usize];
-        own.opens(id, &mut self.cx);
-        let Some(time) = time else {
-            own.opened(id, &mut self.cx);
-            return Step::Next;
-        };
-        let span = self.cx.program.draw(time, self.cx.requests.get(id).seed());
-        self.cx.resume_after(span, id);
-        Step::Blocked
-    }
-
     /// A request's operation is over.
     #[inline(always)]
     fn returns(&mut self, id: RequestId) -> Return {
@@ -380,6 +352,12 @@ impl System {
 
     /// A request fails, and with it every operation that waits for it.
     pub(super) fn fails(&mut self, id: RequestId, outcome: Outcome) {
+        let frame = self.cx.requests.get(id).frame;
+        if let Some(number) = self.cx.program.held(frame.pc)
+            && frame.node != NodeId::NONE
+        {
+            self.lets_go_of_connection(id, number, outcome);
+        }
         let mut is_own = true;
         loop {
             let Request { frame, flags, .. } = *self.cx.requests.get(id);
@@ -499,9 +477,14 @@ impl System {
                 service(&mut self.nodes, at).burst_over(id, &mut self.cx);
                 Step::Next
             }
-            Op::Acquire(pool) => {
-                let own = &mut service(&mut self.nodes, at).pools[pool as usize];
-                own.opened(id, &mut self.cx);
+            Op::Acquire(number) => {
+                let own = pool(&mut self.nodes, PoolId::new(at, number));
+                own.is_tested(id, &mut self.cx);
+                Step::Next
+            }
+            Op::Borrow(pooler) => {
+                let own = pool(&mut self.nodes, PoolId::new(pooler, 0));
+                own.is_tested(id, &mut self.cx);
                 Step::Next
             }
             Op::Visit(node, visit) => self.nodes[node.index()].resume(id, visit, &mut self.cx),
@@ -512,8 +495,20 @@ impl System {
 
     /// A request goes on after it was blocked, unless its instance is no longer there.
     #[inline(always)]
-    fn goes_on(&mut self, id: RequestId, step: Step) {
+    pub(super) fn goes_on(&mut self, id: RequestId, step: Step) {
         if self.cx.requests.get(id).frame.node == NodeId::NONE {
+            if step == Step::Blocked {
+                // Work for it is not over yet: a commit follows what it has read.
+                return;
+            }
+            self.repays(id, true);
+            if let (Op::Borrow(pooler), Step::Next) =
+                (*self.cx.program.op(self.cx.requests.get(id).frame.pc), step)
+            {
+                // It had just got it.
+                let own = pool(&mut self.nodes, PoolId::new(pooler, 0));
+                own.give_back(id, false, &mut self.cx);
+            }
             return self.ends(id, Outcome::Killed);
         }
         if self.takes(id, step) {
@@ -527,6 +522,7 @@ impl System {
         match how {
             Wake::GoOn => self.goes_on(id, Step::Next),
             Wake::Fail(outcome) => self.goes_on(id, Step::Fail(outcome)),
+            Wake::Again => self.asks_again(id),
             Wake::Dispatch => self.is_sent_on(id),
             Wake::Begin => {
                 if self.cx.requests.get(id).frame.node == NodeId::NONE {
@@ -551,22 +547,17 @@ impl System {
         self.is_left(id);
     }
 
-    /// Somebody's time in the line of a pool is up.
-    pub(super) fn pool_wait_ends(&mut self, node: NodeId, pool: u16, timer: Timer) {
-        let id = RequestId::from_index(timer.subject);
-        let request = self.cx.requests.get(id);
-        let waits_here = request.flags.has(Flags::IN_LINE)
-            && request.frame.node == node
-            && matches!(*self.cx.program.op(request.frame.pc), Op::Acquire(own) if own == pool);
-        let own = &mut service(&mut self.nodes, node).pools[pool as usize];
-        if own.times_out(timer, waits_here, &mut self.cx) {
-            self.fails(id, Outcome::PoolTimeout);
-        }
-    }
-
     /// True if nobody works for a request of a killed instance any more, so that it can be let go of at
     /// once; gives the number of bursts on a CPU of its own that were cut short (0 or 1) as well.
     pub(super) fn is_detached(&mut self, id: RequestId) -> (bool, u64) {
+        let detached = self.detaches(id);
+        if detached.0 {
+            self.repays(id, true);
+        }
+        detached
+    }
+
+    fn detaches(&mut self, id: RequestId) -> (bool, u64) {
         let request = self.cx.requests.get(id);
         let (frame, flags, slot) = (request.frame, request.flags, request.slot());
         if flags.has(Flags::NOT_BEGUN) {
@@ -583,8 +574,13 @@ impl System {
                 self.cx.scheduler.cancel(slot);
                 (true, 1)
             }
-            Op::Acquire(pool) if flags.has(Flags::IN_LINE) => {
-                let own = &mut service(&mut self.nodes, frame.node).pools[pool as usize];
+            Op::Acquire(number) => {
+                let own = pool(&mut self.nodes, PoolId::new(frame.node, number));
+                own.withdraw(id, &mut self.cx);
+                (true, 0)
+            }
+            Op::Borrow(pooler) => {
+                let own = pool(&mut self.nodes, PoolId::new(pooler, 0));
                 own.withdraw(id, &mut self.cx);
                 (true, 0)
             }

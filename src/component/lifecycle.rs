@@ -6,7 +6,7 @@ use super::context::Notice;
 use super::program::Op;
 use super::request::{Flags, Frame, Request, RequestId};
 use super::service::CutShort;
-use super::system::{database, service};
+use super::system::{database, pool, service};
 use super::{Node, NodeId, System};
 use crate::engine::Timer;
 use crate::metrics::Outcome;
@@ -29,9 +29,45 @@ impl System {
                 instance,
                 worker,
             } => self.process_is_killed(service, instance, worker),
-            Notice::Closed { database: to, n } => {
-                database(&mut self.nodes, to).disconnect(n, &mut self.cx);
+            Notice::Closed { database: to, n } => match &mut self.nodes[to.index()] {
+                Node::Pooler(pooler) => pooler.disconnect(n, &mut self.cx),
+                _ => database(&mut self.nodes, to).disconnect(n, &mut self.cx),
+            },
+            Notice::Broke { database } => {
+                for node in &mut self.nodes {
+                    let pools = match node {
+                        Node::Service(service) => &mut service.pools,
+                        Node::Pooler(pooler) => &mut pooler.pools,
+                        _ => continue,
+                    };
+                    for pool in pools.iter_mut().filter(|pool| pool.database() == database) {
+                        pool.breaks(&mut self.cx);
+                    }
+                }
             }
+            Notice::Opens { pool: id, opening } => {
+                let to = pool(&mut self.nodes, id).database();
+                let taken = match &mut self.nodes[to.index()] {
+                    Node::Pooler(pooler) => pooler.connect(&mut self.cx),
+                    _ => database(&mut self.nodes, to).connect(1, &mut self.cx) == 1,
+                };
+                pool(&mut self.nodes, id).is_answered(opening, taken, &mut self.cx);
+            }
+            Notice::Reaches { pool: id, opening } => {
+                let to = pool(&mut self.nodes, id).database();
+                match &mut self.nodes[to.index()] {
+                    Node::Pooler(pooler) => pooler.login(id, opening, &mut self.cx),
+                    _ => database(&mut self.nodes, to).login(id, opening, &mut self.cx),
+                }
+            }
+            Notice::LoggedIn { pool: id, opening } => {
+                pool(&mut self.nodes, id).opened(opening, &mut self.cx);
+            }
+            Notice::LoginFailed {
+                pool: id,
+                opening,
+                outcome,
+            } => pool(&mut self.nodes, id).fails(opening, outcome, &mut self.cx),
         }
     }
 
@@ -65,11 +101,8 @@ impl System {
                 _ => {}
             }
         }
-        for pool in 0..service(&mut self.nodes, node).pools.len() {
-            let own = &service(&mut self.nodes, node).pools[pool];
-            let (to, wanted) = (own.database(), own.wanted_at_start());
-            let granted = database(&mut self.nodes, to).connect(wanted, &mut self.cx);
-            service(&mut self.nodes, node).pools[pool].starts(instance, granted, &mut self.cx);
+        for pool in &mut service(&mut self.nodes, node).pools {
+            pool.starts(instance, &mut self.cx);
         }
         if service(&mut self.nodes, node).registers(instance) {
             self.fronts_gain(node, instance);
@@ -81,10 +114,8 @@ impl System {
         // Attempts that were given up may go on after the request that made them has left: what they hold
         // of the instance, a connection of its pool, ends with it.
         self.lets_go_of(node, instance, None);
-        for pool in 0..service(&mut self.nodes, node).pools.len() {
-            let own = &mut service(&mut self.nodes, node).pools[pool];
-            let (to, closed) = (own.database(), own.stops(instance, &mut self.cx));
-            database(&mut self.nodes, to).disconnect(closed, &mut self.cx);
+        for pool in &mut service(&mut self.nodes, node).pools {
+            pool.stops(instance, &mut self.cx);
         }
     }
 
@@ -105,13 +136,8 @@ impl System {
                 cache.process_ends(node, instance, worker);
             }
         }
-        for pool in 0..service(&mut self.nodes, node).pools.len() {
-            let own = &mut service(&mut self.nodes, node).pools[pool];
-            let (to, closed) = (
-                own.database(),
-                own.process_ends(instance, worker, &mut self.cx),
-            );
-            database(&mut self.nodes, to).disconnect(closed, &mut self.cx);
+        for pool in &mut service(&mut self.nodes, node).pools {
+            pool.process_ends(instance, worker, &mut self.cx);
         }
         service(&mut self.nodes, node).process_killed(instance, worker, cut, &mut self.cx);
     }
@@ -196,11 +222,7 @@ impl System {
             for frame in there.filter(|frame| frame.node != NodeId::NONE) {
                 self.leaves(id, frame, Outcome::Killed);
             }
-            let detached = if depth == 0 && !is_woken {
-                self.is_detached(id)
-            } else {
-                (false, 0)
-            };
+            let detached = self.comes_loose(id, depth, is_woken);
             cut.bursts += detached.1;
             self.cx.requests.cut_at(id, depth);
             if detached.0 {
@@ -239,6 +261,16 @@ impl System {
         if !waits && at.shares_cpu() && matches!(self.cx.program.op(frame.pc), Op::Cpu(_)) {
             at.comes_off_cpu(id, &mut self.cx);
         }
+    }
+
+    /// A request loses the service that it is in, or that waits for it; as [`System::is_detached`].
+    fn comes_loose(&mut self, id: RequestId, depth: usize, is_woken: bool) -> (bool, u64) {
+        match (depth, is_woken) {
+            (0, false) => return self.is_detached(id),
+            (0, true) => self.forgets_line(id),
+            _ => {}
+        }
+        (false, 0)
     }
 
     /// The client of a request in a killed instance sees its connection reset.

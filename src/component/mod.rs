@@ -29,7 +29,10 @@ mod flow;
 pub mod gateway;
 mod handshake;
 mod jobs;
+mod lending;
 mod lifecycle;
+pub mod pool;
+pub mod pooler;
 pub mod program;
 pub mod queue;
 pub mod rate_limiter;
@@ -218,7 +221,11 @@ macro_rules! components {
 
         /// A component at work.
         #[derive(Debug)]
-        #[expect(clippy::large_enum_variant, reason = "a box would cost a look per visit")]
+        #[allow(
+            clippy::allow_attributes,
+            clippy::large_enum_variant,
+            reason = "a box would cost a look per visit"
+        )]
         pub enum Node {
             $( $(#[doc = $doc])* $variant($module::State), )*
         }
@@ -296,6 +303,8 @@ components! {
     Service: service = "service",
     /// A database: cores shared by the queries that run, and a cap on connections.
     Database: database = "database",
+    /// A pooler between services and a database: many clients share few connections.
+    Pooler: pooler = "pooler",
     /// A cache of real keys, in each instance or shared.
     Cache: cache = "cache",
     /// Something outside, known only by its latency and its limits.

@@ -41,6 +41,8 @@ pub enum Visit {
         time: Demand,
         /// Whether it comes over a connection that is open already.
         pooled: bool,
+        /// Whether it changes something.
+        write: bool,
     },
     /// Looks a key up.
     Look {
@@ -108,6 +110,20 @@ pub enum Op {
     Acquire(u16),
     /// Gives the connection back.
     Release(u16),
+    /// Goes on with what is done at the server that the database has a read go to: server `k` at `first + k *
+    /// length`.
+    Choose {
+        /// The database.
+        database: NodeId,
+        /// Where it is done at the primary.
+        first: u16,
+        /// How many instructions each takes.
+        length: u16,
+    },
+    /// Gets a connection of a pooler's own.
+    Borrow(NodeId),
+    /// Gives that back.
+    Repay(NodeId),
     /// Visits a component that has no workers of its own to execute a program.
     Visit(NodeId, Visit),
     /// Has a service, straight or through a balancer, execute the operation at `pc`.
@@ -270,7 +286,14 @@ pub struct Program {
     pub laws: Vec<Sampler>,
     /// The catalogues of keys they draw from.
     pub keys: Vec<Keys>,
+    /// By instruction: the pool whose connection is held before it is executed, by [`Program::note_held`].
+    held: Vec<u16>,
+    /// By instruction: the pooler of whose connections one is held before it is executed.
+    borrowed: Vec<NodeId>,
 }
+
+/// No pool.
+const NO_POOL: u16 = u16::MAX;
 
 impl Program {
     /// The instruction at a position.
@@ -301,6 +324,37 @@ impl Program {
     #[inline]
     pub fn draw(&self, demand: Demand, seed: u64) -> SimDuration {
         self.laws[demand.law.0 as usize].sample::<Draw>(&mut demand.salt.draw(seed))
+    }
+
+    /// The service's pool of which a request at `pc` holds a connection, if it does.
+    #[inline]
+    pub fn held(&self, pc: u16) -> Option<u16> {
+        let held = self.held.get(pc as usize).copied();
+        held.filter(|pool| *pool != NO_POOL)
+    }
+
+    /// The pooler of which a request at `pc` holds a connection; none if it holds none.
+    #[inline]
+    pub fn borrowed(&self, pc: u16) -> NodeId {
+        let borrowed = self.borrowed.get(pc as usize);
+        borrowed.copied().unwrap_or(NodeId::NONE)
+    }
+
+    /// Notes which connections are held where; the instructions are complete.
+    pub fn note_held(&mut self) {
+        let (mut held, mut borrowed) = (NO_POOL, NodeId::NONE);
+        let note = |op: &Op| {
+            let before = (held, borrowed);
+            match *op {
+                Op::Borrow(pooler) => borrowed = pooler,
+                Op::Repay(_) => borrowed = NodeId::NONE,
+                Op::Acquire(pool) => held = pool,
+                Op::Release(_) => held = NO_POOL,
+                _ => {}
+            }
+            before
+        };
+        (self.held, self.borrowed) = self.ops.iter().map(note).unzip();
     }
 
     /// Adds a law.

@@ -7,6 +7,7 @@ use super::bill::{Bill, Egress};
 use super::context::Context;
 use super::errand::{By, Errand};
 use super::jobs::Job;
+use super::pool::{self, Pool, PoolId};
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
 use super::user::User;
@@ -72,7 +73,7 @@ enum LaneUse {
     /// Clients that wait for an answer.
     Client,
     /// Requests in line for a connection of a service's pool.
-    Pool(NodeId, u16),
+    Pool(PoolId),
     /// Attempts whose caller waits for an answer.
     Attempt,
     /// Errands that must be done in time.
@@ -159,6 +160,20 @@ pub(super) fn queue(nodes: &mut [Node], id: NodeId) -> &mut queue::State {
         Node::Queue(queue) => queue,
         other => unreachable!("a queue is meant, not {other:?}"),
     }
+}
+
+/// The pool with this id.
+///
+/// # Panics
+/// If there is none: the blueprint was not checked.
+#[inline]
+pub(super) fn pool(nodes: &mut [Node], id: PoolId) -> &mut Pool {
+    let pools = match &mut nodes[id.owner.index()] {
+        Node::Service(service) => &mut service.pools,
+        Node::Pooler(pooler) => &mut pooler.pools,
+        other => unreachable!("a component with pools is meant, not {other:?}"),
+    };
+    &mut pools[id.number as usize]
 }
 
 impl System {
@@ -380,8 +395,8 @@ impl System {
                     Node::Queue(queue) => queue.is_current(timer),
                     _ => false,
                 },
-                LaneUse::Pool(..) => service::is_in_line(requests, timer),
                 LaneUse::Backend(node) => requests.waiting_via(*node, timer).is_some(),
+                LaneUse::Pool(..) => pool::is_in_line(requests, timer),
             };
             let (counted, live) = self.cx.scheduler.lane_books(at, is_live);
             // A stale timer may look like a live one where its number is an instant.
@@ -454,22 +469,27 @@ impl System {
 fn service_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
     let mut lanes = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
-        if let Node::Queue(queue) = node {
-            let own = queue.lanes().into_iter().flatten();
-            lanes.extend(own.map(|lane| (lane, LaneUse::Message(NodeId::new(at)))));
-        }
-        if let Node::Balancer(front) = node
-            && let Some((lane, _)) = front.upstream.as_ref().and_then(|own| own.read_timeout)
-        {
-            lanes.push((lane, LaneUse::Backend(NodeId::new(at))));
-        }
-        let Node::Service(service) = node else {
-            continue;
+        let pools = match node {
+            Node::Queue(queue) => {
+                let own = queue.lanes().into_iter().flatten();
+                lanes.extend(own.map(|lane| (lane, LaneUse::Message(NodeId::new(at)))));
+                continue;
+            }
+            Node::Balancer(front) => {
+                let own = front.upstream.as_ref().and_then(|own| own.read_timeout);
+                lanes.extend(own.map(|(lane, _)| (lane, LaneUse::Backend(NodeId::new(at)))));
+                continue;
+            }
+            Node::Service(service) => {
+                let queue = service.queue_lane();
+                lanes.extend(queue.map(|lane| (lane, LaneUse::Queue(NodeId::new(at)))));
+                &service.pools
+            }
+            Node::Pooler(pooler) => &pooler.pools,
+            _ => continue,
         };
-        let queue = service.queue_lane();
-        lanes.extend(queue.map(|lane| (lane, LaneUse::Queue(NodeId::new(at)))));
-        for (number, pool) in service.pools.iter().enumerate() {
-            let used = LaneUse::Pool(NodeId::new(at), number as u16);
+        for (number, pool) in pools.iter().enumerate() {
+            let used = LaneUse::Pool(PoolId::new(NodeId::new(at), number as u16));
             lanes.extend(pool.lane().map(|lane| (lane, used)));
         }
     }
@@ -496,7 +516,7 @@ impl Model for System {
             Occurrence::Event(Event::Nothing) => unreachable!("nothing never happens"),
             Occurrence::Timer(lane, timer) => match self.lanes[lane.index()] {
                 LaneUse::Client => self.gives_up(timer),
-                LaneUse::Pool(node, pool) => self.pool_wait_ends(node, pool, timer),
+                LaneUse::Pool(pool) => self.pool_wait_ends(pool, timer),
                 LaneUse::Attempt => self.attempt_times_out(lane, timer),
                 LaneUse::Deadline => self.errand_deadline(lane, timer),
                 LaneUse::Errand => self.errand_timer(lane, timer),

@@ -73,11 +73,20 @@ impl Tally {
         if request.flags.has(Flags::IN_TRANSIT | Flags::NOT_BEGUN) {
             return;
         }
+        if let Some(pool) = program.held(frame.pc)
+            && frame.node != NodeId::NONE
+        {
+            self.pools.entry((frame.node, pool)).or_default().0 += 1;
+        }
+        let pooler = program.borrowed(frame.pc);
+        if pooler != NodeId::NONE {
+            self.pools.entry((pooler, 0)).or_default().0 += 1;
+        }
         match *program.op(frame.pc) {
             Op::Visit(node, visit) => {
                 *self.visiting.entry(node).or_default() += 1;
                 match visit {
-                    Visit::Use { pooled: true, .. } => self.count_holding(frame, program),
+                    Visit::Use { pooled: true, .. } => {}
                     Visit::Use { pooled: false, .. } => {
                         *self.connections.entry(node).or_default() += 1;
                     }
@@ -89,23 +98,24 @@ impl Tally {
                 }
             }
             Op::Acquire(pool) if frame.node != NodeId::NONE => {
-                let (held, in_line) = self.pools.entry((frame.node, pool)).or_default();
-                let counted = if request.flags.has(Flags::IN_LINE) {
-                    in_line
-                } else {
-                    held
-                };
-                *counted += 1;
+                self.count_asking((frame.node, pool), request);
+            }
+            Op::Borrow(pooler) if frame.node != NodeId::NONE => {
+                self.count_asking((pooler, 0), request);
             }
             _ => {}
         }
     }
 
-    /// A query over a pool's connection: the instruction before it has acquired it.
-    fn count_holding(&mut self, frame: &Frame, program: &Program) {
-        if let (true, Op::Acquire(pool)) = (frame.node != NodeId::NONE, *program.op(frame.pc - 1)) {
-            self.pools.entry((frame.node, pool)).or_default().0 += 1;
-        }
+    /// A request is at the instruction that gets a connection: in line, or with one that is not ready.
+    fn count_asking(&mut self, pool: (NodeId, u16), request: &Request) {
+        let (held, in_line) = self.pools.entry(pool).or_default();
+        let counted = if request.flags.has(Flags::IN_LINE) {
+            in_line
+        } else {
+            held
+        };
+        *counted += 1;
     }
 
     /// Requests inside an instance of a service.

@@ -78,8 +78,16 @@ outcomes! {
     QueueTimeout: Failed = "queue_timeout", "queue timeout";
     /// No connection of a pool became free in time.
     PoolTimeout: Failed = "pool_timeout", "pool timeout";
+    /// Every connection of a pool that does not wait was in use.
+    PoolFull: Shed = "pool_full", "pool full";
     /// The database refused a new connection: too many clients.
     DatabaseRefused: Failed = "database_refused", "database refused";
+    /// The database gave a query up: its statement timeout ran out.
+    DatabaseTimeout: Failed = "database_timeout", "database timeout";
+    /// The database gave a query up: it waited too long for a lock.
+    DatabaseConflict: Failed = "database_conflict", "database conflict";
+    /// The database closed the connection in the middle of a query.
+    DatabaseReset: Failed = "database_reset", "database reset";
     /// A dependency answered with an error.
     DependencyError: Failed = "dependency_error", "dependency error";
     /// A service did not get an answer in time from what it called.

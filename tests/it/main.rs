@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod costs;
+mod databases;
 mod docs;
 mod floors;
 mod gateways;

@@ -6,6 +6,7 @@
 mod caches;
 mod gateways;
 mod persistence;
+mod pools;
 mod queues;
 mod runtime;
 mod sources;
@@ -17,6 +18,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 pub(crate) struct Generator {
     rng: Xoshiro256PlusPlus,
+    /// By service: whether its pool leads to the pooler.
+    bounces: [bool; 3],
     /// Whether the operation that is written publishes: what is done for a message may not.
     publishes: bool,
 }
@@ -25,6 +28,7 @@ impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            bounces: [false; 3],
             publishes: false,
         }
     }
@@ -91,7 +95,9 @@ impl Generator {
                 2 => format!("{{ wait = {law}{probability} }}"),
                 3 => {
                     let rules = self.persistence_inline();
-                    format!("{{ query = \"pg\", pool = \"db\", time = {law}{probability}{rules} }}")
+                    let access = self.one_of(&["read", "write"]);
+                    let to = if self.bounces[service] { "bouncer" } else { "pg" };
+                    format!("{{ query = \"{to}\", pool = \"db\", time = {law}, access = \"{access}\"{probability}{rules} }}")
                 }
                 4 if depth < 2 => {
                     let cache = self.one_of(&["shared", "own"]).to_owned();
@@ -251,33 +257,6 @@ impl Generator {
         }
     }
 
-    fn pool(&mut self, at: usize, workers: runtime::Workers, text: &mut String) {
-        let per = if workers.end || (workers.are_processes && self.chance(50)) {
-            "worker"
-        } else {
-            "instance"
-        };
-        let max = self.between(1, 5);
-        let _ = writeln!(
-            text,
-            "[components.s{at}.pools.db]\nto = \"pg\"\nper = \"{per}\"\nmax = {max}"
-        );
-        let _ = writeln!(text, "min = {}", self.between(0, max));
-        if self.chance(60) {
-            let _ = writeln!(text, "timeout = \"{}ms\"", self.one_of(&["1", "20", "500"]));
-        }
-        if self.chance(50) {
-            let _ = writeln!(text, "connect = {}", self.law(5));
-        }
-        if self.chance(50) {
-            let _ = writeln!(
-                text,
-                "idle_timeout = \"{}ms\"",
-                self.one_of(&["1", "50", "5000"])
-            );
-        }
-    }
-
     fn own_cache(&mut self, at: usize, are_processes: bool, text: &mut String) {
         let scope = if are_processes {
             self.one_of(&["worker", "instance"])
@@ -319,6 +298,7 @@ impl Generator {
         }
         let n_services = self.between(1, 3) as usize;
         for at in 0..n_services {
+            self.bounces[at] = self.chance(30);
             self.service(at, n_services, &mut text);
             self.gateways(at, &mut text);
         }
@@ -340,9 +320,8 @@ impl Generator {
             "[components.pg]\nkind = \"database\"\ncores = {}",
             self.one_of(&["0.5", "2", "64"])
         );
-        if self.chance(50) {
-            let _ = writeln!(text, "max_connections = {}", self.between(1, 12));
-        }
+        self.limits_of_database(&mut text);
+        self.pooler(&mut text);
         self.queue("jobs", &mut text);
         self.queue("mails", &mut text);
         let _ = writeln!(

@@ -2,9 +2,9 @@
 
 use super::Runtime;
 use super::life::{BOOT_FAILED, CRASH, CYCLE, RESTART};
-use super::pool::Pool;
 use super::processes::{PAUSE, PAUSE_OVER, PROCESS_CHECK, PROCESS_UP};
-use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, POOL_IDLE, State};
+use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, State};
+use crate::component::pool::{FIRST_SIGNAL, Pool};
 use crate::component::{
     Bill, Charge, Component, Context, Gauge, Kept, NodeId, Resource, Signal, Tally,
 };
@@ -28,7 +28,7 @@ impl Component for State {
             PROCESS_CHECK => self.checks_process(signal.part, cx),
             PAUSE => self.pauses(signal.part, cx),
             PAUSE_OVER => self.pause_is_over(signal.part, cx),
-            POOL_IDLE => Pool::idle_signal(&mut self.pools, signal.part, cx),
+            FIRST_SIGNAL.. => Pool::signal(&mut self.pools, signal.code, signal.part, cx),
             _ => unreachable!("a service sets no such signal: {signal:?}"),
         }
     }
@@ -96,6 +96,8 @@ impl Component for State {
         }
         let throttled = self.levels.throttled;
         all.extend(throttled.map(|level| gauge("instances_throttled", level)));
+        let pools = self.pools.iter();
+        all.extend(pools.flat_map(|pool| pool.gauges(&self.plan.name)));
         all
     }
 

@@ -13,7 +13,6 @@ mod books;
 mod instances;
 mod leaving;
 mod life;
-mod pool;
 mod processes;
 mod quota;
 pub mod response;
@@ -24,8 +23,6 @@ mod workers;
 
 pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
-pub(super) use pool::{Asked, is_in_line};
-pub use pool::{Plan as PoolPlan, PoolSpec};
 pub use processes::{Every, KeepAlive, MemoryPlan, PauseScope, Pauses, PausesPlan, ProcessesPlan};
 pub use quota::{QuotaMode, QuotaPlan, QuotaSpec};
 pub use scaling::{Change, Scaling};
@@ -35,6 +32,7 @@ pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
 pub use workers::{Backlog, Runtime, WhenFull, WorkersSpec};
 
 use crate::autoscaler::AutoscalerSpec;
+use crate::component::pool::{self, PoolSpec};
 use crate::component::program::Demand;
 use crate::component::queue::Consumes;
 use crate::dist::{Law, Sampler};
@@ -180,7 +178,7 @@ pub struct Plan {
     /// How an instance is picked for requests without a balancer.
     pub balance: Policy,
     /// Its pools.
-    pub pools: Vec<PoolPlan>,
+    pub pools: Vec<pool::Plan>,
     /// What changes the number of instances.
     pub autoscaler: Option<AutoscalerSpec>,
     /// When the run ends: no controller looks after that.

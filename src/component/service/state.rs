@@ -2,10 +2,10 @@
 
 use super::instances::{Instance, Life};
 use super::life::Lives;
-use super::pool::Pool;
 use super::processes::Processes;
 use super::scaling::Scaling;
 use super::{Abandoned, Plan, Runtime};
+use crate::component::pool::{Pool, PoolId};
 use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, Line, RequestId};
 use crate::component::{Context, NodeId, Wake};
@@ -23,8 +23,6 @@ pub(super) const BOOTED: u8 = 1;
 pub(super) const GRACE_OVER: u8 = 2;
 /// The autoscaler looks.
 pub(super) const LOOK: u8 = 3;
-/// Somebody's idle time in a pool may be over.
-pub(super) const POOL_IDLE: u8 = 4;
 
 /// How an instance takes a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +121,9 @@ impl State {
             plan.n_places * plan.workers
         };
         let mut phases = streams.stream(&plan.name, "quota");
-        let pools = (0..plan.pools.len()).map(|number| Pool::new(plan, (own, number as u16), cx));
+        let size = (plan.n_places, plan.workers);
+        let pools = plan.pools.iter().enumerate();
+        let pools = pools.map(|(at, plan)| Pool::new(plan, PoolId::new(own, at as u16), size, cx));
         Self {
             own,
             pools: pools.collect(),

@@ -2,10 +2,9 @@
 
 use super::super::shape::check_vcpu;
 use super::Compiler;
-use crate::component::cache::Scope;
 use crate::component::program::threshold;
-use crate::component::service::{self, Backlog, LifePlan, PoolPlan, Runtime, Service, WhenFull};
-use crate::component::{ComponentSpec, NodeId, Plan, database, dependency, source};
+use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
+use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize};
@@ -32,6 +31,7 @@ impl Compiler<'_> {
                 }
                 ComponentSpec::Database(own) => self.plan_database(name, own).map(Plan::Database),
                 ComponentSpec::Queue(own) => self.plan_queue(at, name, own).map(Plan::Queue),
+                ComponentSpec::Pooler(own) => self.plan_pooler(name, own).map(Plan::Pooler),
                 ComponentSpec::Cache(own) => self.plan_cache(at, name, own).map(Plan::Cache),
                 ComponentSpec::Dependency(own) => Some(Plan::Dependency(dependency::Plan {
                     name: name.value.clone(),
@@ -106,7 +106,10 @@ impl Compiler<'_> {
             on_stop: own.on_stop.value,
             life: self.plan_life(own)?,
             balance: own.balance.clone(),
-            pools: pools.into_iter().collect::<Option<_>>()?,
+            pools: {
+                let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
+                self.with_replicas(own, &pools)
+            },
             autoscaler: own.autoscaler.clone(),
             horizon: self.spec.run.horizon.value,
         })
@@ -128,42 +131,6 @@ impl Compiler<'_> {
             cycle: own.cycle.clone(),
             boot_timeout: own.boot_timeout.map(|limit| limit.value),
         }))
-    }
-
-    fn plan_pool(
-        &mut self,
-        service: usize,
-        service_name: &At<String>,
-        name: &At<String>,
-        own: &service::PoolSpec,
-    ) -> Option<PoolPlan> {
-        let (to, behind) = self
-            .spec
-            .components
-            .resolve(&own.to, "component", self.out)?;
-        if !matches!(behind, ComponentSpec::Database(_)) {
-            self.wrong_kind(&own.to, to, "a database");
-            return None;
-        }
-        if own.per.value == Scope::Worker {
-            self.check_worker_scope(service, own.per.origin);
-        }
-        let place = format!("{}/pools/{}/connect", service_name.value, name.value);
-        let connect = own.connect.as_ref().map(|law| self.demand(law, &place));
-        let connect = match connect {
-            Some(found) => Some(found?),
-            None => None,
-        };
-        Some(PoolPlan {
-            name: name.value.clone(),
-            to: NodeId::new(to),
-            per: own.per.value,
-            min: own.min.value,
-            max: own.max.get(),
-            timeout: own.timeout.map(|timeout| timeout.value),
-            connect,
-            idle_timeout: own.idle_timeout.map(|timeout| timeout.value),
-        })
     }
 
     /// Processes of all places for instances of a service, and of each: workers of event loops are
@@ -230,7 +197,7 @@ impl Compiler<'_> {
     }
 
     /// How many vCPUs an instance type has; reports one without, and one that there is not.
-    fn vcpu_of(&mut self, instance: &At<String>) -> Option<f64> {
+    pub(super) fn vcpu_of(&mut self, instance: &At<String>) -> Option<f64> {
         let instances = &self.spec.instances;
         let (at, found) = instances.resolve(instance, "instance type", self.out)?;
         if found.vcpu.is_none() {
@@ -243,28 +210,6 @@ impl Compiler<'_> {
             );
         }
         found.vcpu.map(|vcpu| vcpu.value)
-    }
-
-    fn plan_database(
-        &mut self,
-        name: &At<String>,
-        own: &database::Database,
-    ) -> Option<database::Plan> {
-        let cores = match (&own.cores, &own.instance) {
-            (Some(cores), _) => {
-                check_vcpu(cores, self.out);
-                cores.value
-            }
-            (None, Some(instance)) => self.vcpu_of(instance)?,
-            (None, None) => return None,
-        };
-        let copies = if own.multi_az.value { 2 } else { 1 };
-        Some(database::Plan {
-            name: name.value.clone(),
-            cores,
-            max_connections: own.max_connections.map(|max| max.get()),
-            cost: self.price(own.instance.as_ref(), own.cost).times(copies),
-        })
     }
 
     /// Components whose answers to clients cost something on their way out; reports those to which no client

@@ -5,6 +5,7 @@ mod balancers;
 mod caches;
 mod calls;
 mod components;
+mod databases;
 mod flows;
 mod gateways;
 mod limiters;
@@ -106,6 +107,7 @@ pub(super) fn compile(
     compiler.check_messages();
     compiler.check_caches();
     let mut nodes = compiler.plan_components();
+    compiler.add_replicas(&mut nodes);
     let (sources, traffic) = compiler.plan_sources();
     compiler.mark_not_idempotent(&mut nodes, &traffic);
     let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
@@ -120,7 +122,8 @@ pub(super) fn compile(
         compiler.warn_of_unused();
         compiler.warn_of_strangers();
     }
-    let (program, callers) = (compiler.program, compiler.callers);
+    let (mut program, callers) = (compiler.program, compiler.callers);
+    program.note_held();
     if out.n_errors() > before {
         return None;
     }

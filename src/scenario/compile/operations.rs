@@ -2,17 +2,19 @@
 
 use super::{Compiler, DEFAULT, gateways};
 use crate::component::cache::LookUp;
-use crate::component::database::Query;
+use crate::component::database::{Access, Query};
 use crate::component::program::{Demand, Op, Visit, threshold};
 use crate::component::queue::Publish;
 use crate::component::service::{Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
+use crate::dist::Law;
+use crate::dist::constant::Constant;
 use crate::policy::admission::RequestLimit;
 use crate::policy::persistence::Persistence;
 use crate::rng::Salt;
 use crate::spec::At;
-use crate::units::Fraction;
+use crate::units::{Fraction, SimDuration};
 
 /// Positions in the program are 16 bits.
 pub(super) const MOST_OPS: usize = u16::MAX as usize;
@@ -30,6 +32,24 @@ impl Place<'_> {
         Place {
             path: format!("{}/{part}", self.path),
             ..*self
+        }
+    }
+}
+
+/// What a query goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Database,
+    Pooler,
+    Other,
+}
+
+impl Behind {
+    fn of(spec: &ComponentSpec) -> Self {
+        match spec {
+            ComponentSpec::Database(_) => Self::Database,
+            ComponentSpec::Pooler(_) => Self::Pooler,
+            _ => Self::Other,
         }
     }
 }
@@ -281,7 +301,7 @@ impl Compiler<'_> {
         let time = self.demand(&step.time, &place.path);
         let database = self
             .component(&step.query)
-            .map(|(at, spec)| (at, matches!(spec, ComponentSpec::Database(_))));
+            .map(|(at, spec)| (at, Behind::of(spec)));
         let pool = step.pool.as_ref().map(|name| {
             let (number, pool) =
                 place
@@ -299,24 +319,33 @@ impl Compiler<'_> {
             Some(number as u16)
         });
         match database {
-            Some((at, false)) => self.wrong_kind(&step.query, at, "a database"),
-            Some((at, true)) => {
-                let node = NodeId::new(at);
-                let Some(time) = time else { return };
-                match pool {
-                    Some(Some(pool)) => {
-                        self.emit(Op::Acquire(pool));
-                        self.emit(Op::Visit(node, Visit::Use { time, pooled: true }));
-                        self.emit(Op::Release(pool));
-                    }
-                    Some(None) => {}
-                    None => self.emit(Op::Visit(
-                        node,
-                        Visit::Use {
-                            time,
-                            pooled: false,
-                        },
-                    )),
+            Some((at, Behind::Other)) => {
+                self.wrong_kind(&step.query, at, "a database or a pooler");
+            }
+            Some((at, Behind::Database)) => {
+                let (Some(time), true) = (time, pool != Some(None)) else {
+                    return;
+                };
+                let servers = self.servers(at);
+                if servers.len() > 1 && step.access.value == Access::Read {
+                    return self.add_spread_query(place, &servers, (time, pool.flatten()), step);
+                }
+                self.add_query_at(place, servers[0], (time, pool.flatten()), step);
+            }
+            Some((at, Behind::Pooler)) => {
+                let Some(pool) = pool else {
+                    let problem = "a query that goes through a pooler needs a pool of its service";
+                    self.out.push(
+                        Diagnostic::error(step.query.origin, problem).help(
+                            "add a pool that leads to the pooler, and name it: pool = \"...\"",
+                        ),
+                    );
+                    return;
+                };
+                if let (Some(time), Some(pool)) = (time, pool) {
+                    self.with_connection(place, pool, |compiler| {
+                        compiler.add_pooled_query(place, NodeId::new(at), time, step);
+                    });
                 }
             }
             None => {}
@@ -339,6 +368,117 @@ impl Compiler<'_> {
         }
     }
 
+    /// A query at one server, over a pool that leads to it, or a connection of its own.
+    fn add_query_at(
+        &mut self,
+        place: &Place<'_>,
+        server: NodeId,
+        (time, pool): (Demand, Option<u16>),
+        step: &Query,
+    ) {
+        let query = Self::visit_of(server, time, pool.is_some(), step);
+        match pool {
+            Some(pool) => self.with_connection(place, pool, |compiler| compiler.emit(query)),
+            None => self.emit(query),
+        }
+    }
+
+    /// A read at the server that the database says: the same instructions for each of them, one after another.
+    fn add_spread_query(
+        &mut self,
+        place: &Place<'_>,
+        servers: &[NodeId],
+        (time, pool): (Demand, Option<u16>),
+        step: &Query,
+    ) {
+        let pools = pool.map(|pool| self.pools_to(place.spec, pool));
+        let at = self.here();
+        self.emit(Op::Jump(0));
+        let mut ends = Vec::new();
+        for (k, server) in servers.iter().enumerate() {
+            let pool = pools.as_ref().map(|pools| pools[k]);
+            self.add_query_at(place, *server, (time, pool), step);
+            ends.push(self.here());
+            self.emit(Op::Jump(0));
+        }
+        let after = self.here();
+        for end in ends {
+            self.program.ops[end] = Op::Jump(after as u16);
+        }
+        let length = (after - at - 1) / servers.len();
+        self.program.ops[at] = Op::Choose {
+            database: servers[0],
+            first: (at + 1) as u16,
+            length: length as u16,
+        };
+    }
+
+    fn visit_of(node: NodeId, time: Demand, pooled: bool, step: &Query) -> Op {
+        let write = step.access.value == Access::Write;
+        Op::Visit(
+            node,
+            Visit::Use {
+                time,
+                pooled,
+                write,
+            },
+        )
+    }
+
+    /// What `add` adds is done over a connection of a service's pool.
+    fn with_connection(&mut self, place: &Place<'_>, pool: u16, add: impl FnOnce(&mut Self)) {
+        self.emit(Op::Acquire(pool));
+        let round_trip = self.round_trip_of(place, pool);
+        self.add_round_trip(round_trip, &format!("{}/network", place.path));
+        add(self);
+        self.emit(Op::Release(pool));
+    }
+
+    /// The round trip of a pool's connections; those to replicas are as those to their primary.
+    fn round_trip_of(&self, place: &Place<'_>, pool: u16) -> At<SimDuration> {
+        let pools = &place.spec.pools.items;
+        let own =
+            (0..pools.len()).find(|own| self.pools_to(place.spec, *own as u16).contains(&pool));
+        pools[own.unwrap_or(0)].1.round_trip
+    }
+
+    fn add_round_trip(&mut self, round_trip: At<SimDuration>, path: &str) {
+        if round_trip.value > SimDuration::ZERO {
+            let law = Law::Constant(Constant(round_trip));
+            let demand = self.demand(&law, path);
+            self.program.ops.extend(demand.map(Op::Wait));
+        }
+    }
+
+    /// The pooler's thread passes a query on, over one of the pooler's own connections.
+    fn add_pooled_query(&mut self, place: &Place<'_>, pooler: NodeId, time: Demand, step: &Query) {
+        let spec = self.spec;
+        let ComponentSpec::Pooler(own) = &spec.components.items[pooler.index()].1 else {
+            return;
+        };
+        let path = format!("{}/pooler", place.path);
+        let Some(passing) = self.demand(&own.time, &path) else {
+            return;
+        };
+        let Some((to, ComponentSpec::Database(_))) = self.component_quietly(&own.to) else {
+            return;
+        };
+        let passed = Self::visit_of(pooler, passing, true, step);
+        self.emit(passed);
+        self.emit(Op::Borrow(pooler));
+        self.add_round_trip(own.round_trip, &path);
+        let query = Self::visit_of(NodeId::new(to), time, true, step);
+        self.emit(query);
+        self.emit(Op::Repay(pooler));
+    }
+
+    /// A component by its name, where a wrong one is reported elsewhere.
+    fn component_quietly(&self, name: &At<String>) -> Option<(usize, &ComponentSpec)> {
+        let mut items = self.spec.components.items.iter().enumerate();
+        let found = items.find(|(_, (own, _))| own.value == name.value);
+        found.map(|(at, (_, spec))| (at, spec))
+    }
+
     fn add_call(&mut self, place: &Place<'_>, step: &Call) {
         let Some((at, spec)) = self.component(&step.call) else {
             return;
@@ -356,6 +496,7 @@ impl Compiler<'_> {
                     Visit::Use {
                         time,
                         pooled: false,
+                        write: false,
                     },
                 )
             };

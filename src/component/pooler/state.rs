@@ -1,0 +1,190 @@
+//! A pooler at work.
+
+use super::Plan;
+use crate::component::arena::Arena;
+use crate::component::cpu::Cpu;
+use crate::component::pool::{FIRST_SIGNAL, Pool, PoolId};
+use crate::component::program::{Demand, Visit};
+use crate::component::request::RequestId;
+use crate::component::{
+    Component, Context, Event, NodeId, Notice, Resource, Signal, Step, Tally, Wake,
+};
+use crate::metrics::LevelId;
+use crate::rng::Streams;
+use crate::units::SimDuration;
+
+/// The next piece of its thread's work is done.
+const DONE: u8 = 0;
+
+/// Marks work that is no query: its number is that of a client that connects.
+const LOGIN: u32 = 1 << 31;
+
+/// A pooler at work.
+#[derive(Debug)]
+pub struct State {
+    plan: Plan,
+    own: NodeId,
+    /// Its single thread.
+    cpu: Cpu,
+    /// Its connections to the database; there is one such pool.
+    pub(in crate::component) pools: Vec<Pool>,
+    logins: Arena<(PoolId, u32)>,
+    n_logins: u64,
+    queries: LevelId,
+    cores: LevelId,
+    cores_used: LevelId,
+    clients: LevelId,
+    clients_max: Option<LevelId>,
+}
+
+impl State {
+    pub(in crate::component) fn new(
+        plan: &Plan,
+        own: NodeId,
+        _: Streams,
+        cx: &mut Context,
+    ) -> Self {
+        let now = cx.now();
+        let pool = Pool::new(&plan.pool, PoolId::new(own, 0), (1, 1), cx);
+        let recorder = &mut cx.recorder;
+        let cores = recorder.add_level();
+        recorder.level(cores).set(now, 1000);
+        let clients_max = plan.max_connections.map(|max| {
+            let level = recorder.add_level();
+            recorder.level(level).set(now, u64::from(max));
+            level
+        });
+        Self {
+            own,
+            cpu: Cpu::new(1.0, 256),
+            pools: vec![pool],
+            logins: Arena::default(),
+            n_logins: 0,
+            queries: recorder.add_level(),
+            cores,
+            cores_used: recorder.add_level(),
+            clients: recorder.add_level(),
+            clients_max,
+            plan: plan.clone(),
+        }
+    }
+
+    /// A client connects; false if there are too many.
+    pub(in crate::component) fn connect(&mut self, cx: &mut Context) -> bool {
+        let now = cx.now();
+        let open = cx.recorder.level_now(self.clients);
+        let most = self.plan.max_connections.map_or(u64::MAX, u64::from);
+        let taken = open < most;
+        cx.recorder.level(self.clients).up(now, u64::from(taken));
+        taken
+    }
+
+    /// Clients disconnect.
+    pub(in crate::component) fn disconnect(&mut self, n: u32, cx: &mut Context) {
+        let now = cx.now();
+        cx.recorder.level(self.clients).down(now, u64::from(n));
+    }
+
+    /// A connection that a pool is opening has got here.
+    pub(in crate::component) fn login(&mut self, pool: PoolId, opening: u32, cx: &mut Context) {
+        let Some(cost) = self.plan.connect_cost else {
+            return cx.notices.push_back(Notice::LoggedIn { pool, opening });
+        };
+        let work = cx.program.draw(cost, self.n_logins);
+        self.n_logins += 1;
+        let login = self.logins.add((pool, opening));
+        self.works(work, RequestId::from_index(LOGIN | login), cx);
+    }
+
+    fn works(&mut self, work: SimDuration, id: RequestId, cx: &mut Context) {
+        self.cpu.add(cx.now(), work, id);
+        self.plans(cx);
+    }
+
+    fn plans(&mut self, cx: &mut Context) {
+        self.cpu
+            .plan(&mut cx.scheduler, Event::Signal(self.own, DONE, 0));
+        let (now, used) = (cx.now(), self.cpu.used_milli());
+        cx.recorder.level(self.cores_used).set(now, used);
+    }
+
+    fn passes(&mut self, id: RequestId, time: Demand, cx: &mut Context) {
+        let work = cx.program.draw(time, cx.requests.get(id).seed());
+        let now = cx.now();
+        cx.recorder.level(self.queries).up(now, 1);
+        self.works(work, id, cx);
+    }
+}
+
+impl Component for State {
+    fn start(&mut self, cx: &mut Context) {
+        for pool in &mut self.pools {
+            pool.starts(0, cx);
+        }
+    }
+
+    fn visit(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
+        let Visit::Use { time, .. } = visit else {
+            unreachable!("a pooler passes queries on")
+        };
+        self.passes(id, time, cx);
+        Step::Blocked
+    }
+
+    fn signal(&mut self, signal: Signal, cx: &mut Context) {
+        if signal.code >= FIRST_SIGNAL {
+            return Pool::signal(&mut self.pools, signal.code, signal.part, cx);
+        }
+        let now = cx.now();
+        self.cpu.event_happens(now);
+        while let Some(id) = self.cpu.take_done() {
+            if id.index() & LOGIN == 0 {
+                cx.recorder.level(self.queries).down(now, 1);
+                cx.wake(id, Wake::GoOn);
+            } else if let Some((pool, opening)) = self.logins.remove(id.index() & !LOGIN) {
+                cx.notices.push_back(Notice::LoggedIn { pool, opening });
+            }
+        }
+        self.plans(cx);
+    }
+
+    fn resources(&self) -> Vec<Resource> {
+        let resource = |what: &str, unit, used, capacity, scale| Resource {
+            component: self.plan.name.clone(),
+            what: what.to_owned(),
+            unit,
+            used,
+            capacity,
+            scale,
+            waiting: None,
+            wait: None,
+        };
+        let mut all = vec![
+            resource("CPU", "core", self.cores_used, Some(self.cores), 1000.0),
+            resource("clients", "connection", self.clients, self.clients_max, 1.0),
+        ];
+        all.extend(self.pools.iter().map(|pool| pool.resource(&self.plan.name)));
+        all
+    }
+
+    fn holds_connections(&self) -> Vec<(NodeId, u64)> {
+        let pools = self.pools.iter();
+        pools.map(|pool| (pool.database(), pool.n_open())).collect()
+    }
+
+    fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
+        let name = &self.plan.name;
+        let passing = cx.recorder.level_now(self.queries);
+        assert_eq!(passing, seen.visiting(own), "queries passing {name}");
+        assert_eq!(
+            passing + self.logins.len() as u64,
+            self.cpu.n_runnable() as u64,
+            "work of the thread of {name}"
+        );
+        let clients = cx.recorder.level_now(self.clients);
+        assert_eq!(clients, seen.connections(own), "clients of {name}");
+        for pool in &self.pools {
+            assert_eq!(pool.audit(cx), seen.pool(own, 0), "connections of {name}");
+        }
+    }
+}
