@@ -78,6 +78,19 @@ impl System {
         }
     }
 
+    /// The process that takes a request had hesitated. Its clock begins anew, and so does the balancer's.
+    pub(super) fn is_taken(&mut self, id: RequestId, at: NodeId) {
+        let begins = service(&mut self.nodes, at).is_taken(id, &mut self.cx);
+        let frame = self.cx.requests.get(id).frame;
+        if let Some(own) = upstream(&mut self.nodes, frame.via) {
+            own.unsets_timer(id, &frame, &mut self.cx);
+            own.sets_timer(id, &mut self.cx);
+        }
+        if begins && self.is_begun(id) {
+            self.executes(id);
+        }
+    }
+
     /// How long a request's connection may take to come about, if its balancer says so.
     pub(super) fn connect_timeout(&mut self, id: RequestId) -> Option<SimDuration> {
         let via = self.cx.requests.get(id).frame.via;
@@ -257,7 +270,7 @@ impl System {
         }
     }
 
-    /// True if a request that nobody waits for is what is left of a service's call; told once.
+    /// True if a request that nobody waits for is what is left of a try at a server; told once.
     pub(super) fn is_part(&mut self, id: RequestId) -> bool {
         self.cx.requests.extra(id).is_part
             && std::mem::take(&mut self.cx.requests.extra_mut(id).is_part)

@@ -339,7 +339,7 @@ impl System {
 
     /// A worker takes a request up; false if it will not, because the client has given up.
     #[inline(always)]
-    fn is_begun(&mut self, id: RequestId) -> bool {
+    pub(super) fn is_begun(&mut self, id: RequestId) -> bool {
         let request = self.cx.requests.get_mut(id);
         request.flags.clear(Flags::CALLED);
         let (gone, node) = (request.flags.is_abandoned(), request.frame.node);
@@ -456,11 +456,7 @@ impl System {
         }
         if request.flags.has(Flags::IN_TRANSIT) {
             if at != NodeId::NONE {
-                // The process that takes it had hesitated.
-                if service(&mut self.nodes, at).is_taken(id, &mut self.cx) && self.is_begun(id) {
-                    self.executes(id);
-                }
-                return;
+                return self.is_taken(id, at);
             }
             request.flags.clear(Flags::IN_TRANSIT);
             if request.frame.worker > 0 {

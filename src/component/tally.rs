@@ -37,7 +37,8 @@ impl Tally {
             }
             tally.count(request, program);
             let frame = &request.frame;
-            if request.flags.has(Flags::IN_TRANSIT) && frame.worker > 0 {
+            let is_nowhere = frame.node == NodeId::NONE;
+            if request.flags.has(Flags::IN_TRANSIT) && is_nowhere && frame.worker > 0 {
                 let key = (frame.via, frame.instance);
                 *tally.connecting.entry(key).or_default() += 1;
             }

@@ -401,7 +401,12 @@ impl Upstream {
     }
 
     /// The answer to a request is not waited for any more.
-    fn unsets_timer(&self, id: RequestId, frame: &Frame, cx: &mut Context) {
+    pub(in crate::component) fn unsets_timer(
+        &self,
+        id: RequestId,
+        frame: &Frame,
+        cx: &mut Context,
+    ) {
         let Some((lane, _)) = self.read_timeout else {
             return;
         };

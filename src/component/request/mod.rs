@@ -214,7 +214,7 @@ pub struct Extra {
     pub job: u32,
     /// Whom it goes on for: the request whose timers are its own.
     heir_of: Option<(u32, u32)>,
-    /// Whether it is what is left of a service's call, not of a client's request.
+    /// Whether it is what is left of a try at a server, whose answer no client would have got.
     pub is_part: bool,
 }
 

@@ -90,7 +90,7 @@ impl Requests {
             granted: false,
             job: NONE,
             heir_of: None,
-            is_part: rest != NONE,
+            is_part: true,
             ..extra
         };
         let before = extra.heir_of;
