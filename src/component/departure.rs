@@ -82,6 +82,7 @@ impl System {
                     Node::Dependency(outside) => outside.withdraw(id, &mut self.cx),
                     Node::RateLimiter(limiter) => limiter.withdraw(id, &mut self.cx),
                     Node::Queue(queue) => queue.withdraw(id, &mut self.cx),
+                    Node::Cache(cache) => cache.withdraw(id, &mut self.cx),
                     _ => false,
                 }
             }

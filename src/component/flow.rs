@@ -6,7 +6,7 @@ use super::context::Wake;
 use super::errand::By;
 use super::gateway::is_gateway;
 use super::pool::PoolId;
-use super::program::{Op, Visit};
+use super::program::Op;
 use super::request::{Flags, Frame, Request, RequestId};
 use super::service::{Abandoned, Accepted};
 use super::system::{Flow, pool, service};
@@ -362,6 +362,9 @@ impl System {
         loop {
             let Request { frame, flags, .. } = *self.cx.requests.get(id);
             let is_callers = flags.has(Flags::INNER) && self.cx.requests.is_at_base(id);
+            if !self.cx.program.around.is_empty() && self.misses_hear(id, outcome) {
+                return;
+            }
             if frame.node != NodeId::NONE && !is_callers {
                 if is_gateway(&self.nodes, frame.node) {
                     if self.is_rescued(id, outcome) {
@@ -581,7 +584,6 @@ impl System {
                 (true, 0)
             }
             Op::Guard { .. } => (true, 0),
-            Op::Visit(_, Visit::Fill { .. }) => unreachable!("filling a cache blocks nobody"),
             Op::Visit(node, _) => (self.nodes[node.index()].withdraw(id, &mut self.cx), 0),
             _ => {
                 self.cx.scheduler.cancel(slot);

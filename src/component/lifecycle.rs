@@ -196,6 +196,7 @@ impl System {
                         .get_mut(id)
                         .flags
                         .clear(Flags::NOT_BEGUN | Flags::IN_LINE | Flags::IN_TRANSIT);
+                    self.misses_are_cut_off(id, 0..1);
                     self.cx.requests.get_mut(id).frame.node = NodeId::NONE;
                     self.fails(id, Outcome::Killed);
                     continue;
@@ -206,6 +207,7 @@ impl System {
                 self.job_is_killed(id, by_consumer);
             }
             self.client_sees_kill(id);
+            self.misses_are_cut_off(id, depth..usize::MAX);
             // Whoever waits for the killed instance gets an error, all the way down.
             let callers: Vec<Frame> = self
                 .cx

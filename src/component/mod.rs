@@ -31,6 +31,7 @@ mod handshake;
 mod jobs;
 mod lending;
 mod lifecycle;
+mod misses;
 pub mod pool;
 pub mod pooler;
 pub mod program;

@@ -290,6 +290,9 @@ pub struct Program {
     held: Vec<u16>,
     /// By instruction: the pooler of whose connections one is held before it is executed.
     borrowed: Vec<NodeId>,
+    /// By instruction: the innermost look-up after whose miss it is done, if its cache wants to hear how that
+    /// ends; empty where none does.
+    pub around: Vec<Option<u16>>,
 }
 
 /// No pool.
@@ -306,6 +309,11 @@ impl Program {
     pub fn start_of(&self, pc: u16) -> u16 {
         let after = self.starts.partition_point(|start| *start <= pc);
         after.checked_sub(1).map_or(0, |at| self.starts[at])
+    }
+
+    /// The innermost look-up after whose miss an instruction is done, if its cache minds.
+    pub fn look_around(&self, pc: u16) -> Option<u16> {
+        self.around.get(pc as usize).copied().flatten()
     }
 
     /// True if what starts at `pc` begins by working on a CPU.

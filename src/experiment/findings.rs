@@ -48,6 +48,10 @@ pub struct Findings {
     pub hit_ratios: BTreeMap<String, Estimate>,
     /// Shares of requests that limits turned away, by limit.
     pub turned_away: BTreeMap<String, Estimate>,
+    /// What else became of look-ups, as shares of them, by cache: what was given out though it had expired,
+    /// what somebody else was getting already, what the cache did not answer.
+    #[serde(default)]
+    pub cache_shares: BTreeMap<String, BTreeMap<String, Estimate>>,
     /// What breaks first, or what is busiest.
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.

@@ -88,6 +88,8 @@ outcomes! {
     DatabaseConflict: Failed = "database_conflict", "database conflict";
     /// The database closed the connection in the middle of a query.
     DatabaseReset: Failed = "database_reset", "database reset";
+    /// A cache did not answer, and the service does not do without it.
+    CacheError: Failed = "cache_error", "cache error";
     /// A dependency answered with an error.
     DependencyError: Failed = "dependency_error", "dependency error";
     /// A service did not get an answer in time from what it called.

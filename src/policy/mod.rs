@@ -6,6 +6,7 @@ pub mod admission;
 pub mod balance;
 pub mod bandwidth;
 pub mod eviction;
+pub mod http_cache;
 pub mod memory;
 pub mod persistence;
 pub mod pool;

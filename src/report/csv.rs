@@ -213,6 +213,11 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
     for (limit, share) in &findings.turned_away {
         put(format!("turned_away.{limit}"), Some(share), "1")?;
     }
+    for (cache, shares) in &findings.cache_shares {
+        for (what, share) in shares {
+            put(format!("caches.{cache}.{what}"), Some(share), "1")?;
+        }
+    }
     for part in &findings.costs {
         put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
     }

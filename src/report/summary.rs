@@ -63,6 +63,7 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         "turned_away": findings.turned_away.iter().map(|(limit, share)| {
             (limit.clone(), with_unit(share, "1"))
         }).collect::<serde_json::Map<_, _>>(),
+        "cache_shares": findings.cache_shares,
         "costs": findings.costs.iter().map(|part| {
             (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
@@ -207,6 +208,7 @@ pub fn schema() -> Value {
             "queues": { "type": "array" },
             "hit_ratios": named,
             "turned_away": named,
+            "cache_shares": { "type": "object" },
             "costs": named,
             "overflow_s": maybe,
             "advisories": { "type": "array", "items": { "type": "object", "required": ["code"] } },

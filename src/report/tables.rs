@@ -108,6 +108,11 @@ pub(super) fn busy(findings: &Findings) -> Table {
     for (cache, ratio) in &findings.hit_ratios {
         let ratio = words::estimate(Unit::Fraction, ratio);
         table.rows.push(vec![format!("{cache} hit ratio"), ratio]);
+        let shares = findings.cache_shares.get(cache).into_iter().flatten();
+        for (what, share) in shares {
+            let share = words::estimate(Unit::Fraction, share);
+            table.rows.push(vec![format!("{cache} {what}"), share]);
+        }
     }
     for (limit, share) in &findings.turned_away {
         let share = words::estimate(Unit::Fraction, share);

@@ -6,6 +6,7 @@
 )]
 
 mod balancers;
+mod caches;
 mod callers;
 mod cli;
 mod clients;

@@ -9,22 +9,25 @@
 //! or pushed out (lazy expiry), unless something sweeps it. Filling costs nothing; looking up takes `time`,
 //! which matters where the cache is at the other end of a network.
 
+mod misses;
+mod server;
 mod spec;
 mod units;
 
 use rand::SeedableRng as _;
 
 use super::program::{Demand, KeysId, Visit};
-use super::request::RequestId;
-use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step};
+use super::request::{Frame, RequestId};
+use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step};
 use crate::engine::Class;
 use crate::metrics::CounterId;
 use crate::policy::eviction::{Entry, Eviction, Filled};
 use crate::rng::{Draw, Salt, Streams};
 use crate::units::{CostPerHour, SimDuration, SimTime};
+use misses::Flights;
 use units::Units;
 
-pub use spec::{Cache, Capacity, LookUp, Scope, Sweep};
+pub use spec::{Cache, Capacity, LookUp, OnConcurrentMiss, OnError, Outage, Scope, Sweep};
 
 /// A cache with every name resolved.
 #[derive(Debug, Clone)]
@@ -53,6 +56,24 @@ pub struct Plan {
     pub time: Option<Demand>,
     /// When somebody empties it.
     pub flush_at: Vec<SimDuration>,
+    /// Who goes when several miss the same key at a time.
+    pub on_concurrent_miss: OnConcurrentMiss,
+    /// For how long an expired entry is given out while a new one is got.
+    pub stale_while_revalidate: SimDuration,
+    /// For how long an expired entry is given out if no new one can be got.
+    pub stale_if_error: SimDuration,
+    /// How eager requests are to get a new entry before the old one has expired; not at all if 0.
+    pub early: f64,
+    /// Whether it wants to hear how what follows its misses ends.
+    pub minds_misses: bool,
+    /// The time of a command on the server, and how many may be under way.
+    pub server: Option<(Demand, u32)>,
+    /// When it does not answer: from when to when, and whether everything is lost then.
+    pub down: Vec<(SimTime, SimTime, bool)>,
+    /// What a request does then.
+    pub on_error: OnError,
+    /// How long it takes to find out.
+    pub error_after: SimDuration,
     /// What all its nodes cost.
     pub cost: CostPerHour,
     /// Whether it is asked for what does not exist.
@@ -70,9 +91,10 @@ impl Plan {
     }
 }
 
-/// Signals: entries are swept, somebody empties the cache.
+/// Signals: entries are swept, somebody empties the cache, the server has executed a command.
 const SWEEP: u8 = 0;
 const FLUSH: u8 = 1;
+const DONE: u8 = 2;
 
 /// How often a sweep by samples comes, how many it looks at, and the share of expired ones, as one of how many,
 /// at which it looks again (Redis: `ACTIVE_EXPIRE_CYCLE_*`).
@@ -85,18 +107,57 @@ const MOST_ROUNDS: u32 = 16;
 /// A cache at work.
 #[derive(Debug)]
 pub struct State {
-    plan: Plan,
+    plan: Box<Plan>,
     own: NodeId,
+    scope: Scope,
     inside: Option<NodeId>,
     workers: u32,
     units: Units,
     ttl: SimDuration,
     time: Option<Demand>,
+    /// Whether it has a server of its own, or may not answer.
+    is_remote: bool,
     jitter: Salt,
     draw: Draw,
+    flights: Flights,
+    early: Salt,
+    server: Option<server::State>,
+    counts: Counts,
+}
+
+/// What became of look-ups, and what else is counted.
+#[derive(Debug)]
+struct Counts {
     hits: CounterId,
     misses: CounterId,
+    /// Given out though it had expired, while a new one was got.
+    stale: CounterId,
+    /// Waited for what somebody else got.
+    coalesced: CounterId,
+    /// Got in the background.
+    refreshes: CounterId,
+    /// Given out though it had expired, because no new one could be got.
+    rescued: CounterId,
+    /// Not kept: it did not fit, or the policy did not let it in.
     refused: CounterId,
+    /// Did not get an answer from the cache.
+    errors: CounterId,
+}
+
+impl Counts {
+    fn new(cx: &mut Context) -> Self {
+        let mut add = || cx.recorder.add_counter();
+        Self {
+            hits: add(),
+            misses: add(),
+            stale: add(),
+            coalesced: add(),
+            refreshes: add(),
+            rescued: add(),
+            refused: add(),
+            errors: add(),
+        }
+    }
 }
 
 impl State {
@@ -111,11 +172,16 @@ impl State {
             units: Units::new(plan, &mut seeds),
             ttl: plan.ttl.unwrap_or(SimDuration::MAX),
             time: plan.time,
+            is_remote: plan.server.is_some() || !plan.down.is_empty(),
             jitter: Salt::new(&plan.name, "jitter"),
-            hits: cx.recorder.add_counter(),
-            misses: cx.recorder.add_counter(),
-            refused: cx.recorder.add_counter(),
-            plan: plan.clone(),
+            flights: Flights::default(),
+            early: Salt::new(&plan.name, "early"),
+            server: plan
+                .server
+                .map(|(command, max)| server::State::new(command, max, cx)),
+            counts: Counts::new(cx),
+            scope: plan.scope,
+            plan: Box::new(plan.clone()),
         }
     }
 
@@ -142,72 +208,42 @@ impl State {
         }
     }
 
-    /// The cache that a request asks.
     #[inline]
-    fn unit(&self, id: RequestId, cx: &Context) -> usize {
-        let frame = &cx.requests.get(id).frame;
-        let at = match self.plan.scope {
-            Scope::Shared => 0,
-            Scope::Instance => frame.instance,
-            Scope::Worker => frame.instance * self.workers + u32::from(frame.worker),
-        };
-        at as usize
-    }
-
     fn look(&mut self, id: RequestId, keys: KeysId, hit: u16, cx: &mut Context) -> Step {
-        let now = cx.now();
-        let (key, unit) = (key(keys, id, cx), self.unit(id, cx));
-        let is_there = match &mut self.units {
-            Units::Plain { own, .. } => own[unit].using(key).is_some_and(|until| now < *until),
-            Units::Shelves(_) => self.finds(unit, key, cx),
+        let Units::Plain { own, .. } = &mut self.units else {
+            return self.looks_closely(id, keys, hit, cx);
         };
-        if is_there {
-            cx.recorder.count(self.hits);
+        let at = unit_of(self.scope, self.workers, &cx.requests.get(id).frame);
+        let (now, key) = (cx.now(), key(keys, id, cx));
+        if own[at].using(key).is_some_and(|until| now < *until) {
+            cx.recorder.count(self.counts.hits);
             return Step::Jump(hit);
         }
-        cx.recorder.count(self.misses);
+        cx.recorder.count(self.counts.misses);
         Step::Next
     }
 
-    /// True if `key` is there and good.
-    fn finds(&mut self, unit: usize, key: u64, cx: &Context) -> bool {
+    fn fill(&mut self, id: RequestId, keys: KeysId, cx: &mut Context) -> Step {
         let now = cx.now();
-        let shelf = self.units.shelf(unit);
-        let Some(entry) = shelf.using(key, now) else {
-            return false;
-        };
-        if now < entry.good_until {
-            if self.plan.renewed_by_hits {
-                entry.good_until = now + self.ttl;
-            }
-            return true;
-        }
-        if shelf.deletes_expired() {
-            shelf.remove(key, |key| size(key, &self.plan, cx));
-        }
-        false
-    }
-
-    fn fill(&mut self, id: RequestId, keys: KeysId, cx: &mut Context) {
-        let now = cx.now();
-        let (key, unit) = (key(keys, id, cx), self.unit(id, cx));
+        let at = unit_of(self.scope, self.workers, &cx.requests.get(id).frame);
+        let key = key(keys, id, cx);
         if let Units::Plain { own, capacity } = &mut self.units {
-            let good_until = after(now, self.ttl);
-            return own[unit].fill(key, good_until, *capacity);
+            own[at].fill(key, after(now, self.ttl), *capacity);
+            return Step::Next;
         }
-        let Some(ttl) = self.time_to_live(id, key, cx) else {
-            return;
-        };
-        let entry = Entry {
-            good_until: after(now, ttl),
-            made: now,
-            took: SimDuration::ZERO,
-        };
-        let shelf = self.units.shelf(unit);
-        let filled = shelf.fill(key, entry, now, |key| size(key, &self.plan, cx));
-        if filled == Filled::Refused {
-            cx.recorder.count(self.refused);
+        let took = self.lands(id, keys, cx);
+        if let Some(ttl) = self.time_to_live(id, key, cx) {
+            let entry = Entry {
+                good_until: after(now, ttl),
+                took,
+            };
+            let shelf = self.units.shelf(at);
+            let filled = shelf.fill(key, entry, now, |key| size(key, &self.plan, cx));
+            if filled == Filled::Refused {
+                cx.recorder.count(self.counts.refused);
+            }
         }
+        misses::ends_refresh(id, cx)
     }
 
     /// How long what a request has got is good; nothing if it is not kept at all.
@@ -229,7 +265,11 @@ impl State {
         let Units::Shelves(shelves) = &mut self.units else {
             return;
         };
-        let is_dead = |entry: &Entry| now >= entry.good_until;
+        let grace = self
+            .plan
+            .stale_while_revalidate
+            .max(self.plan.stale_if_error);
+        let is_dead = |entry: &Entry| now >= after(entry.good_until, grace);
         let size_of = |key| size(key, &self.plan, cx);
         for shelf in shelves {
             if let Some(Sweep::Every(_)) = self.plan.sweep {
@@ -253,6 +293,17 @@ impl State {
         };
         cx.signal_after(every, Class::Control, Event::Signal(self.own, SWEEP, 0));
     }
+}
+
+/// The cache that a request with this frame asks.
+#[inline]
+fn unit_of(scope: Scope, workers: u32, frame: &Frame) -> usize {
+    let at = match scope {
+        Scope::Shared => 0,
+        Scope::Instance => frame.instance,
+        Scope::Worker => frame.instance * workers + u32::from(frame.worker),
+    };
+    at as usize
 }
 
 /// `span` after `now`; never, if that is for ever.
@@ -295,18 +346,28 @@ impl Component for State {
         for at in &self.plan.flush_at {
             cx.signal_after(*at, Class::Control, Event::Signal(self.own, FLUSH, 0));
         }
+        for (from, ..) in self.plan.down.iter().filter(|(.., loses)| *loses) {
+            let from = from.since(SimTime::ZERO);
+            cx.signal_after(from, Class::Control, Event::Signal(self.own, FLUSH, 0));
+        }
     }
 
     fn signal(&mut self, signal: Signal, cx: &mut Context) {
-        if signal.code == FLUSH {
-            return self.units.clear_all();
+        match signal.code {
+            FLUSH => self.units.clear_all(),
+            DONE => self.command_is_done(cx),
+            _ => {
+                self.sweeps(cx);
+                self.plans_sweep(cx);
+            }
         }
-        self.sweeps(cx);
-        self.plans_sweep(cx);
     }
 
     #[inline]
     fn visit(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
+        if self.is_remote {
+            return self.calls(id, visit, cx);
+        }
         match (visit, self.time) {
             (Visit::Look { keys, hit }, None) => self.look(id, keys, hit, cx),
             (Visit::Look { .. }, Some(time)) => {
@@ -314,21 +375,33 @@ impl Component for State {
                 cx.resume_after(time, id);
                 Step::Blocked
             }
-            (Visit::Fill { keys }, _) => {
-                self.fill(id, keys, cx);
-                Step::Next
-            }
-            (Visit::Use { .. } | Visit::Enter | Visit::Ask | Visit::Publish { .. }, _) => {
-                unreachable!("a cache is looked up and filled")
-            }
+            (Visit::Fill { keys }, _) => self.fill(id, keys, cx),
+            _ => unreachable!("a cache is looked up and filled"),
         }
     }
 
     fn resume(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
-        let Visit::Look { keys, hit } = visit else {
-            unreachable!("only looking up takes time")
-        };
-        self.look(id, keys, hit, cx)
+        if cx.requests.get(id).frame.node == NodeId::NONE {
+            // Its instance was killed meanwhile.
+            return Step::Next;
+        }
+        if self.is_remote && self.is_down(cx.now()) {
+            return self.does_not_answer(visit, cx);
+        }
+        match visit {
+            Visit::Look { keys, hit } => self.look(id, keys, hit, cx),
+            Visit::Fill { keys } => self.fill(id, keys, cx),
+            _ => unreachable!("a cache is looked up and filled"),
+        }
+    }
+
+    fn withdraw(&mut self, id: RequestId, cx: &mut Context) -> bool {
+        self.leaves_flight(id, cx)
+    }
+
+    fn resources(&self) -> Vec<Resource> {
+        let server = self.server.iter();
+        server.map(|own| own.resource(&self.plan.name)).collect()
     }
 
     fn gauges(&self) -> Vec<Gauge> {
@@ -337,11 +410,20 @@ impl Component for State {
             what,
             kept: Kept::Counter(id),
         };
-        vec![
-            gauge("hits", self.hits),
-            gauge("misses", self.misses),
-            gauge("refused", self.refused),
-        ]
+        let counts = &self.counts;
+        let mut gauges = vec![gauge("hits", counts.hits), gauge("misses", counts.misses)];
+        let is_plain = matches!(self.units, Units::Plain { .. });
+        if !is_plain || self.is_remote {
+            gauges.extend([
+                gauge("stale", counts.stale),
+                gauge("coalesced", counts.coalesced),
+                gauge("refreshes", counts.refreshes),
+                gauge("rescued", counts.rescued),
+                gauge("refused", counts.refused),
+                gauge("errors", counts.errors),
+            ]);
+        }
+        gauges
     }
 
     fn bills(&self) -> Vec<Bill> {

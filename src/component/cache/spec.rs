@@ -5,9 +5,9 @@ use serde_json::json;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::policy::eviction::{Eviction, LeastRecentlyUsed};
-use crate::spec::{At, Count, Definitions, Node, Spec, Value};
-use crate::units::{Bytes, CostPerHour, Fraction, SimDuration};
-use crate::{spec, words};
+use crate::spec::{At, Count, Definitions, Node, Spec, Value, number_text};
+use crate::units::{Bytes, CostPerHour, Fraction, SimDuration, SimTime};
+use crate::{choice, spec, words};
 
 words! {
     /// Who has a cache or a pool of their own.
@@ -102,6 +102,85 @@ impl Spec for Sweep {
 }
 
 spec! {
+    /// Each goes and gets it.
+    pub struct Each {}
+}
+
+spec! {
+    /// One in each process goes; the others wait for what comes of it, be it an error.
+    pub struct SingleFlight {}
+}
+
+spec! {
+    /// One goes; the others look again from time to time, as with a lock in Redis (`SET NX PX`).
+    pub struct Lock {
+        /// How long the others wait until they look again.
+        pub interval: At<SimDuration> = At::built_in(SimDuration::from_nanos(50_000_000)),
+        /// How long they wait in all; then they go themselves.
+        pub timeout: At<SimDuration> = At::built_in(SimDuration::from_secs(5)),
+        /// How long whoever goes has; then somebody else may. It ends sooner when what was got is put in, or
+        /// could not be got, but not when whoever went is killed.
+        pub lease: At<SimDuration> = At::built_in(SimDuration::from_secs(10)),
+    }
+    check(Self::check)
+}
+
+impl Lock {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if self.interval.value == SimDuration::ZERO {
+            let problem = "the time between two looks must be longer than 0";
+            out.push(Diagnostic::error(self.interval.origin, problem));
+        }
+    }
+}
+
+choice! {
+    /// Who goes when several miss the same key at a time.
+    pub enum OnConcurrentMiss {
+        /// Each of them.
+        None(Each) = "none",
+        /// One in each process; the others wait for what comes of it.
+        SingleFlight(SingleFlight) = "single_flight",
+        /// One of all; the others look again from time to time.
+        Lock(Lock) = "lock",
+    }
+}
+
+words! {
+    /// What a request does when the cache itself does not answer.
+    pub enum OnError {
+        /// It goes on as after a miss.
+        Miss = "miss",
+        /// It fails.
+        Fail = "fail",
+    }
+}
+
+spec! {
+    /// A server of its own behind the network, as Redis is: one core that executes commands in the order in
+    /// which they come. Looking up is a command, and so is putting in.
+    pub struct Server {
+        /// How long a command takes; 5 to 15 µs are usual for Redis.
+        pub command: Law,
+        /// Commands that may be under way at a time, each over a connection of its own; one more is
+        /// refused.
+        pub max_clients: At<Count> = At::built_in(Count::new(10_000)),
+    }
+}
+
+spec! {
+    /// A time in which a cache does not answer.
+    pub struct Outage {
+        /// When it begins.
+        pub from: At<SimDuration>,
+        /// How long it lasts.
+        pub lasts: At<SimDuration>,
+        /// Whether everything in it is lost.
+        pub loses: At<bool> = At::built_in(true),
+    }
+}
+
+spec! {
     /// A cache of real keys, in each instance or shared.
     pub struct Cache {
         /// Who has one.
@@ -127,6 +206,25 @@ spec! {
         pub negative_ttl: Option<At<SimDuration>>,
         /// How long looking up takes.
         pub time: Option<Law>,
+        /// Who goes when several miss the same key at a time.
+        pub on_concurrent_miss: OnConcurrentMiss = OnConcurrentMiss::None(Each {}),
+        /// For how long after it has expired an entry is given out all the same, while a new one is got in the
+        /// background: work that nobody waits for, but that costs what it costs.
+        pub stale_while_revalidate: At<SimDuration> = At::built_in(SimDuration::ZERO),
+        /// For how long after it has expired an entry is given out all the same if getting a new one fails.
+        pub stale_if_error: At<SimDuration> = At::built_in(SimDuration::ZERO),
+        /// Whether requests get a new entry before the old one has expired, more likely so the closer that is
+        /// and the longer it takes (Vattani, Chierichetti and Lowenstein 2015): beta, usually 1. With
+        /// `stale_while_revalidate` they do so in the background.
+        pub early_expiration: Option<At<f64>>,
+        /// The server that it runs on; without it, as many as ask can be served at a time.
+        pub server: Option<Server>,
+        /// When it does not answer.
+        pub down: Vec<Outage>,
+        /// What a request does then, or when it is refused.
+        pub on_error: At<OnError> = At::built_in(OnError::Miss),
+        /// How long a request takes to find out that the cache does not answer.
+        pub error_after: At<SimDuration> = At::built_in(SimDuration::ZERO),
         /// When somebody empties it.
         pub flush_at: Vec<At<SimDuration>>,
         /// What a shared one runs on, from `[instances]`: its price.
@@ -139,7 +237,23 @@ spec! {
     check(Self::check)
 }
 
+impl Outage {
+    /// From when to when, and whether everything is lost.
+    pub fn span(&self) -> (SimTime, SimTime, bool) {
+        let from = SimTime::ZERO + self.from.value;
+        (from, from + self.lasts.value, self.loses.value)
+    }
+}
+
 impl Cache {
+    /// True if it wants to hear how what follows its misses ends.
+    pub fn minds_misses(&self) -> bool {
+        self.early_expiration.is_some()
+            || self.stale_while_revalidate.value > SimDuration::ZERO
+            || self.stale_if_error.value > SimDuration::ZERO
+            || !matches!(self.on_concurrent_miss, OnConcurrentMiss::None(_))
+    }
+
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         for ttl in [self.ttl, self.negative_ttl].into_iter().flatten() {
             if ttl.value == SimDuration::ZERO {
@@ -147,8 +261,28 @@ impl Cache {
                 out.push(Diagnostic::error(ttl.origin, problem));
             }
         }
+        if let Some(beta) = self.early_expiration
+            && !(beta.value > 0.0 && beta.value <= 1000.0)
+        {
+            let problem = format!(
+                "expected a number above 0, up to 1000, found {}",
+                number_text(beta.value)
+            );
+            out.push(Diagnostic::error(beta.origin, problem).help("1 is usual"));
+        }
         if self.ttl.is_none() {
+            let grace = [self.stale_while_revalidate, self.stale_if_error];
+            for grace in grace.iter().filter(|own| own.value > SimDuration::ZERO) {
+                let problem = "nothing expires that could be given out all the same";
+                out.push(Diagnostic::error(grace.origin, problem).help("set `ttl`"));
+            }
             let needs = [
+                (
+                    self.early_expiration.is_some(),
+                    self.early_expiration
+                        .map_or(Origin::BUILT_IN, |own| own.origin),
+                    "be early for",
+                ),
                 (
                     self.renewed_by_hits.value,
                     self.renewed_by_hits.origin,

@@ -27,6 +27,7 @@ impl Units {
         let is_plain = !plan.renewed_by_hits
             && plan.jitter == 0.0
             && plan.sweep.is_none()
+            && !plan.minds_misses
             && !plan.has_missing;
         match (plan.capacity, &plan.policy) {
             (Capacity::Entries(entries), Eviction::LeastRecentlyUsed(_)) if is_plain => {

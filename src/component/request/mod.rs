@@ -92,6 +92,12 @@ impl Flags {
         self.0 & Self::MARKS
     }
 
+    /// True if it gets something for a cache that nobody waits for.
+    #[inline]
+    pub const fn is_background(self) -> bool {
+        self.0 & (Self::GONE | Self::INNER | Self::ATTEMPT) == Self::GONE | Self::INNER
+    }
+
     /// Sets `bits`.
     #[inline]
     pub const fn set(&mut self, bits: u16) {
@@ -216,10 +222,13 @@ pub struct Extra {
     heir_of: Option<(u32, u32)>,
     /// Whether it is what is left of a try at a server, whose answer no client would have got.
     pub is_part: bool,
+    /// The look-up for whose cache it gets something in the background.
+    pub refreshes: u16,
 }
 
 impl Extra {
-    const NONE: Self = Self {
+    /// Nothing of all this.
+    pub const NONE: Self = Self {
         errand: NONE,
         client: NONE,
         address: NONE,
@@ -231,6 +240,7 @@ impl Extra {
         job: NONE,
         heir_of: None,
         is_part: false,
+        refreshes: 0,
     };
 
     /// Forgets whoever had this place before.

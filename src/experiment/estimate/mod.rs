@@ -55,6 +55,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         resources,
         hit_ratios: own.hit_ratios(),
         turned_away: own.turned_away(),
+        cache_shares: own.cache_shares(),
         bottleneck,
         costs: own.costs(),
         series,

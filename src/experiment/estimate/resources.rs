@@ -8,6 +8,18 @@ use crate::experiment::findings::{CostPart, ResourceFindings};
 use crate::experiment::record::Record;
 use crate::stats::{Estimate, Histogram};
 
+/// Every look-up is one of these.
+const LOOK_UPS: [&str; 4] = ["hits", "misses", "stale", "coalesced"];
+/// What else is said of look-ups; what is got in the background or not kept belongs to one, too.
+const CACHE_SHARES: [&str; 6] = [
+    "stale",
+    "coalesced",
+    "refreshes",
+    "rescued",
+    "refused",
+    "errors",
+];
+
 impl Estimating<'_> {
     /// Everything that can run out.
     pub(super) fn resource_findings(&self) -> Vec<ResourceFindings> {
@@ -80,9 +92,50 @@ impl Estimating<'_> {
         }
     }
 
-    /// Shares of look-ups that found their key, by cache.
+    /// Shares of look-ups that were answered at once, by cache.
     pub(super) fn hit_ratios(&self) -> BTreeMap<String, Estimate> {
-        self.shares("hits", &["misses"])
+        let ratio =
+            |cache: &str| Some((cache.to_owned(), self.share_of(cache, &["hits", "stale"])?));
+        self.caches().filter_map(ratio).collect()
+    }
+
+    /// Shares of look-ups of which something else became, by cache; of caches to which that can happen.
+    pub(super) fn cache_shares(&self) -> BTreeMap<String, BTreeMap<String, Estimate>> {
+        let shares = |cache: &str| {
+            let share = |what: &&str| {
+                self.counter(cache, what)?;
+                let share = self.share_of(cache, &[*what])?;
+                (share.value > 0.0).then(|| ((*what).to_owned(), share))
+            };
+            let shares: BTreeMap<_, _> = CACHE_SHARES.iter().filter_map(share).collect();
+            (!shares.is_empty()).then(|| (cache.to_owned(), shares))
+        };
+        self.caches().filter_map(shares).collect()
+    }
+
+    /// The components that count hits.
+    fn caches(&self) -> impl Iterator<Item = &str> {
+        let hits = self.gauges.iter().filter(|gauge| gauge.what == "hits");
+        hits.map(|gauge| gauge.component.as_str())
+    }
+
+    /// Where a component counts something.
+    fn counter(&self, component: &str, what: &str) -> Option<usize> {
+        let counters = self.gauges.iter();
+        counters
+            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_)))
+            .position(|gauge| gauge.component == component && gauge.what == what)
+    }
+
+    /// Look-ups of a cache of which one of these became, as a share of all.
+    fn share_of(&self, cache: &str, what: &[&str]) -> Option<Estimate> {
+        let sum = |record: &Record, what: &[&str]| -> u64 {
+            let counters = what.iter().filter_map(|what| self.counter(cache, what));
+            counters.map(|at| record.counters[at]).sum()
+        };
+        let part = |record: &Record| (sum(record, what), sum(record, &LOOK_UPS));
+        let parts: Vec<_> = self.records.iter().map(part).collect();
+        Estimate::share(&parts, self.confidence)
     }
 
     /// Shares of the requests that limits turned away, by limit.

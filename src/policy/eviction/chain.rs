@@ -4,16 +4,16 @@ use super::index::NOWHERE;
 
 /// Neighbours of every slot; each stands in one chain at most.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Links {
+pub(in crate::policy) struct Links {
     /// Before and behind, by slot.
     neighbours: Vec<[u32; 2]>,
 }
 
 /// The ends of a chain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chain {
-    pub(super) first: u32,
-    pub(super) last: u32,
+pub(in crate::policy) struct Chain {
+    pub(in crate::policy) first: u32,
+    pub(in crate::policy) last: u32,
 }
 
 impl Default for Chain {
@@ -27,7 +27,7 @@ impl Default for Chain {
 
 impl Links {
     /// Makes room for `slot`.
-    pub(super) fn reach(&mut self, slot: u32) {
+    pub(in crate::policy) fn reach(&mut self, slot: u32) {
         if slot as usize >= self.neighbours.len() {
             self.neighbours
                 .resize(slot as usize + 1, [NOWHERE, NOWHERE]);
@@ -35,17 +35,17 @@ impl Links {
     }
 
     /// Who stands behind `slot`.
-    pub(super) fn behind(&self, slot: u32) -> u32 {
+    pub(in crate::policy) fn behind(&self, slot: u32) -> u32 {
         self.neighbours[slot as usize][1]
     }
 
     /// Puts `slot` behind all others of the chain.
-    pub(super) fn push(&mut self, chain: &mut Chain, slot: u32) {
+    pub(in crate::policy) fn push(&mut self, chain: &mut Chain, slot: u32) {
         self.put_behind(chain, chain.last, slot);
     }
 
     /// Puts `slot` right behind `before`, or first where that is nobody.
-    pub(super) fn put_behind(&mut self, chain: &mut Chain, before: u32, slot: u32) {
+    pub(in crate::policy) fn put_behind(&mut self, chain: &mut Chain, before: u32, slot: u32) {
         let behind = if before == NOWHERE {
             std::mem::replace(&mut chain.first, slot)
         } else {
@@ -60,7 +60,7 @@ impl Links {
     }
 
     /// Takes `slot` out of its chain.
-    pub(super) fn remove(&mut self, chain: &mut Chain, slot: u32) {
+    pub(in crate::policy) fn remove(&mut self, chain: &mut Chain, slot: u32) {
         let [before, behind] = self.neighbours[slot as usize];
         if before == NOWHERE {
             chain.first = behind;

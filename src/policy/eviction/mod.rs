@@ -21,6 +21,7 @@ mod w_tinylfu;
 
 use crate::units::{SimDuration, SimTime};
 
+pub(in crate::policy) use chain::{Chain, Links};
 pub use fifo::FirstInFirstOut;
 pub use index::{Index, Key, NOWHERE};
 pub use lfu::LeastFrequentlyUsed;
@@ -37,8 +38,6 @@ pub use w_tinylfu::WindowTinyLfu;
 pub struct Entry {
     /// Until when it is good.
     pub good_until: SimTime,
-    /// When what is kept was made.
-    pub made: SimTime,
     /// How long it took to get.
     pub took: SimDuration,
 }

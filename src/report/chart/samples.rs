@@ -235,6 +235,7 @@ impl Sample {
             resources: vec![self.workers()],
             hit_ratios: BTreeMap::new(),
             turned_away: BTreeMap::new(),
+            cache_shares: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
             series: self.series(),

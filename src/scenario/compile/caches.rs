@@ -1,7 +1,8 @@
 //! Caches with every name resolved.
 
 use super::Compiler;
-use crate::component::cache::{self, Cache};
+use crate::component::ComponentSpec;
+use crate::component::cache::{self, Cache, Outage};
 use crate::spec::At;
 
 impl Compiler<'_> {
@@ -21,6 +22,13 @@ impl Compiler<'_> {
             Some(found) => Some(found?),
             None => None,
         };
+        let server = match &own.server {
+            Some(server) => {
+                let command = self.demand(&server.command, &format!("{}/command", name.value))?;
+                Some((command, server.max_clients.get()))
+            }
+            None => None,
+        };
         Some(cache::Plan {
             name: name.value.clone(),
             scope: own.scope.value,
@@ -37,9 +45,35 @@ impl Compiler<'_> {
                 .price(own.instance.as_ref(), own.cost)
                 .times(own.nodes.get()),
             flush_at: own.flush_at.iter().map(|at| at.value).collect(),
+            on_concurrent_miss: own.on_concurrent_miss.clone(),
+            stale_while_revalidate: own.stale_while_revalidate.value,
+            stale_if_error: own.stale_if_error.value,
+            early: own.early_expiration.map_or(0.0, |beta| beta.value),
+            minds_misses: own.minds_misses(),
+            server,
+            down: own.down.iter().map(Outage::span).collect(),
+            on_error: own.on_error.value,
+            error_after: own.error_after.value,
             has_missing: self.cache_keys.iter().any(|(cache, keys, _)| {
                 *cache == at && self.program.keys[keys.0 as usize].has_missing()
             }),
         })
+    }
+
+    /// True if a cache wants to hear how what follows its misses ends.
+    pub(super) fn minds_misses(&self, cache: usize) -> bool {
+        let (_, spec) = &self.spec.components.items[cache];
+        matches!(spec, ComponentSpec::Cache(own) if own.minds_misses())
+    }
+
+    /// Notes at every instruction after which misses it is done. Those within others come first.
+    pub(super) fn note_misses(&mut self) {
+        if self.misses.is_empty() {
+            return;
+        }
+        self.program.around = vec![None; self.here()];
+        for (look, filled) in std::mem::take(&mut self.misses).into_iter().rev() {
+            self.program.around[look + 1..=filled].fill(Some(look as u16));
+        }
     }
 }

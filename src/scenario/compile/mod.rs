@@ -62,6 +62,8 @@ struct Compiler<'a> {
     calls: Vec<(usize, usize, Origin)>,
     /// Which caches and rate limiters are asked by which services, and where it says so.
     cache_users: Vec<(usize, usize, Origin)>,
+    /// Look-ups whose caches mind how their misses end: where each is, and where it is filled.
+    misses: Vec<(usize, usize)>,
     /// Which catalogues of keys are looked up in which caches, and where it says so.
     cache_keys: Vec<(usize, KeysId, Origin)>,
     /// Which operation calls which.
@@ -94,6 +96,7 @@ pub(super) fn compile(
         ways_in: BTreeMap::new(),
         calls: Vec::new(),
         cache_users: Vec::new(),
+        misses: Vec::new(),
         cache_keys: Vec::new(),
         operations: Vec::new(),
         published: Vec::new(),

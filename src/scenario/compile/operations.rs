@@ -91,6 +91,7 @@ impl Compiler<'_> {
             return;
         }
         self.find_consumers();
+        self.note_misses();
         for (at, service, operation) in std::mem::take(&mut self.open_calls) {
             let start = self.starts.get(&(service, operation)).copied();
             if let (Op::Call { to, .. }, Some(start)) = (self.program.ops[at], start) {
@@ -259,7 +260,14 @@ impl Compiler<'_> {
         let (node, at) = (NodeId::new(cache), self.here());
         self.emit(Op::Visit(node, Visit::Look { keys, hit: 0 }));
         self.add_steps(&place.inner("on_miss"), &step.on_miss);
+        let filled = self.here();
         self.emit(Op::Visit(node, Visit::Fill { keys }));
+        if self.minds_misses(cache) {
+            // Whoever gets something in the background stops at the end of this.
+            self.emit(Op::Jump((filled + 3) as u16));
+            self.emit(Op::End);
+            self.misses.push((at, filled));
+        }
         let after = self.here() as u16;
         if let Op::Visit(_, Visit::Look { hit, .. }) = &mut self.program.ops[at] {
             *hit = after;

@@ -9,6 +9,7 @@
 //! fail, and fails if any does. A vector of a kind that is not listed fails.
 
 mod addresses;
+mod cache;
 mod limit_conn;
 mod limit_req;
 mod upstream;
@@ -26,6 +27,7 @@ type Check = fn(&Value) -> Result<(), String>;
 
 /// What is checked, by the kind of a vector.
 const KINDS: &[(&str, Check)] = &[
+    ("cache", cache::check),
     ("limit_conn", limit_conn::check),
     ("limit_req", limit_req::check),
     ("upstream", upstream::check),

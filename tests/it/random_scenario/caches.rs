@@ -33,6 +33,15 @@ impl Generator {
                 text.push_str("renewed_by_hits = true\n");
             }
             if self.chance(30) {
+                text.push_str("stale_while_revalidate = \"400ms\"\n");
+            }
+            if self.chance(30) {
+                text.push_str("stale_if_error = \"2s\"\n");
+            }
+            if self.chance(20) {
+                text.push_str("early_expiration = 1.5\n");
+            }
+            if self.chance(30) {
                 text.push_str("jitter = \"40%\"\n");
             }
             if self.chance(30) {
@@ -47,6 +56,36 @@ impl Generator {
         }
         if self.chance(30) {
             let _ = writeln!(text, "time = {}", self.law(1));
+        }
+        self.misses(text);
+    }
+
+    fn misses(&mut self, text: &mut String) {
+        if self.chance(50) {
+            let how = self.one_of(&[
+                "\"none\"",
+                "\"single_flight\"",
+                "\"lock\"",
+                "{ lock = { interval = \"3ms\", timeout = \"20ms\", lease = \"9ms\" } }",
+            ]);
+            let _ = writeln!(text, "on_concurrent_miss = {how}");
+        }
+        if self.chance(30) {
+            let on_error = self.one_of(&["miss", "fail"]);
+            let after = self.one_of(&["0s", "7ms"]);
+            let _ = writeln!(
+                text,
+                "down = [{{ from = \"5s\", lasts = \"700ms\" }}, \
+                 {{ from = \"9s\", lasts = \"1s\", loses = false }}]\n\
+                 on_error = \"{on_error}\"\nerror_after = \"{after}\""
+            );
+        }
+        if self.chance(30) {
+            let (command, max) = (self.law(1), self.one_of(&["1", "7", "10000"]));
+            let _ = writeln!(
+                text,
+                "server = {{ command = {command}, max_clients = {max} }}"
+            );
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use capsim::experiment::Record;
+use capsim::stats::Estimate;
 use serde_json::Value;
 
-use super::harness::{Checked, Effort, Figure, REPLICATIONS, Runs, run_table};
+use super::harness::{Checked, Effort, Figure, REPLICATIONS, Runs, in_seconds, run_table};
 use super::laws::{case_files, number, seconds};
 
 /// Requests of one case, over all replications: what every test run can afford.
@@ -81,21 +82,20 @@ impl System {
     }
 }
 
-/// Look-ups of a cache that ended like this.
-fn count(runs: &Runs, record: &Record, cache: &str, what: &str) -> u64 {
-    runs.count(record, cache, what)
+fn hit_ratio(runs: &Runs, cache: &str) -> Figure {
+    share(runs, cache, "hits").into()
 }
 
-fn hit_ratio(runs: &Runs, cache: &str) -> Figure {
-    let hits = runs.share(|record| {
-        let [hits, misses] = ["hits", "misses"].map(|what| count(runs, record, cache, what));
-        (hits, hits + misses)
-    });
-    hits.into()
+/// The share of look-ups that ended so.
+fn share(runs: &Runs, cache: &str, what: &str) -> Estimate {
+    runs.share(|record| {
+        let all = ["hits", "misses", "coalesced"].map(|what| runs.count(record, cache, what));
+        (runs.count(record, cache, what), all.iter().sum())
+    })
 }
 
 fn origin_rate(runs: &Runs, cache: &str) -> Figure {
-    let rate = runs.mean(|record| count(runs, record, cache, "misses") as f64 / record.measured_s);
+    let rate = runs.mean(|record| runs.count(record, cache, "misses") as f64 / record.measured_s);
     rate.into()
 }
 
@@ -164,7 +164,9 @@ pub(super) fn check_ttl(family: &str) -> Checked {
             checked.case(&case, effort.widened, |metric| {
                 figure(&runs, metric).filter(|_| metric.get("item").is_none())
             });
-        } else if parameters["coalesce_misses"] == false {
+        } else if parameters["coalesce_misses"] == true {
+            check_coalescing(&case, &mut checked);
+        } else {
             check_late_fills(&case, &mut checked);
         }
     }
@@ -190,6 +192,36 @@ fn check_levels(case: &Value, checked: &mut Checked) {
             _ => return None,
         };
         Some(of)
+    });
+}
+
+/// Misses that take time, while others wait for what comes of them.
+fn check_coalescing(case: &Value, checked: &mut Checked) {
+    let parameters = &case["parameters"];
+    let step = format!(
+        "{{ cache = \"c\", keys = \"items\", on_miss = [{{ wait = {} }}] }}",
+        seconds(number(&parameters["fetch_time"]))
+    );
+    let mut system = System::new(parameters, &step);
+    let more = "on_concurrent_miss = \"single_flight\"";
+    system.add_cache("c", parameters, "lru", more);
+    let effort = Effort::of(case, MOST_REQUESTS).at_least(MOST_REQUESTS);
+    let runs = system.run(effort);
+    checked.case(case, effort.widened, |metric| {
+        match metric["metric"].as_str()? {
+            "delayed_hit_ratio" => Some(share(&runs, "c", "coalesced").into()),
+            // So regular that replications hardly differ.
+            "origin_rate" => Some(Figure {
+                blur: 0.01,
+                ..origin_rate(&runs, "c")
+            }),
+            "latency_mean" => {
+                let latencies = |record: &Record| record.classes[0].served.clone();
+                let mean = runs.of_all(latencies, |own| in_seconds(own.mean()))?;
+                Some(mean.into())
+            }
+            _ => figure(&runs, metric),
+        }
     });
 }
 
@@ -268,8 +300,8 @@ pub(super) fn check_two_level(family: &str) -> Checked {
                 "hit_ratio_l2" => hit_ratio(&runs, "c2"),
                 "origin_fraction" => runs
                     .share(|record| {
-                        let asked = ["hits", "misses"].map(|what| count(&runs, record, "c1", what));
-                        (count(&runs, record, "c2", "misses"), asked.iter().sum())
+                        let asked = ["hits", "misses"].map(|what| runs.count(record, "c1", what));
+                        (runs.count(record, "c2", "misses"), asked.iter().sum())
                     })
                     .into(),
                 _ => return None,

@@ -96,7 +96,7 @@ families! {
     /// Caches that replace what came first, or anything: their hit ratios are the same.
     cache_other: 2 = caches::check_bounded;
     /// Times to live, fixed and renewed by hits, in one layer and in two; fills that come late.
-    cache_ttl: 9 = caches::check_ttl;
+    cache_ttl: 13 = caches::check_ttl;
     /// Least recently used with a time to live.
     cache_lru_ttl: 2 = caches::check_lru_ttl;
     /// A cache behind a cache.

@@ -1,0 +1,186 @@
+//! Caches that several ask at a time, that go on with what has expired, and that do not answer.
+
+use capsim::experiment::Findings;
+use capsim::metrics::Metric;
+
+use crate::support::{load, run};
+
+fn share(findings: &Findings, outcome: &str) -> f64 {
+    let outcomes = &findings.outcomes;
+    let found = outcomes.iter().find(|own| own.name == outcome);
+    found.map_or(0.0, |own| own.share.value)
+}
+
+fn status(findings: &Findings, what: &str) -> f64 {
+    let shares = findings.cache_shares.get("c");
+    let share = shares.and_then(|shares| shares.get(what));
+    share.map_or(0.0, |share| share.value)
+}
+
+fn figure(findings: &Findings, metric: Metric) -> f64 {
+    findings.figure(metric).expect("there were requests").value
+}
+
+/// A service with a cache in front of what takes 100 ms.
+fn system(keys: u32, cache: &str, on_miss: &str) -> Findings {
+    let text = format!(
+        "[run]
+        horizon = \"200s\"
+        replications = 3
+        [sources.load]
+        arrivals = \"poisson\"
+        rate = \"200/s\"
+        enters = \"web\"
+        [components.web]
+        kind = \"service\"
+        count = 4
+        workers = {{ count = 300 }}
+        operations.default.steps = [{{ cache = \"c\", keys = \"urls\", on_miss = [{on_miss}] }}]
+        [keys.urls]
+        count = {keys}
+        popularity = {{ zipf = 0.8 }}
+        [components.origin]
+        kind = \"dependency\"
+        latency = \"100ms\"
+        [components.flaky]
+        kind = \"dependency\"
+        latency = \"100ms\"
+        errors = \"50%\"
+        [components.c]
+        kind = \"cache\"
+        capacity = 10_000
+        {cache}"
+    );
+    run(&load(&text).scenario)
+}
+
+/// Which share of the look-ups went to the origin.
+fn missed(findings: &Findings) -> f64 {
+    1.0 - findings.hit_ratios["c"].value - status(findings, "coalesced")
+}
+
+/// One key, asked for 200 times a second, that expires every second and takes 100 ms to get: without
+/// coordination 20 requests get it each time, with it one does, or one in each of the four processes.
+#[test]
+fn one_goes_and_the_others_wait() {
+    let with = |more: &str| system(1, &format!("ttl = \"1s\"\n{more}"), "{ call = \"origin\" }");
+    // 1.1 s from one filling to the next, 220 requests; what comes late makes it good for longer.
+    let [alone, flight, lock] = [
+        "",
+        "on_concurrent_miss = \"single_flight\"",
+        "on_concurrent_miss = { lock = { interval = \"30ms\" } }",
+    ]
+    .map(with);
+    let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.06;
+    assert!(missed(&alone) > 0.08, "{}", missed(&alone));
+    // Each of four processes goes, some a little later than others.
+    assert!(
+        (1.0 / 220.0..5.0 / 200.0).contains(&missed(&flight)),
+        "{}",
+        missed(&flight)
+    );
+    assert!(near(missed(&lock), 1.0 / 221.0), "{}", missed(&lock));
+    // Whoever waits for the lock looks again every 30 ms: up to 120 ms in all, instead of 100.
+    let longest = |own: &Findings| figure(own, Metric::LatencyP999);
+    assert!(
+        (0.099..0.102).contains(&longest(&flight)),
+        "{}",
+        longest(&flight)
+    );
+    assert!(
+        (0.110..0.125).contains(&longest(&lock)),
+        "{}",
+        longest(&lock)
+    );
+}
+
+/// The error of whoever went is everybody's, unless there is something old to give out.
+#[test]
+fn errors_are_shared_or_made_up_for() {
+    let with = |more: &str| {
+        let cache = format!("ttl = \"1s\"\non_concurrent_miss = \"single_flight\"\n{more}");
+        system(1, &cache, "{ call = \"flaky\" }")
+    };
+    let (shared, made_up) = (with(""), with("stale_if_error = \"1h\""));
+    assert!(share(&shared, "dependency_error") > 0.02);
+    // But for the first, before which there was nothing.
+    assert!(share(&made_up, "dependency_error") < 0.005);
+    assert!(status(&made_up, "rescued") > 0.0);
+}
+
+/// What has expired is given out at once while a new one is got, as long as it is not too old; so nobody
+/// waits but for what is not asked for in time.
+#[test]
+fn nobody_waits_for_what_is_renewed_in_the_background() {
+    let with = |more: &str| {
+        system(
+            30,
+            &format!("ttl = \"2s\"\n{more}"),
+            "{ call = \"origin\" }",
+        )
+    };
+    let (plain, stale, early) = (
+        with(""),
+        with("stale_while_revalidate = \"1m\""),
+        with("early_expiration = 1\non_concurrent_miss = \"single_flight\""),
+    );
+    assert!(figure(&plain, Metric::LatencyP95) > 0.05);
+    assert!(figure(&stale, Metric::LatencyP99) < 0.001);
+    assert!(status(&stale, "stale") > 0.02 && status(&stale, "refreshes") > 0.02);
+    // Somebody goes before it expires, and the others do not notice.
+    let waited = |own: &Findings| status(own, "coalesced");
+    let flight = with("on_concurrent_miss = \"single_flight\"");
+    assert!(waited(&early) < waited(&flight) / 2.0);
+}
+
+/// While it is down everybody falls through, or fails; then it is empty.
+#[test]
+fn who_gets_no_answer_goes_on_or_fails() {
+    let with = |more: &str| {
+        let down = "down = [{ from = \"100s\", lasts = \"20s\" }]\nerror_after = \"5ms\"\n";
+        system(30, &format!("{down}{more}"), "{ call = \"origin\" }")
+    };
+    let (falls, fails) = (with(""), with("on_error = \"fail\""));
+    assert!(
+        (status(&falls, "errors") - 0.1).abs() < 0.01,
+        "of the look-ups"
+    );
+    assert!(share(&falls, "served") > 0.999_999);
+    assert!((share(&fails, "cache_error") - 0.1).abs() < 0.01);
+}
+
+/// A server with one core is M/G/1: commands of 4 ms for half of the requests, hits and misses alike, at 100
+/// per second and two commands for each miss.
+#[test]
+fn commands_wait_for_one_another() {
+    let text = "[run]
+        horizon = \"2000s\"
+        replications = 4
+        [sources.load]
+        arrivals = \"poisson\"
+        rate = \"150/s\"
+        enters = \"web\"
+        [components.web]
+        kind = \"service\"
+        workers = { count = 500 }
+        operations.default.steps = [{ cache = \"c\", keys = \"urls\" }]
+        [keys.urls]
+        count = 10
+        popularity = \"uniform\"
+        [components.c]
+        kind = \"cache\"
+        capacity = 100
+        time = \"1ms\"
+        server = { command = { exponential = \"4ms\" } }";
+    let findings = run(&load(text).scenario);
+    let server = findings.resources.iter().find(|own| own.what == "server");
+    let server = server.expect("the cache has one");
+    let busy = server.utilization.expect("it is one").value;
+    let wait = server.wait_mean_s.expect("somebody waited").value;
+    assert!((busy - 0.6).abs() < 0.01, "{busy}");
+    // Pollaczek and Khinchine: rho / (1 - rho) times the mean.
+    assert!((wait / 0.006 - 1.0).abs() < 0.05, "{wait}");
+    // The network, the wait, and the command.
+    let latency = figure(&findings, Metric::LatencyMean);
+    assert!((latency / 0.011 - 1.0).abs() < 0.05, "{latency}");
+}
