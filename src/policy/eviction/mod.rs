@@ -4,6 +4,7 @@
 //! list below.
 
 mod chain;
+mod clock;
 mod fifo;
 mod index;
 mod lfu;
@@ -22,6 +23,7 @@ mod w_tinylfu;
 use crate::units::{SimDuration, SimTime};
 
 pub(in crate::policy) use chain::{Chain, Links};
+pub use clock::Clock;
 pub use fifo::FirstInFirstOut;
 pub use index::{Index, Key, NOWHERE};
 pub use lfu::LeastFrequentlyUsed;
@@ -163,6 +165,8 @@ policies! {
     LeastRecentlyUsed: lru = "lru",
     /// The one that came first.
     FirstInFirstOut: fifo = "fifo",
+    /// The one that came first, unless it was used: then it has another chance.
+    Clock: clock = "clock",
     /// Anyone.
     Random: random = "random",
     /// The one asked for least often since it came.
