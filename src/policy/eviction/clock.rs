@@ -84,9 +84,14 @@ impl Order for Round {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Rules as _;
-    use super::super::{Bounds, Entry};
+    use super::super::{Entry, Rules as _};
     use super::*;
+
+    const A: u64 = 1;
+    const B: u64 = 2;
+    const C: u64 = 3;
+    const D: u64 = 4;
+    const G: u64 = 7;
 
     /// A, B and C came in this order, and then A was used twice and B once: who goes as D, E, F and G come.
     fn victims(remembers: u32) -> Vec<u64> {
@@ -100,14 +105,13 @@ mod tests {
         };
         let mut cache = State::new(&spec, bounds);
         let now = SimTime::ZERO;
-        let [a, b, c, d, e, f, g] = [1, 2, 3, 4, 5, 6, 7];
-        for key in [a, b, c] {
+        for key in [A, B, C] {
             cache.add(key, Entry::default(), 1, now);
         }
-        for key in [a, b, a] {
+        for key in [A, B, A] {
             cache.using(key, now);
         }
-        let newcomers = [d, e, f, g].into_iter();
+        let newcomers = D..=G;
         newcomers
             .map(|key| {
                 cache.add(key, Entry::default(), 1, now);
@@ -119,8 +123,8 @@ mod tests {
     #[test]
     fn whoever_was_used_stays_for_one_round_a_use() {
         // The hand passes A and B by and takes C. They have no chance left when it comes to them again.
-        assert_eq!(victims(1), [3, 1, 2, 4]);
+        assert_eq!(victims(1), [C, A, B, D]);
         // A has another one: the hand passes it by, and takes B.
-        assert_eq!(victims(5), [3, 2, 4, 1]);
+        assert_eq!(victims(5), [C, B, D, A]);
     }
 }
