@@ -3,7 +3,7 @@
 //! It knows the instances in service and, by its policy, how many of its own requests are outstanding at
 //! each. Where all servers are alike and nothing is done about those that fail, that is all ([`Balance`]).
 //! Otherwise it has a group of servers, or several independent ones, each with a view of its own
-//! ([`Upstream`]): servers with weights, limits and failures, one tried after the other.
+//! (`Upstream`): servers with weights, limits and failures, one tried after the other.
 
 mod backends;
 mod status;

@@ -3,8 +3,7 @@
 //! Consumers compete: each instance of a consuming service has a number of places (`prefetch`), the broker
 //! fills free ones in turn, and a message stays in its place until its operation is over and acknowledged. The
 //! operation runs as a request of its own, with what it needs of workers, connections and CPU; nobody's
-//! latency counts it. What becomes of a message that is not acknowledged is said by
-//! [`Redelivery`](crate::policy::redelivery::Redelivery).
+//! latency counts it. What becomes of a message that is not acknowledged is said by [`Redelivery`].
 //!
 //! Messages that wait are kept here, in order, and cost some tens of bytes each; only those that are being
 //! worked on are requests.
