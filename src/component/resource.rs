@@ -47,3 +47,13 @@ pub enum Kept {
     /// As a count of something that does not happen when all is well: reports tell of it.
     Incidents(CounterId),
 }
+
+impl Kept {
+    /// The count, if it is kept as one.
+    pub fn counter(self) -> Option<CounterId> {
+        match self {
+            Self::Counter(counter) | Self::Incidents(counter) => Some(counter),
+            Self::Level(_) | Self::Sample(_) => None,
+        }
+    }
+}

@@ -212,12 +212,7 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         gauges: keep_gauges(recorder, &all_gauges, closed),
         counters: all_gauges
             .iter()
-            .filter_map(|gauge| match gauge.kept {
-                Kept::Counter(counter) | Kept::Incidents(counter) => {
-                    Some(recorder.counted(counter))
-                }
-                Kept::Level(_) | Kept::Sample(_) => None,
-            })
+            .filter_map(|gauge| Some(recorder.counted(gauge.kept.counter()?)))
             .collect(),
         costs: costs(system, recorder, closed),
         instances_peak: (0..closed).map(paid_in).fold(0.0, f64::max),

@@ -184,3 +184,30 @@ fn commands_wait_for_one_another() {
     let latency = figure(&findings, Metric::LatencyMean);
     assert!((latency / 0.011 - 1.0).abs() < 0.05, "{latency}");
 }
+
+/// Whatever else is counted in the system: instances that could crash and processes that could end stand
+/// before the cache in the books.
+#[test]
+fn hits_are_those_of_the_cache_beside_counts_of_others() {
+    let text = "[run]
+        horizon = \"100s\"
+        replications = 2
+        [sources.load]
+        arrivals = \"regular\"
+        rate = \"50/s\"
+        enters = \"web\"
+        [components.web]
+        kind = \"service\"
+        workers = { count = 10 }
+        crash_after = \"1000d\"
+        operations.default.steps = [{ cache = \"c\", keys = \"urls\" }]
+        [keys.urls]
+        count = 1
+        popularity = \"uniform\"
+        [components.c]
+        kind = \"cache\"
+        capacity = 10";
+    let findings = run(&load(text).scenario);
+    let hits = findings.hit_ratios["c"].value;
+    assert!((0.999..1.0).contains(&hits), "all but the first: {hits}");
+}

@@ -32,7 +32,7 @@ impl Estimating<'_> {
 
     /// What happened to components by themselves.
     fn advise_on_incidents(&self, found: &mut Vec<Advisory>) {
-        let counted = |kept: &Kept| matches!(kept, Kept::Counter(_) | Kept::Incidents(_));
+        let counted = |kept: &Kept| kept.counter().is_some();
         let gauges = self.gauges.iter().filter(|gauge| counted(&gauge.kept));
         for (at, gauge) in gauges.enumerate() {
             let sum: u64 = self.records.iter().map(|record| record.counters[at]).sum();

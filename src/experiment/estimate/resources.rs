@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Estimating;
-use crate::component::{Bill, Gauge, Kept, Resource};
+use crate::component::{Bill, Gauge, Resource};
 use crate::experiment::findings::{CostPart, ResourceFindings};
 use crate::experiment::record::Record;
 use crate::stats::{Estimate, Histogram};
@@ -123,7 +123,7 @@ impl Estimating<'_> {
     fn counter(&self, component: &str, what: &str) -> Option<usize> {
         let counters = self.gauges.iter();
         counters
-            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_)))
+            .filter(|gauge| gauge.kept.counter().is_some())
             .position(|gauge| gauge.component == component && gauge.what == what)
     }
 
@@ -148,7 +148,7 @@ impl Estimating<'_> {
         let counters: Vec<&Gauge> = self
             .gauges
             .iter()
-            .filter(|gauge| matches!(gauge.kept, Kept::Counter(_) | Kept::Incidents(_)))
+            .filter(|gauge| gauge.kept.counter().is_some())
             .collect();
         let find = |component: &str, what: &str| {
             counters
