@@ -151,7 +151,10 @@ impl System {
         match self.nodes.get_mut(frame.via.index()) {
             Some(Node::Balancer(front)) => match &mut front.upstream {
                 None => front.balance.done(frame.instance),
-                Some(own) => own.is_served(id, frame, &mut self.cx),
+                Some(own) => {
+                    let frame = *frame;
+                    own.is_served(id, &frame, &mut self.cx);
+                }
             },
             Some(Node::Service(front)) => front.balance.done(frame.instance),
             // A queue hears of its jobs by themselves.
@@ -476,16 +479,7 @@ impl System {
                 service(&mut self.nodes, at).burst_over(id, &mut self.cx);
                 Step::Next
             }
-            Op::Acquire(number) => {
-                let own = pool(&mut self.nodes, PoolId::new(at, number));
-                own.is_tested(id, &mut self.cx);
-                Step::Next
-            }
-            Op::Borrow(pooler) => {
-                let own = pool(&mut self.nodes, PoolId::new(pooler, 0));
-                own.is_tested(id, &mut self.cx);
-                Step::Next
-            }
+            op @ (Op::Acquire(_) | Op::Borrow(_)) => self.has_tested_connection(id, at, op),
             Op::Visit(node, visit) => self.nodes[node.index()].resume(id, visit, &mut self.cx),
             _ => Step::Next,
         };

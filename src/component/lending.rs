@@ -41,6 +41,19 @@ impl System {
         }
     }
 
+    /// The connection that a request has got was tried out first, and that is over. Out of line, with both kinds
+    /// in one: [`System::resumes`] stays a chain of comparisons, where a table of jumps costs every event.
+    #[inline(never)]
+    pub(super) fn has_tested_connection(&mut self, id: RequestId, at: NodeId, op: Op) -> Step {
+        let own = match op {
+            Op::Acquire(number) => PoolId::new(at, number),
+            Op::Borrow(pooler) => PoolId::new(pooler, 0),
+            other => unreachable!("{other:?} gets no connection"),
+        };
+        pool(&mut self.nodes, own).is_tested(id, &mut self.cx);
+        Step::Next
+    }
+
     /// A request fails with a connection in hand.
     #[cold]
     pub(super) fn lets_go_of_connection(&mut self, id: RequestId, number: u16, outcome: Outcome) {

@@ -108,8 +108,12 @@ pub enum Op {
     },
     /// Gets a connection of the service's pool with this number.
     Acquire(u16),
-    /// Gives the connection back.
+    /// Gets a connection of a pooler's own.
+    Borrow(NodeId),
+    /// Gives the connection of the service's pool back.
     Release(u16),
+    /// Gives that of the pooler back.
+    Repay(NodeId),
     /// Goes on with what is done at the server that the database has a read go to: server `k` at `first + k *
     /// length`.
     Choose {
@@ -120,10 +124,6 @@ pub enum Op {
         /// How many instructions each takes.
         length: u16,
     },
-    /// Gets a connection of a pooler's own.
-    Borrow(NodeId),
-    /// Gives that back.
-    Repay(NodeId),
     /// Visits a component that has no workers of its own to execute a program.
     Visit(NodeId, Visit),
     /// Has a service, straight or through a balancer, execute the operation at `pc`.

@@ -325,13 +325,13 @@ impl State {
         let Op::Cpu(demand) = *cx.program.op(request.frame.pc) else {
             unreachable!("only instructions that need the CPU run on it")
         };
-        let (mut work, frame, now) = (
+        let (mut work, instance, now) = (
             cx.program.draw(demand, request.seed()),
-            request.frame,
+            request.frame.instance,
             cx.now(),
         );
-        let instance = frame.instance;
         if self.processes.is_some() {
+            let frame = request.frame;
             work = self.work_in_process(&frame, work, cx);
         }
         if !self.shares_cpu {
@@ -425,9 +425,12 @@ impl State {
         instance.connections -= 1;
         let mut next = None;
         if self.processes.is_some() {
+            // A copy, here and below: a frame that is lent to somebody has to be in memory as a whole, and
+            // reading it whole just after parts of it were written stalls the processor.
+            let frame = *frame;
             match self.plan.runtime {
-                Runtime::Threads | Runtime::EventLoop => self.goes_out_of_process(frame, true, cx),
-                Runtime::Processes => next = self.leave_process(frame, cx),
+                Runtime::Threads | Runtime::EventLoop => self.goes_out_of_process(&frame, true, cx),
+                Runtime::Processes => next = self.leave_process(&frame, cx),
             }
         }
         let instance = &mut self.instances[frame.instance as usize];
