@@ -26,6 +26,9 @@ impl System {
         }
         if self.has.upstreams {
             self.is_let_go(id);
+            if self.is_callers_close(id) && self.leaves_balancer(id) {
+                return;
+            }
         }
         // Whoever is about to be taken up is looked at then.
         if frame.node == NodeId::NONE || flags.has(Flags::IN_TRANSIT | Flags::CALLED) {
@@ -47,6 +50,21 @@ impl System {
         if abandoned == Abandoned::Cancel && self.is_interrupted(id) {
             self.fails(id, Outcome::ClientTimeout);
         }
+    }
+
+    /// True if whoever sent a request to where it is closes its connection when the client leaves: the client
+    /// itself, a gateway, or a service that stops at once what it does.
+    fn is_callers_close(&mut self, id: RequestId) -> bool {
+        let is_inner = self.cx.requests.get(id).flags.has(Flags::INNER);
+        let mut below = self.cx.requests.frames_below(id);
+        let caller =
+            below.find(|own| own.node != NodeId::NONE && !is_gateway(&self.nodes, own.node));
+        let caller = caller.copied();
+        // The lowest frame of an inner attempt is its caller's, who has let go of it.
+        let is_own = is_inner && below.next().is_none();
+        caller.is_none_or(|caller| {
+            is_own || service(&mut self.nodes, caller.node).abandoned() == Abandoned::Cancel
+        })
     }
 
     /// Stops what is being done for a request right now, if it can be stopped: true, and then it can be

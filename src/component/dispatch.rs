@@ -33,10 +33,15 @@ impl System {
             let Some(own) = upstream(&mut self.nodes, via) else {
                 unreachable!("only balancers with groups of servers send requests on");
             };
-            let target = match own.pick(id, &self.cx) {
+            let target = match own.pick(id, &mut self.cx) {
                 Ok(target) => target,
                 Err(Nowhere::Fails(outcome)) => {
                     self.fails(id, outcome);
+                    return false;
+                }
+                Err(Nowhere::Waits) => {
+                    let frame = &mut self.cx.requests.get_mut(id).frame;
+                    (frame.via, frame.worker) = (via, 0);
                     return false;
                 }
                 Err(Nowhere::AsksAgain(span)) => {
@@ -119,7 +124,7 @@ impl System {
     /// A balancer lets go of a request that its server has not taken.
     fn is_never_served(&mut self, id: RequestId, frame: &Frame) {
         if let Some(own) = upstream(&mut self.nodes, frame.via) {
-            own.is_dropped(id, frame, &self.cx);
+            own.is_dropped(id, frame, &mut self.cx);
         }
     }
 
@@ -173,6 +178,27 @@ impl System {
         if self.is_balanced(id, via) {
             self.executes(id);
         }
+    }
+
+    /// A request has waited in a balancer's line as long as it may.
+    pub(super) fn line_times_out(&mut self, node: NodeId, timer: Timer) {
+        let own = upstream(&mut self.nodes, node);
+        if let Some(id) = own.and_then(|own| own.line_times_out(timer, &mut self.cx)) {
+            self.fails(id, Outcome::QueueTimeout);
+        }
+    }
+
+    /// Nobody waits for a request any more: if it stands in a balancer's line it leaves it, and is over.
+    pub(super) fn leaves_balancer(&mut self, id: RequestId) -> bool {
+        let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        let is_there =
+            frame.node == NodeId::NONE && flags.has(Flags::IN_TRANSIT) && flags.has(Flags::IN_LINE);
+        let Some(own) = upstream(&mut self.nodes, frame.via).filter(|_| is_there) else {
+            return false;
+        };
+        own.leaves_line(id, &mut self.cx);
+        self.fails(id, Outcome::ClientTimeout);
+        true
     }
 
     /// A balancer has waited for an answer as long as it does.

@@ -75,7 +75,7 @@ impl System {
     fn fronts_gain(&mut self, service: NodeId, instance: u32) {
         for (at, node) in self.nodes.iter_mut().enumerate() {
             match node {
-                Node::Balancer(front) => front.joins(service, instance),
+                Node::Balancer(front) => front.joins(service, instance, &mut self.cx),
                 Node::Service(front) if at == service.index() => front.balance.join(instance),
                 _ => {}
             }
@@ -86,7 +86,7 @@ impl System {
     fn fronts_lose(&mut self, service: NodeId, instance: u32) {
         for (at, node) in self.nodes.iter_mut().enumerate() {
             match node {
-                Node::Balancer(front) => front.leaves(service, instance),
+                Node::Balancer(front) => front.leaves(service, instance, &mut self.cx),
                 Node::Service(front) if at == service.index() => front.balance.leave(instance),
                 _ => {}
             }
@@ -227,6 +227,9 @@ impl System {
             let detached = self.comes_loose(id, depth, is_woken);
             cut.bursts += detached.1;
             self.cx.requests.cut_at(id, depth);
+            if self.has.upstreams && depth > 0 && self.leaves_balancer(id) {
+                continue;
+            }
             if detached.0 {
                 self.ends(id, Outcome::Killed);
             }

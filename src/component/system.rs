@@ -88,6 +88,8 @@ enum LaneUse {
     Message(NodeId),
     /// Requests whose answers a balancer waits for.
     Backend(NodeId),
+    /// Requests that wait at a balancer for a server with room.
+    Line(NodeId),
 }
 
 /// What there is of kinds that must be looked for where they are.
@@ -396,6 +398,10 @@ impl System {
                     _ => false,
                 },
                 LaneUse::Backend(node) => requests.waiting_via(*node, timer).is_some(),
+                LaneUse::Line(node) => match &self.nodes[node.index()] {
+                    Node::Balancer(front) => front.is_awaited(timer),
+                    _ => false,
+                },
                 LaneUse::Pool(..) => pool::is_in_line(requests, timer),
             };
             let (counted, live) = self.cx.scheduler.lane_books(at, is_live);
@@ -478,6 +484,9 @@ fn service_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
             Node::Balancer(front) => {
                 let own = front.upstream.as_ref().and_then(|own| own.read_timeout);
                 lanes.extend(own.map(|(lane, _)| (lane, LaneUse::Backend(NodeId::new(at)))));
+                let line = front.upstream.as_ref().and_then(|own| own.line.as_ref());
+                let line = line.and_then(super::balancer::Line::lane);
+                lanes.extend(line.map(|lane| (lane, LaneUse::Line(NodeId::new(at)))));
                 continue;
             }
             Node::Service(service) => {
@@ -527,6 +536,7 @@ impl Model for System {
                     queue(&mut self.nodes, node).timer_runs_out(lane, timer, &mut self.cx);
                 }
                 LaneUse::Backend(node) => self.answer_is_late(node, timer),
+                LaneUse::Line(node) => self.line_times_out(node, timer),
             },
             Occurrence::Event(Event::Errand(errand)) => self.errand_is_due(errand),
             Occurrence::Event(Event::User(user)) => self.pause_is_over(user),

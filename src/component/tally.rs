@@ -15,6 +15,8 @@ pub struct Tally {
     via: BTreeMap<(NodeId, NodeId, u32), u64>,
     /// Requests whose connection does not come about: by who chose the instance, and its number there.
     connecting: BTreeMap<(NodeId, u32), u64>,
+    /// Requests that wait at a balancer for a server with room.
+    in_line_at: BTreeMap<NodeId, u64>,
     /// By service: requests inside that no worker has begun with.
     not_begun: BTreeMap<NodeId, u64>,
     /// Frames by whoever picked their instance.
@@ -41,6 +43,12 @@ impl Tally {
             if request.flags.has(Flags::IN_TRANSIT) && is_nowhere && frame.worker > 0 {
                 let key = (frame.via, frame.instance);
                 *tally.connecting.entry(key).or_default() += 1;
+            }
+            if request.flags.has(Flags::IN_TRANSIT)
+                && request.flags.has(Flags::IN_LINE)
+                && is_nowhere
+            {
+                *tally.in_line_at.entry(frame.via).or_default() += 1;
             }
             // The lowest frame of an inner attempt is its caller's.
             let n_frames = requests.frames_below(id).count() + 1;
@@ -139,6 +147,11 @@ impl Tally {
     pub fn connecting(&self, balancer: NodeId, peer: u32) -> u64 {
         let key = (balancer, peer);
         self.connecting.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Requests that wait at a balancer for a server with room.
+    pub fn in_line_at(&self, balancer: NodeId) -> u64 {
+        self.in_line_at.get(&balancer).copied().unwrap_or(0)
     }
 
     /// Requests that a balancer waits for inside an instance of a service.

@@ -187,19 +187,83 @@ impl Generator {
                 }
             }
         }
-        let _ = writeln!(
-            text,
-            "[components.lb{at}]\nkind = \"balancer\"\nto = \"s{at}\"\npolicy = \"{}\"",
+        self.balancer(at, n_services, text);
+    }
+
+    fn balancer(&mut self, at: usize, n_services: usize, text: &mut String) {
+        let _ = writeln!(text, "[components.lb{at}]\nkind = \"balancer\"");
+        let has_group = self.chance(60);
+        let policy = if has_group && self.chance(50) {
+            self.one_of(&[
+                "least_conn",
+                "leastconn",
+                "first",
+                "{ random_draws = { draws = 3 } }",
+                "source",
+            ])
+            .to_owned()
+        } else {
             self.policy()
-        );
+        };
+        let policy = if policy.starts_with('{') {
+            policy
+        } else {
+            format!("\"{policy}\"")
+        };
+        let _ = writeln!(text, "policy = {policy}");
+        let knows_backups = !policy.contains("random\"");
+        self.servers(at, n_services, has_group && knows_backups, text);
         if self.chance(30) {
             let _ = writeln!(text, "delay = {}", self.law(1));
         }
         if self.chance(40) {
             let _ = writeln!(text, "sticky = \"{}\"", self.one_of(&["client", "address"]));
         }
-        if self.chance(50) {
+        if has_group {
             self.servers_that_fail(text);
+        }
+    }
+
+    /// Who is behind a balancer: its own service, with others that stand further behind.
+    fn servers(&mut self, at: usize, n_services: usize, several: bool, text: &mut String) {
+        if !several || at + 1 == n_services || self.chance(60) {
+            let _ = writeln!(text, "to = \"s{at}\"");
+            return;
+        }
+        let other = self.between(at as u64 + 1, n_services as u64 - 1);
+        let how = self.one_of(&["", ", weight = 3", ", backup = true", ", down = true"]);
+        let _ = writeln!(
+            text,
+            "to = [{{ service = \"s{at}\", weight = 2 }}, {{ service = \"s{other}\"{how} }}]"
+        );
+    }
+
+    /// How requests wait at a balancer for a server with room.
+    fn line(&mut self, max: u64, text: &mut String) {
+        let mut own = Vec::new();
+        if self.chance(70) {
+            own.push(format!(
+                "timeout = \"{}\"",
+                self.one_of(&["3ms", "80ms", "5s"])
+            ));
+        }
+        if self.chance(30) {
+            own.push(format!("max = {}", self.between(1, 30)));
+        }
+        if self.chance(30) {
+            own.push(format!("max_per_server = {}", self.between(1, 4)));
+        }
+        if self.chance(30) {
+            own.push("redispatch = false".to_owned());
+        }
+        let _ = writeln!(text, "queue = {{ {} }}", own.join(", "));
+        if self.chance(30) {
+            let min = self.between(1, max);
+            let _ = writeln!(
+                text,
+                "min_conns = {min}\nfull_conns = {}",
+                self.between(1, 40)
+            );
         }
     }
 
@@ -208,8 +272,12 @@ impl Generator {
         let _ = writeln!(text, "balancers = {}", 1 + self.below(3));
         let _ = writeln!(text, "max_fails = {}", self.below(3));
         let _ = writeln!(text, "fail_timeout = \"{}s\"", self.below(3));
-        if self.chance(40) {
-            let _ = writeln!(text, "max_conns = {}", 1 + self.below(6));
+        if self.chance(60) {
+            let max = 1 + self.below(6);
+            let _ = writeln!(text, "max_conns = {max}");
+            if self.chance(70) {
+                self.line(max, text);
+            }
         }
         if self.chance(60) {
             let timeout = self.one_of(&["5ms", "40ms", "700ms"]);

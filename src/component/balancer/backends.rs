@@ -18,6 +18,8 @@ spec! {
         pub down: bool = false,
         /// How many requests may be under way at it; any number unless given here or for all servers.
         pub max_conns: Option<At<Count>>,
+        /// How many may be while there is little to do. As for all servers unless given.
+        pub min_conns: Option<At<Count>>,
         /// How many failures take it out of service for a while; 0: none do. As for all servers unless
         /// given.
         pub max_fails: Option<u32>,
@@ -53,6 +55,7 @@ impl Backends {
                 backup: false,
                 down: false,
                 max_conns: None,
+                min_conns: None,
                 max_fails: None,
                 fail_timeout: None,
             }],

@@ -6,23 +6,27 @@
 //! (`Upstream`): servers with weights, limits and failures, one tried after the other.
 
 mod backends;
+mod line;
 mod status;
 mod upstream;
 
 use super::arena::NOBODY;
 use super::program::Demand;
 use super::request::{Flags, RequestId, Requests};
-use super::{Bill, Charge, Component, Context, NodeId, Tally};
+use super::{Bill, Charge, Component, Context, NodeId, Resource, Tally};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
+use crate::engine::Timer;
 use crate::policy::balance::{Balance, Policy};
-use crate::policy::upstream::{Method, NextRules, NextUpstream, Server};
+use crate::policy::upstream::{HEAVIEST, Method, NextRules, NextUpstream, Server};
 use crate::rng::{Salt, Streams};
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize, SimDuration};
 use crate::{spec, words};
 
 pub use backends::{Backends, ServerSpec};
+pub(super) use line::Line;
+pub use line::{LinePlan, LineSpec};
 pub use status::code;
 pub use upstream::Backend;
 pub(super) use upstream::{Nowhere, Upstream};
@@ -41,6 +45,7 @@ words! {
 
 /// The products whose settings a balancer can have.
 const PRESETS: &[spec::Preset] = crate::presets! {
+    "haproxy": "presets/haproxy.toml",
     "heroku_router": "presets/heroku_router.toml",
     "nginx": "presets/nginx.toml",
 };
@@ -78,6 +83,15 @@ spec! {
         /// How many requests may be under way at a server, as each balancer counts them; any number unless
         /// given.
         pub max_conns: Option<At<Count>>,
+        /// How many requests may be under way at a server while there is little to do. The limit grows in
+        /// proportion to what the balancer has under way and waiting, and is `max_conns` from `full_conns` on
+        /// (HAProxy's `minconn`). `max_conns` unless given.
+        pub min_conns: Option<At<Count>>,
+        /// With how many requests under way and waiting, at each balancer, servers may have `max_conns`
+        /// (HAProxy's `fullconn`).
+        pub full_conns: Option<At<Count>>,
+        /// How requests wait where no server has room. They do not, unless given.
+        pub queue: Option<At<LineSpec>>,
         /// When a request that went wrong is tried on the next server. Never, unless given.
         pub next_upstream: Option<NextUpstream>,
         /// Classes of requests that must not be done twice: POST.
@@ -116,6 +130,7 @@ impl Balancer {
                 out.push(Diagnostic::error(timeout.origin, problem));
             }
         }
+        self.check_limits(out);
         let has_backups = self.to.servers().iter().any(|server| server.backup);
         let by_hash = matches!(
             self.policy.value,
@@ -129,6 +144,57 @@ impl Balancer {
         }
     }
 
+    /// Limits that contradict each other, or are missing.
+    fn check_limits(&self, out: &mut Diagnostics) {
+        let servers = self.to.servers();
+        for own in &servers {
+            let max = own.max_conns.or(self.max_conns);
+            let Some(min) = own.min_conns.or(self.min_conns) else {
+                continue;
+            };
+            match max {
+                None => {
+                    let problem = "a server with `min_conns` needs `max_conns`";
+                    let help = "the limit grows from the one to the other";
+                    out.push(Diagnostic::error(min.origin, problem).help(help));
+                }
+                Some(max) if min.get() > max.get() => {
+                    let problem = format!("{} is more than `max_conns`", min.get());
+                    let label = format!("which is {}", max.get());
+                    out.push(Diagnostic::error(min.origin, problem).related(max.origin, label));
+                }
+                Some(_) => {}
+            }
+            if self.full_conns.is_none() {
+                let problem =
+                    "`min_conns` needs `full_conns`: with how many requests the limit is full";
+                out.push(Diagnostic::error(min.origin, problem));
+                break;
+            }
+        }
+        let has_limit = servers
+            .iter()
+            .any(|own| own.max_conns.or(self.max_conns).is_some());
+        // A product may have a queue that is of use only once there is a limit.
+        let is_products = |origin| {
+            let model = self.model.as_ref();
+            model.is_some_and(|model| model.origin == origin)
+        };
+        if let Some(queue) = self.queue.as_ref().filter(|own| !is_products(own.origin))
+            && !has_limit
+        {
+            let problem = "nobody waits where no server has a limit";
+            let help = "set max_conns: how many requests may be under way at a server";
+            out.push(Diagnostic::error(queue.origin, problem).help(help));
+        }
+        if let Method::Leastconn(_) = self.policy.value {
+            for own in servers.iter().filter(|own| own.weight.get() > HEAVIEST) {
+                let problem = format!("HAProxy knows weights up to {HEAVIEST}");
+                out.push(Diagnostic::error(own.weight.origin, problem));
+            }
+        }
+    }
+
     /// The policy that does the same where all servers are alike and nothing is done about failures; nothing
     /// if that is not so.
     pub fn plain(&self) -> Option<Policy> {
@@ -136,6 +202,7 @@ impl Balancer {
             && self.balancers.get() == 1
             && self.max_fails == 0
             && self.max_conns.is_none()
+            && self.queue.is_none()
             && self.next_upstream.is_none()
             && self.read_timeout.is_none()
             && self.connect_timeout.is_none()
@@ -154,6 +221,7 @@ impl Balancer {
             max_fails: own.max_fails.unwrap_or(self.max_fails),
             fail_timeout_s: (timeout.as_nanos() / 1_000_000_000).cast_signed(),
             max_conns: max_conns.map_or(0, |max| max.get()),
+            min_conns: own.min_conns.or(self.min_conns).map_or(0, |min| min.get()),
             backup: own.backup,
             down: own.down,
         }
@@ -173,6 +241,10 @@ pub struct UpstreamPlan {
     pub next: NextRules,
     /// How many independent balancers there are.
     pub views: u32,
+    /// With how many requests servers may have as many as they can take.
+    pub full_conns: u64,
+    /// How requests wait.
+    pub line: Option<LinePlan>,
     /// By flow: whether requests must not be done twice.
     pub not_idempotent: Vec<bool>,
     /// How long a connection may take.
@@ -317,21 +389,27 @@ impl State {
         }
     }
 
+    /// True if somebody waits in its lines for this timer.
+    pub(super) fn is_awaited(&self, timer: Timer) -> bool {
+        let line = self.upstream.as_ref().and_then(|own| own.line.as_ref());
+        line.is_some_and(|line| line.is_awaited(timer))
+    }
+
     /// An instance of a service is there.
-    pub(super) fn joins(&mut self, service: NodeId, instance: u32) {
+    pub(super) fn joins(&mut self, service: NodeId, instance: u32, cx: &mut Context) {
         match &mut self.upstream {
             None if self.to == service => self.balance.join(instance),
             None => {}
-            Some(own) => own.joins(service, instance),
+            Some(own) => own.joins(service, instance, cx),
         }
     }
 
     /// An instance of a service is not to get any more.
-    pub(super) fn leaves(&mut self, service: NodeId, instance: u32) {
+    pub(super) fn leaves(&mut self, service: NodeId, instance: u32, cx: &mut Context) {
         match &mut self.upstream {
             None if self.to == service => self.balance.leave(instance),
             None => {}
-            Some(own) => own.leaves(service, instance),
+            Some(own) => own.leaves(service, instance, cx),
         }
     }
 }
@@ -345,12 +423,21 @@ impl Component for State {
         }]
     }
 
-    fn audit(&self, own: NodeId, seen: &Tally, _: &Context) {
+    fn resources(&self) -> Vec<Resource> {
+        let line = self.upstream.as_ref().and_then(|own| own.line.as_ref());
+        line.map(|line| line.resource(&self.name))
+            .into_iter()
+            .collect()
+    }
+
+    fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {
         let Some(upstream) = &self.upstream else {
             return;
         };
+        let mut under_way = 0;
         for backend in upstream.backends() {
             for instance in 0..backend.n_instances {
+                under_way += upstream.active(backend.service, instance);
                 assert_eq!(
                     upstream.active(backend.service, instance),
                     seen.via(own, backend.service, instance)
@@ -358,6 +445,9 @@ impl Component for State {
                     "requests that a balancer has under way at an instance"
                 );
             }
+        }
+        if let Some(line) = &upstream.line {
+            line.audit((seen.in_line_at(own), under_way), cx);
         }
     }
 }

@@ -5,17 +5,25 @@ use crate::metrics::Outcome;
 /// What somebody sees of an outcome who asks through a balancer of this model: the status, or the product's
 /// own code in its log. Nothing for what balancers pass on as it is.
 ///
-/// nginx: `ngx_http_upstream.c`. Heroku: the list of error codes in its documentation; all are 503, but for
+/// nginx: `ngx_http_upstream.c`. HAProxy: the list of status codes in its manual; what it logs of clients that
+/// left has no status. Heroku: the list of error codes in its documentation; all are 503, but for
 /// H27 (499).
 pub fn code(model: &str, outcome: Outcome) -> Option<&'static str> {
     use Outcome::{
         BackendTimeout, ClientAbort, ClientTimeout, ConnectRefused, ConnectTimeout,
-        ConnectionLimit, Killed, NoInstance, QueueFull, Shed,
+        ConnectionLimit, Killed, NoInstance, QueueFull, QueueTimeout, Shed,
     };
     Some(match (model, outcome) {
         ("nginx", NoInstance | ConnectRefused | ConnectionLimit | QueueFull | Killed) => "502",
         ("nginx", ConnectTimeout | BackendTimeout) => "504",
         ("nginx", ClientTimeout | ClientAbort) => "499",
+        (
+            "haproxy",
+            NoInstance | ConnectRefused | ConnectTimeout | ConnectionLimit | QueueFull
+            | QueueTimeout | Shed,
+        ) => "503",
+        ("haproxy", BackendTimeout) => "504",
+        ("haproxy", Killed) => "502",
         ("heroku_router", NoInstance) => "H20 or H99",
         ("heroku_router", ConnectRefused | ConnectionLimit | QueueFull) => "H21",
         ("heroku_router", ConnectTimeout) => "H19",

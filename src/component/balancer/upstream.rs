@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::line::Line;
 use super::{Sticky, UpstreamPlan};
 use crate::component::arena::NOBODY;
 use crate::component::program::Program;
@@ -10,7 +11,7 @@ use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::Outcome;
-use crate::policy::upstream::{Address, Ask, Ending, Group, Trial};
+use crate::policy::upstream::{Address, Ask, Bound, Ending, Group, Server, Trial};
 use crate::rng::Salt;
 use crate::units::{SimDuration, SimTime};
 
@@ -44,16 +45,18 @@ pub(in crate::component) enum Nowhere {
     Fails(Outcome),
     /// It asks again after a while.
     AsksAgain(SimDuration),
+    /// It waits in line.
+    Waits,
 }
 
 /// What is known of a request that was tried before.
 #[derive(Debug, Default)]
-struct Kept {
-    trial: Trial,
+pub(super) struct Kept {
+    pub(super) trial: Trial,
     /// Tells the request from later ones with its place in the arena.
-    generation: u32,
+    pub(super) generation: u32,
     /// Which of the independent balancers has it.
-    view: u32,
+    pub(super) view: u32,
     /// Where its operation starts, in terms of the first service.
     start: u16,
     /// What its frame was called before it was tried again, and how often it was.
@@ -65,12 +68,17 @@ struct Kept {
 #[derive(Debug)]
 pub(in crate::component) struct Upstream {
     backends: Vec<Backend>,
-    groups: Vec<Group>,
+    servers: Vec<Server>,
+    pub(super) groups: Vec<Group>,
     /// By request and frame.
-    kept: BTreeMap<(u32, u32), Kept>,
+    pub(super) kept: BTreeMap<(u32, u32), Kept>,
     /// For requests that were tried nowhere yet, and kept ones to be used again.
-    fresh: Trial,
-    spare: Vec<Kept>,
+    pub(super) fresh: Trial,
+    pub(super) spare: Vec<Kept>,
+    /// Who waits for a server with room, where requests do.
+    pub(in crate::component) line: Option<Line>,
+    /// Whether servers come back without anybody saying so.
+    pub(super) may_return: bool,
     /// Its places for draws: of a server, of a view.
     salt: Salt,
     view_salt: Salt,
@@ -98,11 +106,21 @@ impl Upstream {
         (name, sticky): (&str, Option<Sticky>),
         cx: &mut Context,
     ) -> Self {
-        let group = Group::new(&plan.servers, &plan.method, plan.next);
-        let group = group.with_quarantine(plan.quarantine);
+        let group = Group::new(&plan.servers, &plan.method, plan.next)
+            .with_quarantine(plan.quarantine)
+            .with_full_conns(plan.full_conns);
+        let groups = (0..plan.views).map(|view| match &plan.line {
+            Some(line) => group.clone().with_lines(view, line.rules),
+            None => group.clone(),
+        });
+        let own = (&plan.servers[..], plan.views);
         Self {
             backends: plan.backends.clone(),
-            groups: vec![group; plan.views as usize],
+            groups: groups.collect(),
+            line: plan.line.as_ref().map(|line| Line::new(line, own, cx)),
+            may_return: plan.quarantine.is_some()
+                || plan.servers.iter().any(|server| server.max_fails > 0),
+            servers: plan.servers.clone(),
             kept: BTreeMap::new(),
             fresh: Trial::default(),
             spare: Vec::new(),
@@ -127,26 +145,43 @@ impl Upstream {
     }
 
     /// An instance of a service is there.
-    pub(in crate::component) fn joins(&mut self, service: NodeId, instance: u32) {
+    pub(in crate::component) fn joins(&mut self, service: NodeId, instance: u32, cx: &mut Context) {
         if let Some(first) = self.first_of(service) {
-            self.groups
-                .iter_mut()
-                .for_each(|group| group.join(first + instance));
+            let peer = first + instance;
+            self.groups.iter_mut().for_each(|group| group.join(peer));
+            self.has_changed(peer, true, cx);
+        }
+    }
+
+    /// A server is there, or not any more: that may concern those who wait.
+    fn has_changed(&mut self, peer: u32, is_there: bool, cx: &mut Context) {
+        let Some(line) = &self.line else { return };
+        for group in &self.groups {
+            let own = (self.servers[peer as usize], group.active(peer));
+            line.places_change(own, is_there, cx);
+        }
+        for view in 0..self.groups.len() as u32 {
+            self.moves_up(view, peer, cx);
         }
     }
 
     /// An instance of a service is not to get any more.
-    pub(in crate::component) fn leaves(&mut self, service: NodeId, instance: u32) {
+    pub(in crate::component) fn leaves(
+        &mut self,
+        service: NodeId,
+        instance: u32,
+        cx: &mut Context,
+    ) {
         if let Some(first) = self.first_of(service) {
-            self.groups
-                .iter_mut()
-                .for_each(|group| group.leave(first + instance));
+            let peer = first + instance;
+            self.groups.iter_mut().for_each(|group| group.leave(peer));
+            self.has_changed(peer, false, cx);
         }
     }
 
     /// Which of the independent balancers has a request: that of its client's connection where clients are
     /// known.
-    fn view_of(&self, id: RequestId, frame: &Frame, requests: &Requests) -> u32 {
+    pub(super) fn view_of(&self, id: RequestId, frame: &Frame, requests: &Requests) -> u32 {
         let n = self.groups.len() as u32;
         if n == 1 {
             return 0;
@@ -173,7 +208,7 @@ impl Upstream {
         Address::V4([a, b, c])
     }
 
-    fn key(id: RequestId, frame: &Frame) -> (u32, u32) {
+    pub(super) fn key(id: RequestId, frame: &Frame) -> (u32, u32) {
         (id.index(), frame.visit)
     }
 
@@ -181,16 +216,19 @@ impl Upstream {
     pub(in crate::component) fn pick(
         &mut self,
         id: RequestId,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<Target, Nowhere> {
         let (requests, now) = (&cx.requests, cx.now());
         let request = requests.get(id);
+        if request.flags.has(Flags::CALLED) {
+            return Ok(self.has_turn(id, cx));
+        }
         let key = Self::key(id, &request.frame);
         let address = self.address_of(id, requests);
         let draw = self.salt.draw(request.seed());
         let kept = self.kept.get_mut(&key);
         let kept = kept.filter(|kept| kept.generation == request.generation);
-        let (peer, start) = if let Some(kept) = kept {
+        let (peer, start, view, bound) = if let Some(kept) = kept {
             let trial = &mut kept.trial;
             let mut ask = Ask {
                 now,
@@ -199,10 +237,11 @@ impl Upstream {
                 draw,
             };
             let peer = self.groups[kept.view as usize].pick(&mut ask);
-            (peer, kept.start)
+            (peer, kept.start, kept.view, kept.trial.bound())
         } else {
-            let view = self.view_of(id, &request.frame, requests) as usize;
-            let group = &mut self.groups[view];
+            let view = self.view_of(id, &request.frame, requests);
+            let redispatches = self.line.as_ref().is_some_and(|line| line.redispatch);
+            let group = &mut self.groups[view as usize];
             let is_full = |per_server| group.is_full(per_server);
             if self.in_flight_per_server.is_some_and(is_full) {
                 return Err(Nowhere::Fails(Outcome::Shed));
@@ -210,6 +249,7 @@ impl Upstream {
             group.begins(&mut self.fresh, now);
             let again = self.sticky.and_then(|sticky| {
                 let same = Same {
+                    n_places: group.n_places(),
                     sticky,
                     assigned: &self.assigned,
                     salt: self.salt,
@@ -223,20 +263,52 @@ impl Upstream {
                 trial: &mut self.fresh,
                 draw,
             };
-            (again.or_else(|| group.pick(&mut ask)), request.frame.pc)
+            let start = request.frame.pc;
+            match again {
+                Some((Bound::Picked, peer)) => (Some(peer), start, view, None),
+                Some((Bound::Waits, peer)) => (None, start, view, Some(peer)),
+                Some((Bound::Full, _)) if !redispatches => {
+                    return Err(Nowhere::Fails(Outcome::Shed));
+                }
+                _ => {
+                    let peer = group.pick(&mut ask);
+                    (peer, start, view, self.fresh.bound())
+                }
+            }
         };
         let Some(peer) = peer else {
-            return Err(self.finds_nobody(id, &request.frame, cx));
+            let waits = self.waits_in_line(id, (view, bound), cx);
+            return Err(waits.unwrap_or_else(|| self.finds_nobody(id, cx)));
         };
-        self.remembers(id, peer, requests);
+        self.remembers(id, peer, &cx.requests);
+        if let Some(line) = &self.line {
+            line.is_passed(cx);
+        }
+        Ok(self.target(peer, start))
+    }
+
+    /// Where a request goes that is bound for a server, to begin with an operation of the first service.
+    fn target(&self, peer: u32, start: u16) -> Target {
         let backend = self.backend_of(peer);
         let own = backend.starts.iter().find(|(first, _)| *first == start);
-        Ok(Target {
+        Target {
             service: backend.service,
             instance: peer - backend.first,
             peer,
             pc: own.map_or(start, |(_, own)| *own),
-        })
+        }
+    }
+
+    /// The turn of a request has come that stood in line: it goes to the server whose place it has got.
+    #[cold]
+    fn has_turn(&mut self, id: RequestId, cx: &mut Context) -> Target {
+        let request = cx.requests.get_mut(id);
+        request.flags.clear(Flags::CALLED);
+        let frame = request.frame;
+        let kept = self.kept_of(id, &frame, &cx.requests);
+        let start = kept.map_or(frame.pc, |kept| kept.start);
+        self.remembers(id, frame.instance, &cx.requests);
+        self.target(frame.instance, start)
     }
 
     /// The service that a peer is an instance of.
@@ -249,7 +321,8 @@ impl Upstream {
 
     /// No server is available: a request fails, or looks again for as long as it may.
     #[cold]
-    fn finds_nobody(&mut self, id: RequestId, frame: &Frame, cx: &Context) -> Nowhere {
+    fn finds_nobody(&mut self, id: RequestId, cx: &Context) -> Nowhere {
+        let frame = &cx.requests.get(id).frame;
         let kept = self.takes_kept(id, frame, &cx.requests);
         let Some(patience) = self.wait_for_server else {
             self.spare.extend(kept);
@@ -299,12 +372,17 @@ impl Upstream {
         frame: &Frame,
         cx: &mut Context,
     ) {
-        self.is_dropped(id, frame, cx);
         self.unsets_timer(id, frame, cx);
+        self.is_dropped(id, frame, cx);
     }
 
     /// A request that its server has not taken is not waited for any more.
-    pub(in crate::component) fn is_dropped(&mut self, id: RequestId, frame: &Frame, cx: &Context) {
+    pub(in crate::component) fn is_dropped(
+        &mut self,
+        id: RequestId,
+        frame: &Frame,
+        cx: &mut Context,
+    ) {
         let peer = self.peer_of(frame);
         let view = match self.takes_kept(id, frame, &cx.requests) {
             Some(kept) => {
@@ -315,9 +393,36 @@ impl Upstream {
             None => self.view_of(id, frame, &cx.requests),
         };
         self.groups[view as usize].is_served(peer);
+        self.has_room(view, peer, cx);
     }
 
-    fn takes_kept(&mut self, id: RequestId, frame: &Frame, requests: &Requests) -> Option<Kept> {
+    /// A request is under way at a server no more.
+    #[inline]
+    fn has_room(&mut self, view: u32, peer: u32, cx: &mut Context) {
+        if let Some(line) = &self.line {
+            let is_there = self.groups[view as usize].is_member(peer);
+            line.comes_back(is_there, cx);
+            self.moves_up(view, peer, cx);
+        }
+    }
+
+    /// What is known of a request that was tried before.
+    pub(super) fn kept_of(
+        &self,
+        id: RequestId,
+        frame: &Frame,
+        requests: &Requests,
+    ) -> Option<&Kept> {
+        let kept = self.kept.get(&Self::key(id, frame))?;
+        (kept.generation == requests.get(id).generation).then_some(kept)
+    }
+
+    pub(super) fn takes_kept(
+        &mut self,
+        id: RequestId,
+        frame: &Frame,
+        requests: &Requests,
+    ) -> Option<Kept> {
         if self.kept.is_empty() {
             return None;
         }
@@ -347,6 +452,7 @@ impl Upstream {
         if was_taken {
             self.unsets_timer(id, frame, cx);
         }
+        self.has_room(kept.view, peer, cx);
         if !again {
             self.spare.push(kept);
             return None;
@@ -453,6 +559,7 @@ impl Upstream {
 
 /// Where an earlier request of the same client went.
 struct Same<'a> {
+    n_places: u32,
     sticky: Sticky,
     assigned: &'a [u32],
     salt: Salt,
@@ -460,7 +567,12 @@ struct Same<'a> {
 }
 
 impl Same<'_> {
-    fn pick(&self, id: RequestId, requests: &Requests, group: &mut Group) -> Option<u32> {
+    /// Where that was, and whether the request can go there, too.
+    fn pick(&self, id: RequestId, requests: &Requests, group: &mut Group) -> Option<(Bound, u32)> {
+        let bound = |peer: u32| match group.pick_bound(peer, self.now) {
+            Bound::Gone => None,
+            other => Some((other, peer)),
+        };
         let (flags, extra) = (requests.get(id).flags, requests.extra(id));
         if !flags.has(Flags::KNOWN) {
             return None;
@@ -468,17 +580,15 @@ impl Same<'_> {
         match self.sticky {
             Sticky::Client => {
                 let own = self.assigned.get(extra.client as usize).copied();
-                own.filter(|own| *own != NOBODY && group.pick_this(*own, self.now))
+                own.filter(|own| *own != NOBODY).and_then(bound)
             }
             Sticky::Address => {
-                let n = group.n_places();
+                let n = self.n_places;
                 let place = |hash: u64| {
                     let address = u64::from(extra.address) << 8 | hash;
                     self.salt.index(address, n)
                 };
-                (0..HASHES)
-                    .map(place)
-                    .find(|at| group.pick_this(*at, self.now))
+                (0..HASHES).map(place).find_map(bound)
             }
         }
     }

@@ -1,8 +1,12 @@
 //! The list of methods.
 
+use super::first::First;
 use super::ip_hash::IpHash;
 use super::least_conn::LeastConn;
+use super::leastconn::Leastconn;
+use super::random_draws::RandomDraws;
 use super::random_two::RandomTwo;
+use super::source::Source;
 use super::{Ask, Policy, View};
 use crate::policy::balance::{LeastOutstanding, PowerOfTwo, Random, RoundRobin};
 
@@ -10,6 +14,19 @@ use crate::policy::balance::{LeastOutstanding, PowerOfTwo, Random, RoundRobin};
 pub(super) trait Rules {
     /// Picks one of the peers that are open; nothing if none is.
     fn pick(&mut self, view: &mut View<'_>, ask: &mut Ask<'_>) -> Option<usize>;
+}
+
+/// How a method begins.
+pub(super) trait Start<Spec> {
+    /// With these settings, for so many peers.
+    fn start(spec: &Spec, n_peers: usize) -> Self;
+}
+
+/// Most have no settings.
+impl<Spec, State: Default> Start<Spec> for State {
+    fn start(_: &Spec, _: usize) -> Self {
+        Self::default()
+    }
 }
 
 macro_rules! methods {
@@ -28,8 +45,8 @@ macro_rules! methods {
         }
 
         impl Method {
-            pub(super) fn start(&self) -> Picker {
-                match self { $( Self::$variant(_) => Picker::$variant(Default::default()), )* }
+            pub(super) fn start(&self, n_peers: usize) -> Picker {
+                match self { $( Self::$variant(own) => Picker::$variant(Start::start(own, n_peers)), )* }
             }
         }
 
@@ -58,6 +75,15 @@ methods! {
     LeastOutstanding(super::least_conn::State) = "least_outstanding",
     /// The less busy of two drawn at random.
     PowerOfTwo(super::random_two::State) = "power_of_two",
+    /// The one with the fewest requests under way or waiting for it, and one more, in relation to its weight;
+    /// of several, the one that has been so for the longest (HAProxy).
+    Leastconn(super::leastconn::State) = "leastconn",
+    /// The least busy, by weight, of some drawn at random, two unless told otherwise (HAProxy).
+    RandomDraws(super::random_draws::State) = "random_draws",
+    /// The first one that has room for another request (HAProxy).
+    First(super::first::State) = "first",
+    /// By the client's address, modulo the weights of the servers that are up (HAProxy).
+    Source(super::source::State) = "source",
 }
 
 impl Method {
@@ -68,7 +94,18 @@ impl Method {
             Self::Random(own) => Policy::Random(own.clone()),
             Self::LeastOutstanding(own) => Policy::LeastOutstanding(own.clone()),
             Self::PowerOfTwo(own) => Policy::PowerOfTwo(own.clone()),
-            Self::RandomTwo(_) | Self::LeastConn(_) | Self::IpHash(_) => return None,
+            Self::RandomTwo(_)
+            | Self::LeastConn(_)
+            | Self::IpHash(_)
+            | Self::Leastconn(_)
+            | Self::RandomDraws(_)
+            | Self::First(_)
+            | Self::Source(_) => return None,
         })
+    }
+
+    /// True if it picks a server with room wherever there is one, so that nobody overtakes those who wait.
+    pub(super) fn keeps_order(&self) -> bool {
+        matches!(self, Self::RoundRobin(_) | Self::First(_))
     }
 }

@@ -9,28 +9,45 @@
 //! (`ngx_http_upstream_round_robin.c` and its neighbours); recorded decisions of nginx are held against
 //! them in `tests/conformance/nginx`.
 
+mod first;
 mod ip_hash;
 mod least_conn;
+mod leastconn;
+mod lines;
 mod methods;
 mod next;
 mod peer;
+mod queue;
 mod random;
+mod random_draws;
 mod random_two;
 mod round_robin;
+mod source;
+#[cfg(test)]
+mod tests;
+mod view;
 
 use crate::policy::balance::Policy;
 use crate::rng::Draw;
 use crate::units::{SimDuration, SimTime};
 
+pub use first::First;
 pub use ip_hash::{Address, IpHash};
 pub use least_conn::LeastConn;
+pub use leastconn::{HEAVIEST, Leastconn};
+pub use lines::{Bound, LineRules, MayWait};
 pub use methods::Method;
 pub use next::{Condition, Ending, NextRules, NextUpstream, Trial};
 pub use peer::Server;
+pub use queue::{Place, Queue, Waiter};
+pub use random_draws::RandomDraws;
 pub use random_two::RandomTwo;
+pub use source::Source;
 
+use lines::Lines;
 use methods::Picker;
-use peer::Peer;
+use peer::{Load, Peer};
+use view::View;
 
 /// What is asked when a peer is to be picked for a request.
 #[derive(Debug)]
@@ -45,59 +62,6 @@ pub struct Ask<'a> {
     pub draw: Draw,
 }
 
-/// The peers that a method may pick from, for one request.
-#[derive(Debug)]
-struct View<'a> {
-    peers: &'a mut [Peer],
-    tried: &'a [u32],
-    now: SimTime,
-    /// Whole seconds, the unit in which failures are forgotten.
-    now_s: i64,
-    /// Whether it is the turn of those who stand in for the others.
-    backup: bool,
-    /// Whether the only peer is always tried.
-    single: bool,
-}
-
-impl View<'_> {
-    /// True if the peer at a place can be picked.
-    #[inline]
-    fn is_open(&self, at: usize) -> bool {
-        let peer = &self.peers[at];
-        peer.is_member
-            && peer.server.backup == self.backup
-            && peer.takes_more()
-            && (self.single || !peer.is_out(self.now_s))
-            && peer.barred_until <= self.now
-            && (self.tried.is_empty() || !self.tried.contains(&(at as u32)))
-    }
-
-    /// True if the peer at a place is one of the group, whether or not it can be picked.
-    fn is_listed(&self, at: usize) -> bool {
-        self.peers[at].is_member && self.peers[at].server.backup == self.backup
-    }
-
-    /// The weights of all peers of the group together, those that are out included.
-    fn total_weight(&self) -> u64 {
-        let listed = (0..self.peers.len()).filter(|at| self.is_listed(*at));
-        listed
-            .map(|at| u64::from(self.peers[at].server.weight))
-            .sum()
-    }
-
-    /// The peer into whose part of the total weight `at` falls.
-    fn at_weight(&self, mut at: u64) -> Option<usize> {
-        (0..self.peers.len())
-            .filter(|peer| self.is_listed(*peer))
-            .find(|peer| {
-                let weight = u64::from(self.peers[*peer].server.weight);
-                let found = at < weight;
-                at = at.saturating_sub(weight);
-                found
-            })
-    }
-}
-
 /// The group: one balancer's own view of it.
 #[derive(Debug, Clone)]
 pub struct Group {
@@ -108,6 +72,14 @@ pub struct Group {
     quarantine: Option<SimDuration>,
     /// Requests under way at all peers.
     active: u64,
+    /// Counts how often what is under way or waiting at a peer has changed.
+    n_moves: u64,
+    /// With how many requests servers may have as many as they can take.
+    full_conns: u64,
+    /// Who waits, where requests do.
+    lines: Option<Lines>,
+    /// Whether the method picks somebody with room wherever there is one.
+    keeps_order: bool,
     /// Peers that are there, whether or not they are down.
     n_primaries: u32,
     n_backups: u32,
@@ -120,10 +92,14 @@ impl Group {
     pub fn new(servers: &[Server], method: &Method, rules: NextRules) -> Self {
         Self {
             peers: servers.iter().map(|server| Peer::new(*server)).collect(),
-            picker: method.start(),
+            picker: method.start(servers.len()),
             rules,
             quarantine: None,
             active: 0,
+            n_moves: 0,
+            full_conns: 0,
+            lines: None,
+            keeps_order: method.keeps_order(),
             n_primaries: 0,
             n_backups: 0,
             n_up: 0,
@@ -144,6 +120,8 @@ impl Group {
         }
         own.renews();
         own.is_member = true;
+        self.n_moves += 1;
+        own.moved = self.n_moves;
         let server = own.server;
         self.counts(server, |n| n + 1);
     }
@@ -178,10 +156,13 @@ impl Group {
 
     /// Picks a peer and counts the request as under way there; nothing if none is available.
     pub fn pick(&mut self, ask: &mut Ask<'_>) -> Option<u32> {
-        let single = self.n_primaries == 1 && self.n_backups == 0;
-        let tiers = if self.n_backups > 0 { 2 } else { 1 };
+        ask.trial.bound = None;
+        if self.lines.is_some() && self.is_in_order() {
+            return None;
+        }
+        let (single, load) = (self.is_single(), self.load());
         let now_s = whole_seconds(ask.now);
-        for tier in 0..tiers {
+        for tier in 0..self.tiers(ask.now) {
             let tried = std::mem::take(&mut ask.trial.tried);
             let mut view = View {
                 peers: &mut self.peers,
@@ -190,31 +171,65 @@ impl Group {
                 now_s,
                 backup: tier == 1,
                 single,
+                load,
+                places: self.lines.as_ref().map_or(0, Lines::places),
             };
             let picked = self.picker.pick(&mut view, ask);
             ask.trial.tried = tried;
             if let Some(picked) = picked {
-                self.peers[picked].is_picked(now_s);
-                self.active += 1;
+                self.goes_to(picked, now_s);
                 return Some(picked as u32);
             }
         }
         None
     }
 
+    /// One more request is under way at a peer.
+    #[inline]
+    fn goes_to(&mut self, peer: usize, now_s: i64) {
+        self.n_moves += 1;
+        self.active += 1;
+        let own = &mut self.peers[peer];
+        own.is_picked(now_s);
+        own.moved = self.n_moves;
+    }
+
+    /// One request less is.
+    #[inline]
+    fn comes_from(&mut self, peer: u32) -> &mut Peer {
+        self.n_moves += 1;
+        self.active -= 1;
+        let own = &mut self.peers[peer as usize];
+        own.active -= 1;
+        own.moved = self.n_moves;
+        own
+    }
+
+    /// True if there is only one peer, which is picked however often it fails.
+    #[inline]
+    fn is_single(&self) -> bool {
+        self.n_primaries == 1 && self.n_backups == 0
+    }
+
+    /// How busy the balancer is.
+    #[inline]
+    fn load(&self) -> Load {
+        Load {
+            conns: self.active + self.lines.as_ref().map_or(0, Lines::n_waiting),
+            full: self.full_conns,
+        }
+    }
+
     /// Counts a request that goes to `peer`, whoever chose it, as under way there; false if it is not
     /// available.
     pub fn pick_this(&mut self, peer: u32, now: SimTime) -> bool {
-        let single = self.n_primaries == 1 && self.n_backups == 0;
         let now_s = whole_seconds(now);
-        let own = &mut self.peers[peer as usize];
-        let is_open = own.is_member
-            && own.takes_more()
-            && (single || !own.is_out(now_s))
-            && own.barred_until <= now;
+        let own = &self.peers[peer as usize];
+        let is_open = own.is_up(now, now_s, self.is_single())
+            && own.takes_more(self.load())
+            && own.waiting == 0;
         if is_open {
-            own.is_picked(now_s);
-            self.active += 1;
+            self.goes_to(peer as usize, now_s);
         }
         is_open
     }
@@ -228,17 +243,16 @@ impl Group {
         is_idempotent: bool,
         (trial, now): (&mut Trial, SimTime),
     ) -> bool {
-        let single = self.n_primaries == 1 && self.n_backups == 0;
+        let single = self.is_single();
         if single {
             trial.has_no_more_tries();
         } else {
             trial.uses_try();
         }
         let again = self.rules.tries_again(ending, is_idempotent, trial, now);
-        let own = &mut self.peers[peer as usize];
-        own.active -= 1;
-        self.active -= 1;
-        if let (Some(quarantine), false) = (self.quarantine, ending.was_sent()) {
+        let quarantine = self.quarantine;
+        let own = self.comes_from(peer);
+        if let (Some(quarantine), false) = (quarantine, ending.was_sent()) {
             own.barred_until = now + quarantine;
         }
         if !single {
@@ -257,10 +271,7 @@ impl Group {
     /// An attempt at a peer was answered well, or nobody waits for its end any more.
     #[inline]
     pub fn is_served(&mut self, peer: u32) {
-        let own = &mut self.peers[peer as usize];
-        own.active -= 1;
-        self.active -= 1;
-        own.succeeds();
+        self.comes_from(peer).succeeds();
     }
 
     /// Places for peers, whether or not they are there.
@@ -272,6 +283,11 @@ impl Group {
     /// where there is no peer at all.
     pub fn is_full(&self, per_peer: u32) -> bool {
         self.n_up > 0 && self.active >= u64::from(self.n_up) * u64::from(per_peer)
+    }
+
+    /// True if a peer is there, whether or not it is down.
+    pub fn is_member(&self, peer: u32) -> bool {
+        self.peers[peer as usize].is_member
     }
 
     /// How many requests are under way at a peer, as this balancer sees it.

@@ -198,6 +198,8 @@ pub struct Trial {
     /// Where the hash of its address has come to, and how often it met somebody who was not available.
     pub(super) hash: Option<u32>,
     pub(super) misses: u32,
+    /// The peer that a method has picked though it has no room: the request waits for that one.
+    pub(super) bound: Option<u32>,
 }
 
 impl Trial {
@@ -205,6 +207,7 @@ impl Trial {
     pub(super) fn begins(&mut self, tries: u32, now: SimTime) {
         self.tried.clear();
         (self.tries, self.began, self.hash, self.misses) = (tries, now, None, 0);
+        self.bound = None;
     }
 
     pub(super) fn uses_try(&mut self) {
@@ -213,6 +216,11 @@ impl Trial {
 
     pub(super) fn has_no_more_tries(&mut self) {
         self.tries = 0;
+    }
+
+    /// The server that it has to wait for, if there is one.
+    pub fn bound(&self) -> Option<u32> {
+        self.bound
     }
 
     /// When it was first tried.

@@ -16,6 +16,9 @@ pub struct Server {
     pub fail_timeout_s: i64,
     /// How many requests may be under way there; 0: any number.
     pub max_conns: u32,
+    /// How many may be while there is little to do; 0: `max_conns`. The limit grows with what the balancer
+    /// has under way, up to `max_conns` (HAProxy's `minconn`).
+    pub min_conns: u32,
     /// Stands in where no other can be picked.
     pub backup: bool,
     /// Never picked.
@@ -29,10 +32,19 @@ impl Default for Server {
             max_fails: 1,
             fail_timeout_s: 10,
             max_conns: 0,
+            min_conns: 0,
             backup: false,
             down: false,
         }
     }
+}
+
+/// What a balancer has under way and waiting, and with how much of it servers may have as much as they can
+/// take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) conns: u64,
+    pub(super) full: u64,
 }
 
 /// A server at work.
@@ -42,6 +54,10 @@ pub(super) struct Peer {
     pub(super) is_member: bool,
     /// Requests under way.
     pub(super) active: u32,
+    /// Requests that wait for it, and for no other.
+    pub(super) waiting: u32,
+    /// When either of these last changed, as a number that grows.
+    pub(super) moved: u64,
     /// What it has gathered towards its next turn.
     pub(super) current: i64,
     /// What it gathers per turn: its weight, less after failures.
@@ -60,6 +76,8 @@ impl Peer {
             server,
             is_member: false,
             active: 0,
+            waiting: 0,
+            moved: 0,
             current: 0,
             effective: i64::from(server.weight),
             fails: 0,
@@ -71,15 +89,40 @@ impl Peer {
 
     /// Everything that is known of it is forgotten, but for what is under way there.
     pub(super) fn renews(&mut self) {
-        let active = self.active;
+        let (active, waiting) = (self.active, self.waiting);
         *self = Self::new(self.server);
-        self.active = active;
+        (self.active, self.waiting) = (active, waiting);
     }
 
     /// True if it may be sent another request, however well it is.
     #[inline]
-    pub(super) fn takes_more(&self) -> bool {
-        !self.server.down && (self.server.max_conns == 0 || self.active < self.server.max_conns)
+    pub(super) fn takes_more(&self, load: Load) -> bool {
+        !self.server.down && (self.server.max_conns == 0 || self.active < self.limit(load))
+    }
+
+    /// How many requests may be under way there at present, where that is limited.
+    #[inline]
+    pub(super) fn limit(&self, load: Load) -> u32 {
+        let Server {
+            min_conns,
+            max_conns,
+            ..
+        } = self.server;
+        if min_conns == 0 || min_conns >= max_conns || load.conns >= load.full {
+            return max_conns;
+        }
+        // Less than `max_conns`, because `conns` is less than `full`.
+        let share = load.conns * u64::from(max_conns) / load.full;
+        min_conns.max(share as u32)
+    }
+
+    /// True if it could be picked if it had room. The only one (`single`) is, however often it fails.
+    #[inline]
+    pub(super) fn is_up(&self, now: SimTime, now_s: i64, single: bool) -> bool {
+        self.is_member
+            && !self.server.down
+            && (single || !self.is_out(now_s))
+            && self.barred_until <= now
     }
 
     /// True if its failures keep it out of service. Strictly more than the timeout must have passed, in

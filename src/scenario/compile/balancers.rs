@@ -79,6 +79,8 @@ impl Compiler<'_> {
             method: own.policy.value.clone(),
             next: next.unwrap_or_else(|| NextRules::new([], 0, None)),
             views,
+            full_conns: own.full_conns.map_or(0, |full| u64::from(full.get())),
+            line: own.queue.as_ref().map(|line| (&line.value).into()),
             not_idempotent: Vec::new(),
             connect_timeout: own.connect_timeout.map(|timeout| timeout.value),
             read_timeout: own.read_timeout.map(|timeout| timeout.value),

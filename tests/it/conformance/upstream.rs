@@ -83,6 +83,7 @@ impl Proxy {
                 max_conns: number(&server["max_conns"])?,
                 backup: server["backup"] == true,
                 down: server["down"] == true,
+                ..Server::default()
             });
         }
         let mut on = Vec::new();

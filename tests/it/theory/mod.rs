@@ -14,6 +14,7 @@ mod harness;
 mod impatience;
 mod laws;
 mod limits;
+mod lines;
 mod retries;
 mod stations;
 mod storms;
