@@ -85,6 +85,17 @@ fn the_second_half_of_a_run_allocates_nothing() {
     );
     assert!(events > 1_000_000, "the second half is no idle time");
     assert_eq!(allocated, 0, "in {events} events with users and retries");
+    // Caches that others wait for, and that ask by themselves.
+    let (allocated, events) = allocations_of_second_half(
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/specs/alloc/http_cache.toml"
+        ),
+        &[],
+        600,
+    );
+    assert!(events > 1_000_000, "the second half is no idle time");
+    assert_eq!(allocated, 0, "in {events} events with an HTTP cache");
     // Background jobs.
     let (allocated, events) = allocations_of_second_half(
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/specs/alloc/queues.toml"),

@@ -405,7 +405,7 @@ impl System {
             ..
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
-            if outcome.is_success() && !flags.has(Flags::INNER) && !self.is_part(id) {
+            if !self.is_part(id) && outcome.is_success() && !flags.has(Flags::INNER) {
                 self.cx.recorder.answer_in_vain();
             }
         } else {
@@ -426,7 +426,8 @@ impl System {
     fn sends_out(&mut self, id: RequestId) {
         let request = self.cx.requests.get(id);
         let is_job = request.flags.has(Flags::ATTEMPT) && self.is_job(id);
-        if is_job || request.flags.has(Flags::INNER | Flags::CONDITIONAL) {
+        let is_part = request.flags.has(Flags::GONE) && self.cx.requests.extra(id).is_part;
+        if is_job || is_part || request.flags.has(Flags::INNER | Flags::CONDITIONAL) {
             return;
         }
         if let Some(size) = self.responses[request.flow as usize] {

@@ -4,7 +4,7 @@
 //! each operation that is reached through it:
 //!
 //! ```text
-//! Visit(gateway, Enter)   passes on (Next), delays (Blocked), answers by itself (Jump), turns away (Fail)
+//! Visit(gateway, Enter)   or Fetch: passes on (Next), delays (Blocked), answers by itself (Jump), turns away (Fail)
 //! Pass { to, pc }         what is behind it does its part, in a frame above
 //! End                     the answer goes back
 //! ```
@@ -126,7 +126,7 @@ impl System {
     /// Nobody waits any more for a request that is with a gateway: if it waits there, it goes.
     pub(super) fn is_left_at_gateway(&mut self, id: RequestId) {
         let Request { frame, .. } = *self.cx.requests.get(id);
-        if let Op::Visit(node, Visit::Enter) = *self.cx.program.op(frame.pc)
+        if let Op::Visit(node, Visit::Enter | Visit::Fetch(_)) = *self.cx.program.op(frame.pc)
             && self.nodes[node.index()].withdraw(id, &mut self.cx)
         {
             self.fails(id, Outcome::ClientTimeout);

@@ -94,9 +94,10 @@ impl System {
     }
 
     fn joins(&mut self, node: NodeId, instance: u32) {
+        let now = self.cx.now();
         for other in &mut self.nodes {
             match other {
-                Node::Cache(cache) => cache.instance_joins(node, instance),
+                Node::Cache(cache) => cache.instance_joins(node, instance, now),
                 Node::RateLimiter(limiter) => limiter.instance_joins(node, instance),
                 _ => {}
             }
@@ -133,7 +134,7 @@ impl System {
         let cut = self.lets_go_of(node, instance, Some(worker));
         for other in &mut self.nodes {
             if let Node::Cache(cache) = other {
-                cache.process_ends(node, instance, worker);
+                cache.process_ends((node, instance, worker), self.cx.now());
             }
         }
         for pool in &mut service(&mut self.nodes, node).pools {

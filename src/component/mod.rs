@@ -25,9 +25,11 @@ mod departure;
 pub mod dependency;
 mod dispatch;
 pub mod errand;
+mod fetch;
 mod flow;
 pub mod gateway;
 mod handshake;
+pub mod http_cache;
 mod jobs;
 mod lending;
 mod lifecycle;
@@ -300,6 +302,8 @@ components! {
     Balancer: balancer = "balancer",
     /// Limits how many requests pass: a gateway.
     RateLimiter: rate_limiter = "rate_limiter",
+    /// A cache in front of a balancer or a service, by the rules of nginx's `proxy_cache`: a gateway.
+    HttpCache: http_cache = "http_cache",
     /// A group of instances that execute operations.
     Service: service = "service",
     /// A database: cores shared by the queries that run, and a cap on connections.

@@ -12,6 +12,8 @@ use rand_distr::weighted::WeightedAliasIndex;
 use super::NodeId;
 use crate::dist::Sampler;
 use crate::math;
+use crate::policy::http_cache::CacheControl;
+use crate::policy::ratio::Classes;
 use crate::rng::{Draw, Salt};
 use crate::units::{Fraction, SimDuration};
 
@@ -65,6 +67,17 @@ pub enum Visit {
     Ask,
     /// Comes to a gateway, which passes it on with the next instruction or answers it with the one after.
     Enter,
+    /// The same, where the gateway may have the answer: to what, by position in [`Program::cacheable`].
+    Fetch(u16),
+}
+
+/// Something whose answers gateways may keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Cacheable {
+    /// What requests ask for.
+    pub keys: KeysId,
+    /// What the answers say about being kept.
+    pub control: CacheControl,
 }
 
 /// One instruction.
@@ -157,6 +170,11 @@ pub fn threshold(chance: Fraction) -> u64 {
 pub struct Keys {
     law: KeyLaw,
     salt: Salt,
+    /// How many there are, and the exponent of their popularity.
+    count: u64,
+    exponent: f64,
+    /// The classes that they come in, where somebody asks for these.
+    classes: Option<Arc<Classes>>,
     /// Marks of the requests of clients who have keys of their own.
     varies: u16,
     /// How large what is under a key is, a nanosecond standing for a byte.
@@ -171,6 +189,8 @@ enum KeyLaw {
     Table(Arc<WeightedAliasIndex<f64>>),
     /// By rejection, for catalogues too large for a table.
     Zipf(rand_distr::Zipf<f64>),
+    /// One key for each class of them, where nobody tells those of a class apart.
+    Classes(Arc<WeightedAliasIndex<f64>>),
 }
 
 /// The largest catalogue that gets an alias table (12 bytes a key).
@@ -179,25 +199,67 @@ const TABLE_MAX: u64 = 1 << 22;
 impl Keys {
     /// Keys 1 to `count`; key `i` is asked for in proportion to `i^-exponent`.
     pub fn zipf(count: u64, exponent: f64, salt: Salt) -> Self {
-        let law = if count <= TABLE_MAX {
-            let weights = (1..=count)
-                .map(|i| math::powf(i as f64, -exponent))
-                .collect();
-            let table = WeightedAliasIndex::new(weights);
-            KeyLaw::Table(Arc::new(
-                table.expect("the weights are positive and few enough"),
-            ))
-        } else {
-            let law = rand_distr::Zipf::new(count as f64, exponent);
-            KeyLaw::Zipf(law.expect("the exponent is not negative"))
-        };
+        Self::untabled(count, exponent, salt).tabled()
+    }
+
+    /// The same keys, not made to be drawn quickly yet.
+    pub fn untabled(count: u64, exponent: f64, salt: Salt) -> Self {
+        let law = rand_distr::Zipf::new(count as f64, exponent);
         Self {
-            law,
+            law: KeyLaw::Zipf(law.expect("the exponent is not negative")),
             salt,
+            count,
+            exponent,
+            classes: None,
             varies: 0,
             sizes: None,
             missing: (0, salt),
         }
+    }
+
+    /// The same catalogue, with a table by which keys are drawn if that is not too large.
+    #[must_use]
+    pub fn tabled(self) -> Self {
+        if self.count > TABLE_MAX {
+            return self;
+        }
+        let weight = |i| math::powf(i as f64, -self.exponent);
+        let table = WeightedAliasIndex::new((1..=self.count).map(weight).collect());
+        let table = table.expect("the weights are positive and few enough");
+        Self {
+            law: KeyLaw::Table(Arc::new(table)),
+            ..self
+        }
+    }
+
+    /// The same catalogue, whose classes somebody asks for. Unless `whole`, nobody tells the keys of a class apart.
+    #[must_use]
+    pub fn classed(self, whole: bool) -> Self {
+        let classes = Classes::zipf(self.count, self.exponent);
+        let table = || {
+            let table = WeightedAliasIndex::new(classes.shares().to_vec());
+            table.expect("the shares are positive and few")
+        };
+        let law = if whole {
+            self.law
+        } else {
+            KeyLaw::Classes(Arc::new(table()))
+        };
+        Self {
+            law,
+            classes: Some(Arc::new(classes)),
+            ..self
+        }
+    }
+
+    /// The classes that its keys come in.
+    ///
+    /// # Panics
+    /// If nobody was to ask for them.
+    #[inline]
+    pub fn classes(&self) -> &Classes {
+        let classes = self.classes.as_deref();
+        classes.expect("catalogues that are asked by class have classes")
     }
 
     /// The same catalogue, in which what is under a key has sizes from a law whose nanoseconds stand for
@@ -271,6 +333,7 @@ impl Keys {
         match &self.law {
             KeyLaw::Table(table) => table.sample(&mut draw) as u64 + 1,
             KeyLaw::Zipf(law) => law.sample(&mut draw) as u64,
+            KeyLaw::Classes(table) => self.classes().first(table.sample(&mut draw)),
         }
     }
 }
@@ -286,6 +349,8 @@ pub struct Program {
     pub laws: Vec<Sampler>,
     /// The catalogues of keys they draw from.
     pub keys: Vec<Keys>,
+    /// What gateways may keep answers to.
+    pub cacheable: Vec<Cacheable>,
     /// By instruction: the pool whose connection is held before it is executed, by [`Program::note_held`].
     held: Vec<u16>,
     /// By instruction: the pooler of whose connections one is held before it is executed.

@@ -102,6 +102,7 @@ impl Tally {
                     Visit::Look { .. }
                     | Visit::Fill { .. }
                     | Visit::Enter
+                    | Visit::Fetch(_)
                     | Visit::Ask
                     | Visit::Publish { .. } => {}
                 }

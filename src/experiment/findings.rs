@@ -471,6 +471,11 @@ pub enum Advisory {
         /// How often, per replication.
         times: f64,
     },
+    /// A cache kept no keys: hits were a matter of chance.
+    RatioMode {
+        /// The cache.
+        component: String,
+    },
     /// With one replication nothing is known about the spread.
     SingleReplication,
 }

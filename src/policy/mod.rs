@@ -10,6 +10,7 @@ pub mod http_cache;
 pub mod memory;
 pub mod persistence;
 pub mod pool;
+pub mod ratio;
 pub mod redelivery;
 pub mod replication;
 pub mod restart;

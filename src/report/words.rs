@@ -386,6 +386,9 @@ pub fn advisory(advisory: &Advisory) -> String {
             three_digits(*times),
             what.replace('_', " ")
         ),
+        Advisory::RatioMode { component } => format!(
+            "{component} ran in ratio mode: hits by Che's approximation, not simulated keys"
+        ),
         Advisory::SingleReplication => {
             "one replication has no interval: set run.replications to 5 or more".to_owned()
         }

@@ -1,6 +1,6 @@
 //! Caches that several ask at a time, that go on with what has expired, and that do not answer.
 
-use capsim::experiment::Findings;
+use capsim::experiment::{Advisory, Findings};
 use capsim::metrics::Metric;
 
 use crate::support::{load, run};
@@ -21,38 +21,77 @@ fn figure(findings: &Findings, metric: Metric) -> f64 {
     findings.figure(metric).expect("there were requests").value
 }
 
-/// A service with a cache in front of what takes 100 ms.
-fn system(keys: u32, cache: &str, on_miss: &str) -> Findings {
-    let text = format!(
-        "[run]
-        horizon = \"200s\"
-        replications = 3
-        [sources.load]
-        arrivals = \"poisson\"
-        rate = \"200/s\"
-        enters = \"web\"
-        [components.web]
-        kind = \"service\"
-        count = 4
-        workers = {{ count = 300 }}
-        operations.default.steps = [{{ cache = \"c\", keys = \"urls\", on_miss = [{on_miss}] }}]
-        [keys.urls]
-        count = {keys}
-        popularity = {{ zipf = 0.8 }}
-        [components.origin]
-        kind = \"dependency\"
-        latency = \"100ms\"
-        [components.flaky]
-        kind = \"dependency\"
-        latency = \"100ms\"
-        errors = \"50%\"
-        [components.c]
-        kind = \"cache\"
-        capacity = 10_000
-        {cache}"
-    );
-    run(&load(&text).scenario)
+/// A service `web` that does `steps`, with what else there is in `more`.
+struct System<'a> {
+    horizon: &'a str,
+    rate: &'a str,
+    /// `count` and whatever else there is to say of its instances.
+    web: &'a str,
+    steps: &'a str,
+    /// `count` and popularity.
+    keys: (u32, &'a str),
+    /// Keys of the cache `c`, and more components.
+    cache: &'a str,
 }
+
+impl System<'_> {
+    fn runs(&self) -> Findings {
+        let Self {
+            horizon,
+            rate,
+            web,
+            steps,
+            keys: (count, popularity),
+            cache,
+        } = self;
+        let text = format!(
+            "[run]
+            horizon = \"{horizon}\"
+            replications = 3
+            [sources.load]
+            arrivals = \"poisson\"
+            rate = \"{rate}\"
+            enters = \"web\"
+            [components.web]
+            kind = \"service\"
+            operations.default.steps = [{steps}]
+            {web}
+            [keys.urls]
+            count = {count}
+            popularity = {popularity}
+            [components.c]
+            kind = \"cache\"
+            {cache}"
+        );
+        run(&load(&text).scenario)
+    }
+}
+
+/// Four processes with a cache in front of what takes 100 ms.
+fn system(keys: u32, cache: &str, on_miss: &str) -> Findings {
+    System {
+        horizon: "200s",
+        rate: "200/s",
+        web: "count = 4\nworkers = { count = 300 }",
+        steps: &format!("{{ cache = \"c\", keys = \"urls\", on_miss = [{on_miss}] }}"),
+        keys: (keys, "{ zipf = 0.8 }"),
+        cache: &format!(
+            "capacity = 10_000
+            {cache}
+            [components.origin]
+            kind = \"dependency\"
+            latency = \"100ms\"
+            [components.flaky]
+            kind = \"dependency\"
+            latency = \"100ms\"
+            errors = \"50%\""
+        ),
+    }
+    .runs()
+}
+
+/// Nothing but look-ups.
+const LOOK_UP: &str = "{ cache = \"c\", keys = \"urls\" }";
 
 /// Which share of the look-ups went to the origin.
 fn missed(findings: &Findings) -> f64 {
@@ -153,26 +192,17 @@ fn who_gets_no_answer_goes_on_or_fails() {
 /// per second and two commands for each miss.
 #[test]
 fn commands_wait_for_one_another() {
-    let text = "[run]
-        horizon = \"2000s\"
-        replications = 4
-        [sources.load]
-        arrivals = \"poisson\"
-        rate = \"150/s\"
-        enters = \"web\"
-        [components.web]
-        kind = \"service\"
-        workers = { count = 500 }
-        operations.default.steps = [{ cache = \"c\", keys = \"urls\" }]
-        [keys.urls]
-        count = 10
-        popularity = \"uniform\"
-        [components.c]
-        kind = \"cache\"
-        capacity = 100
-        time = \"1ms\"
-        server = { command = { exponential = \"4ms\" } }";
-    let findings = run(&load(text).scenario);
+    let system = System {
+        horizon: "2000s",
+        rate: "150/s",
+        web: "workers = { count = 500 }",
+        steps: LOOK_UP,
+        keys: (10, "\"uniform\""),
+        cache: "capacity = 100
+            time = \"1ms\"
+            server = { command = { exponential = \"4ms\" } }",
+    };
+    let findings = system.runs();
     let server = findings.resources.iter().find(|own| own.what == "server");
     let server = server.expect("the cache has one");
     let busy = server.utilization.expect("it is one").value;
@@ -189,25 +219,71 @@ fn commands_wait_for_one_another() {
 /// before the cache in the books.
 #[test]
 fn hits_are_those_of_the_cache_beside_counts_of_others() {
-    let text = "[run]
-        horizon = \"100s\"
-        replications = 2
-        [sources.load]
-        arrivals = \"regular\"
-        rate = \"50/s\"
-        enters = \"web\"
-        [components.web]
-        kind = \"service\"
-        workers = { count = 10 }
-        crash_after = \"1000d\"
-        operations.default.steps = [{ cache = \"c\", keys = \"urls\" }]
-        [keys.urls]
-        count = 1
-        popularity = \"uniform\"
-        [components.c]
-        kind = \"cache\"
-        capacity = 10";
-    let findings = run(&load(text).scenario);
+    let system = System {
+        horizon: "100s",
+        rate: "50/s",
+        web: "workers = { count = 10 }\ncrash_after = \"1000d\"",
+        steps: LOOK_UP,
+        keys: (1, "\"uniform\""),
+        cache: "capacity = 10",
+    };
+    let findings = system.runs();
     let hits = findings.hit_ratios["c"].value;
     assert!((0.999..1.0).contains(&hits), "all but the first: {hits}");
+}
+
+/// Without keys a cache hits as often as with them: in a shared one and in many small ones with less traffic each,
+/// behind many others, with and without times to live, and while it fills. And it says so.
+#[test]
+fn ratio_mode_hits_as_often_as_keys_do() {
+    let cases = [
+        ("shared", "capacity = 500"),
+        ("shared", "capacity = 500\npolicy = \"fifo\""),
+        ("worker", "capacity = 100\nttl = \"20s\""),
+        (
+            "shared",
+            "capacity = 800\nttl = \"4s\"\nrenewed_by_hits = true",
+        ),
+        ("shared", "capacity = 100_000\nttl = \"2s\""),
+        ("shared", "capacity = 100_000\nflush_at = [\"40s\"]"),
+    ];
+    for (scope, cache) in cases {
+        let with = |mode: &str| {
+            let system = System {
+                horizon: "60s",
+                rate: "700/s",
+                web: "count = 2\nworkers = { runtime = \"event_loop\", count = 4 }",
+                steps: "{ cache = \"c\", keys = \"urls\", on_miss = [{ cache = \"far\", keys = \"urls\" }] }",
+                keys: (5000, "{ zipf = 0.8 }"),
+                cache: &format!(
+                    "scope = \"{scope}\"
+                    mode = \"{mode}\"
+                    {cache}
+                    [components.far]
+                    kind = \"cache\"
+                    mode = \"{mode}\"
+                    capacity = 1500"
+                ),
+            };
+            system.runs()
+        };
+        let (exact, ratio) = (with("exact"), with("ratio"));
+        // What comes from one cache alone does not come at random: what it has just missed it has now.
+        let is_far_known = scope == "worker";
+        for name in ["c", "far"].into_iter().take(1 + usize::from(is_far_known)) {
+            let (keys, chance) = (exact.hit_ratios[name], ratio.hit_ratios[name]);
+            let off = (keys.value - chance.value).abs();
+            assert!(
+                off < 0.01,
+                "{scope} {cache}: {name} {}, without keys {}",
+                keys.value,
+                chance.value
+            );
+        }
+        let says = |own: &Findings| {
+            let mut all = own.advisories.iter();
+            all.any(|own| matches!(own, Advisory::RatioMode { component } if component == "far"))
+        };
+        assert!(says(&ratio) && !says(&exact));
+    }
 }

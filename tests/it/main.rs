@@ -16,6 +16,7 @@ mod databases;
 mod docs;
 mod floors;
 mod gateways;
+mod http_caches;
 mod invalid;
 mod load_tests;
 mod properties;

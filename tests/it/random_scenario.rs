@@ -22,6 +22,8 @@ pub(crate) struct Generator {
     bounces: [bool; 3],
     /// Whether the operation that is written publishes: what is done for a message may not.
     publishes: bool,
+    /// Whether caches need the keys themselves.
+    tells_keys_apart: bool,
 }
 
 impl Generator {
@@ -30,6 +32,7 @@ impl Generator {
             rng: Xoshiro256PlusPlus::seed_from_u64(seed),
             bounces: [false; 3],
             publishes: false,
+            tells_keys_apart: true,
         }
     }
 
@@ -176,15 +179,7 @@ impl Generator {
                     text,
                     "[components.s{at}.operations.{class}]\nsteps = {steps}"
                 );
-                if self.chance(30) {
-                    text.push_str(
-                        "response = { mean = \"40kB\", cv = 1.2, compressed_to = \"30%\" }\n",
-                    );
-                }
-                if self.chance(30) {
-                    let law = self.law(2);
-                    let _ = writeln!(text, "not_modified = [{{ cpu = {law} }}]");
-                }
+                self.answers(text);
             }
         }
         self.balancer(at, n_services, text);
@@ -264,6 +259,25 @@ impl Generator {
                 "min_conns = {min}\nfull_conns = {}",
                 self.between(1, 40)
             );
+        }
+    }
+
+    /// What is said of the answers of an operation.
+    fn answers(&mut self, text: &mut String) {
+        if self.chance(30) {
+            text.push_str("response = { mean = \"40kB\", cv = 1.2, compressed_to = \"30%\" }\n");
+        }
+        if self.chance(20) {
+            let control = self.one_of(&[
+                "no-store",
+                "s-maxage=1, stale-while-revalidate=2",
+                "max-age=2, stale-if-error=9",
+            ]);
+            let _ = writeln!(text, "cache_control = \"{control}\"");
+        }
+        if self.chance(30) {
+            let law = self.law(2);
+            let _ = writeln!(text, "not_modified = [{{ cpu = {law} }}]");
         }
     }
 
@@ -365,6 +379,7 @@ impl Generator {
             self.source(at as usize, &mut text);
         }
         let n_services = self.between(1, 3) as usize;
+        self.tells_keys_apart = self.chance(70);
         for at in 0..n_services {
             self.bounces[at] = self.chance(30);
             self.service(at, n_services, &mut text);
@@ -372,7 +387,11 @@ impl Generator {
         }
         text.push_str("[components.shared]\nkind = \"cache\"\n");
         self.cache(200, &mut text);
-        let vary = self.one_of(&["nobody", "authenticated", "client"]);
+        let vary = if self.tells_keys_apart {
+            self.one_of(&["nobody", "authenticated", "client"])
+        } else {
+            "nobody"
+        };
         let popularity = self.one_of(&["\"uniform\"", "{ zipf = 0.9 }"]);
         let _ = writeln!(
             text,
@@ -380,7 +399,7 @@ impl Generator {
              size = {{ mean = \"1kB\", cv = 2 }}",
             self.between(1, 500)
         );
-        if self.chance(30) {
+        if self.tells_keys_apart && self.chance(30) {
             let _ = writeln!(text, "missing = \"{}%\"", self.between(1, 99));
         }
         let _ = writeln!(

@@ -4,6 +4,7 @@
 //! cache's own in the background. Such a request of its own starts where the miss would have gone on, holds no
 //! worker, ends when the entry is there, and is nobody's outcome.
 
+use super::units::Units;
 use super::{OnConcurrentMiss, State, Step, after, key, size, unit_of};
 use crate::component::arena::NOBODY;
 use crate::component::program::{KeysId, Visit};
@@ -90,6 +91,9 @@ impl State {
         hit: u16,
         cx: &mut Context,
     ) -> Step {
+        if let Units::Ratios(_) = self.units {
+            return self.looks_by_chance(id, keys, hit, cx);
+        }
         let now = cx.now();
         let frame = cx.requests.get(id).frame;
         let key = key(keys, id, cx);

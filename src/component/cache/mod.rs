@@ -22,12 +22,13 @@ use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resour
 use crate::engine::Class;
 use crate::metrics::CounterId;
 use crate::policy::eviction::{Entry, Eviction, Filled};
+use crate::policy::ratio::RatioRules;
 use crate::rng::{Draw, Salt, Streams};
 use crate::units::{CostPerHour, SimDuration, SimTime};
 use misses::Flights;
 use units::Units;
 
-pub use spec::{Cache, Capacity, LookUp, OnConcurrentMiss, OnError, Outage, Scope, Sweep};
+pub use spec::{Cache, Capacity, LookUp, Mode, OnConcurrentMiss, OnError, Outage, Scope, Sweep};
 
 /// A cache with every name resolved.
 #[derive(Debug, Clone)]
@@ -78,6 +79,8 @@ pub struct Plan {
     pub cost: CostPerHour,
     /// Whether it is asked for what does not exist.
     pub has_missing: bool,
+    /// What it does if it keeps no keys, and the catalogues that it is asked for.
+    pub ratio: Option<(RatioRules, Vec<KeysId>)>,
 }
 
 impl Plan {
@@ -169,7 +172,7 @@ impl State {
             inside: plan.inside.map(|(service, ..)| service),
             workers: plan.inside.map_or(1, |(_, _, workers)| workers),
             draw: Draw::seed_from_u64(seeds.next_u64()),
-            units: Units::new(plan, &mut seeds),
+            units: Units::new(plan, &mut seeds, &cx.program),
             ttl: plan.ttl.unwrap_or(SimDuration::MAX),
             time: plan.time,
             is_remote: plan.server.is_some() || !plan.down.is_empty(),
@@ -186,7 +189,7 @@ impl State {
     }
 
     /// A new instance of `service` comes up: its own caches start empty.
-    pub(super) fn instance_joins(&mut self, service: NodeId, instance: u32) {
+    pub(super) fn instance_joins(&mut self, service: NodeId, instance: u32, now: SimTime) {
         if self.inside != Some(service) {
             return;
         }
@@ -196,16 +199,34 @@ impl State {
             Scope::Worker => instance * self.workers..(instance + 1) * self.workers,
         };
         for unit in own {
-            self.units.clear(unit);
+            self.units.clear(unit, now);
         }
     }
 
     /// A process of an instance of `service` has ended: the cache of its own is gone.
-    pub(super) fn process_ends(&mut self, service: NodeId, instance: u32, worker: u16) {
+    pub(super) fn process_ends(
+        &mut self,
+        (service, instance, worker): (NodeId, u32, u16),
+        now: SimTime,
+    ) {
         if self.inside == Some(service) && self.plan.scope == Scope::Worker {
-            self.units
-                .clear(instance * self.workers + u32::from(worker));
+            let unit = instance * self.workers + u32::from(worker);
+            self.units.clear(unit, now);
         }
+    }
+
+    /// A look-up that hits by chance.
+    fn looks_by_chance(&mut self, id: RequestId, keys: KeysId, hit: u16, cx: &mut Context) -> Step {
+        let at = unit_of(self.scope, self.workers, &cx.requests.get(id).frame);
+        let Units::Ratios(own) = &mut self.units else {
+            unreachable!("only caches without keys hit by chance")
+        };
+        if own.is_hit(at, keys, id, cx) {
+            cx.recorder.count(self.counts.hits);
+            return Step::Jump(hit);
+        }
+        cx.recorder.count(self.counts.misses);
+        Step::Next
     }
 
     #[inline]
@@ -227,9 +248,13 @@ impl State {
         let now = cx.now();
         let at = unit_of(self.scope, self.workers, &cx.requests.get(id).frame);
         let key = key(keys, id, cx);
-        if let Units::Plain { own, capacity } = &mut self.units {
-            own[at].fill(key, after(now, self.ttl), *capacity);
-            return Step::Next;
+        match &mut self.units {
+            Units::Plain { own, capacity } => {
+                own[at].fill(key, after(now, self.ttl), *capacity);
+                return Step::Next;
+            }
+            Units::Ratios(_) => return Step::Next,
+            Units::Shelves(_) => {}
         }
         let took = self.lands(id, keys, cx);
         if let Some(ttl) = self.time_to_live(id, key, cx) {
@@ -317,7 +342,7 @@ fn after(now: SimTime, span: SimDuration) -> SimTime {
 
 /// What a request asks for: keys of different catalogues are different keys.
 #[inline]
-fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
+pub(super) fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
     let (catalogue, request) = (&cx.program.keys[keys.0 as usize], cx.requests.get(id));
     let mut key = catalogue.key(request.number);
     if request.flags.has(catalogue.varies()) {
@@ -354,8 +379,8 @@ impl Component for State {
 
     fn signal(&mut self, signal: Signal, cx: &mut Context) {
         match signal.code {
-            FLUSH => self.units.clear_all(),
-            DONE => self.command_is_done(cx),
+            FLUSH => self.units.clear_all(cx.now()),
+            DONE => self.command_is_done(RequestId::from_index(signal.part), cx),
             _ => {
                 self.sweeps(cx);
                 self.plans_sweep(cx);
@@ -412,7 +437,7 @@ impl Component for State {
         };
         let counts = &self.counts;
         let mut gauges = vec![gauge("hits", counts.hits), gauge("misses", counts.misses)];
-        let is_plain = matches!(self.units, Units::Plain { .. });
+        let is_plain = !matches!(self.units, Units::Shelves(_));
         if !is_plain || self.is_remote {
             gauges.extend([
                 gauge("stale", counts.stale),

@@ -14,8 +14,8 @@ use crate::units::{SimDuration, SimTime};
 pub(super) struct State {
     command: Demand,
     max_clients: u32,
-    /// Whose command it executes, and who waits for theirs.
-    serving: Option<RequestId>,
+    /// Whether it executes a command, and who waits for theirs.
+    is_busy: bool,
     line: Line,
     busy: LevelId,
     capacity: LevelId,
@@ -31,7 +31,7 @@ impl State {
         Self {
             command,
             max_clients,
-            serving: None,
+            is_busy: false,
             line: Line::default(),
             busy: cx.recorder.add_level(),
             capacity,
@@ -43,11 +43,11 @@ impl State {
     /// Takes a command; false if there are too many.
     fn takes(&mut self, id: RequestId, own: crate::component::NodeId, cx: &mut Context) -> bool {
         let now = cx.now();
-        let under_way = self.line.len() + u32::from(self.serving.is_some());
+        let under_way = self.line.len() + u32::from(self.is_busy);
         if under_way >= self.max_clients {
             return false;
         }
-        if self.serving.is_some() {
+        if self.is_busy {
             cx.requests.get_mut(id).since = now;
             self.line.push(&mut cx.requests, id);
             cx.recorder.level(self.waiting).up(now, 1);
@@ -60,18 +60,19 @@ impl State {
     }
 
     fn serves(&mut self, id: RequestId, own: crate::component::NodeId, cx: &mut Context) {
-        self.serving = Some(id);
+        self.is_busy = true;
         let request = cx.requests.get(id);
         // Looking up and putting in are different commands.
         let seed = request.seed() ^ u64::from(request.frame.pc) << 32;
         let time = cx.program.draw(self.command, seed);
-        cx.signal_after(time, Class::Completion, Event::Signal(own, DONE, 0));
+        let done = Event::Signal(own, DONE, id.index());
+        cx.signal_after(time, Class::Completion, done);
     }
 
-    /// The command is executed: gives whose it was; the next is begun.
-    fn is_done(&mut self, own: crate::component::NodeId, cx: &mut Context) -> RequestId {
+    /// A command is executed; the next is begun.
+    fn is_done(&mut self, own: crate::component::NodeId, cx: &mut Context) {
         let now = cx.now();
-        let done = self.serving.take().expect("a command was being executed");
+        self.is_busy = false;
         match self.line.pop(&mut cx.requests) {
             Some(next) => {
                 cx.recorder.level(self.waiting).down(now, 1);
@@ -81,7 +82,6 @@ impl State {
             }
             None => cx.recorder.level(self.busy).down(now, 1),
         }
-        done
     }
 
     pub(super) fn resource(&self, component: &str) -> Resource {
@@ -126,12 +126,12 @@ impl super::State {
         cx.resume_after(time.unwrap_or(SimDuration::ZERO), id);
     }
 
-    /// The server has executed a command.
-    pub(super) fn command_is_done(&mut self, cx: &mut Context) {
+    /// The server has executed the command of a request, which stays until then whatever becomes of it.
+    pub(super) fn command_is_done(&mut self, id: RequestId, cx: &mut Context) {
         if let Some(server) = &mut self.server {
-            let done = server.is_done(self.own, cx);
-            self.travels(done, cx);
+            server.is_done(self.own, cx);
         }
+        self.travels(id, cx);
     }
 
     /// True if it does not answer now.

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::policy::eviction::{Eviction, LeastRecentlyUsed};
+use crate::policy::ratio::{Forgets, RatioRules};
 use crate::spec::{At, Count, Definitions, Node, Spec, Value, number_text};
 use crate::units::{Bytes, CostPerHour, Fraction, SimDuration, SimTime};
 use crate::{choice, spec, words};
@@ -147,6 +148,19 @@ choice! {
 }
 
 words! {
+    /// How look-ups are simulated.
+    pub enum Mode {
+        /// With real keys, of which each is there or not.
+        Exact = "exact",
+        /// Without keys: a look-up hits by chance, by Che's approximation from how popular keys are, at which rate
+        /// the cache is asked in the simulation, its capacity and its `ttl`. Takes little memory, however many
+        /// keys there are. What is missed is there at once; how long it takes to get does not matter. Behind a
+        /// single other cache it hits too often by some percent: what that one has just missed does not come again soon.
+        Ratio = "ratio",
+    }
+}
+
+words! {
     /// What a request does when the cache itself does not answer.
     pub enum OnError {
         /// It goes on as after a miss.
@@ -183,6 +197,8 @@ spec! {
 spec! {
     /// A cache of real keys, in each instance or shared.
     pub struct Cache {
+        /// How look-ups are simulated.
+        pub mode: At<Mode> = At::built_in(Mode::Exact),
         /// Who has one.
         pub scope: At<Scope> = At::built_in(Scope::Shared),
         /// How much each holds: a number of entries, or bytes (`"512MB"`), for which the catalogues of keys
@@ -254,7 +270,97 @@ impl Cache {
             || !matches!(self.on_concurrent_miss, OnConcurrentMiss::None(_))
     }
 
+    /// What a cache in ratio mode does; nothing if it keeps keys, or cannot be one.
+    pub fn ratio_rules(&self) -> Option<RatioRules> {
+        let forgets = match &self.policy {
+            Eviction::LeastRecentlyUsed(_) => Forgets::LeastRecent,
+            Eviction::FirstInFirstOut(_) | Eviction::Random(_) => Forgets::AnyWhoCame,
+            _ => return None,
+        };
+        let Capacity::Entries(capacity) = self.capacity.value else {
+            return None;
+        };
+        (self.mode.value == Mode::Ratio).then_some(RatioRules {
+            capacity: capacity.get(),
+            forgets,
+            ttl: self.ttl.map(|ttl| ttl.value),
+            renewed_by_hits: self.renewed_by_hits.value,
+        })
+    }
+
+    /// Reports what needs keys.
+    fn check_ratio(&self, out: &mut Diagnostics) {
+        let is_lru = matches!(self.policy, Eviction::LeastRecentlyUsed(_));
+        let known = is_lru
+            || matches!(
+                self.policy,
+                Eviction::FirstInFirstOut(_) | Eviction::Random(_)
+            );
+        let mode = self.mode.origin;
+        let early = self.early_expiration.map_or(mode, |own| own.origin);
+        let of = |own: Option<At<SimDuration>>| own.map_or(mode, |own| own.origin);
+        let (grace, error) = (self.stale_while_revalidate, self.stale_if_error);
+        let refused = [
+            (
+                matches!(self.capacity.value, Capacity::Bytes(_)),
+                self.capacity.origin,
+                "a `capacity` in bytes",
+            ),
+            (!known, mode, "this `policy`"),
+            (
+                known && !is_lru && self.ttl.is_some(),
+                of(self.ttl),
+                "a `ttl` with this `policy`",
+            ),
+            (
+                self.jitter.value > Fraction::ZERO,
+                self.jitter.origin,
+                "`jitter`",
+            ),
+            (
+                self.sweep.is_some(),
+                self.sweep.map_or(mode, |own| own.origin),
+                "`sweep`",
+            ),
+            (
+                self.negative_ttl.is_some(),
+                of(self.negative_ttl),
+                "`negative_ttl`",
+            ),
+            (
+                !matches!(self.on_concurrent_miss, OnConcurrentMiss::None(_)),
+                mode,
+                "`on_concurrent_miss`",
+            ),
+            (
+                grace.value > SimDuration::ZERO,
+                grace.origin,
+                "`stale_while_revalidate`",
+            ),
+            (
+                error.value > SimDuration::ZERO,
+                error.origin,
+                "`stale_if_error`",
+            ),
+            (self.early_expiration.is_some(), early, "`early_expiration`"),
+        ];
+        for (is_set, origin, what) in refused {
+            if is_set {
+                let problem = format!("ratio mode, without keys, knows nothing of {what}");
+                let help = if what.ends_with("`policy`") {
+                    "it knows lru, also with a ttl, and fifo and random; or write mode = \"exact\""
+                } else {
+                    "leave it out, or write mode = \"exact\""
+                };
+                out.push(Diagnostic::error(origin, problem).help(help));
+            }
+        }
+    }
+
     fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if self.mode.value == Mode::Ratio {
+            self.check_ratio(out);
+        }
         for ttl in [self.ttl, self.negative_ttl].into_iter().flatten() {
             if ttl.value == SimDuration::ZERO {
                 let problem = "a time to live must be longer than 0";

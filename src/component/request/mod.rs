@@ -220,8 +220,10 @@ pub struct Extra {
     pub job: u32,
     /// Whom it goes on for: the request whose timers are its own.
     heir_of: Option<(u32, u32)>,
-    /// Whether it is what is left of a try at a server, whose answer no client would have got.
+    /// Whether it is what is left of a try at a server, or a gateway's own: no client would have got its answer.
     pub is_part: bool,
+    /// How old the answer is that the gateways behind the present one have given.
+    pub age: SimDuration,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
 }
@@ -240,6 +242,7 @@ impl Extra {
         job: NONE,
         heir_of: None,
         is_part: false,
+        age: SimDuration::ZERO,
         refreshes: 0,
     };
 

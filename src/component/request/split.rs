@@ -80,7 +80,6 @@ impl Requests {
         *self.extra_mut(new) = Extra {
             waits_for: NONE,
             heir_of: Some((id.0, generation)),
-            is_part: false,
             ..extra
         };
         // Work goes on for the same client, but for nobody's errand.

@@ -6,6 +6,7 @@ use crate::component::queue::Publish;
 use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
 use crate::dist::Law;
+use crate::policy::http_cache::CacheControl;
 use crate::policy::persistence::Persistence;
 use crate::spec::{At, With};
 use crate::units::Fraction;
@@ -21,6 +22,9 @@ spec! {
         /// The steps where a client asks only whether what it has is still good, and it is (304); as many as
         /// for a full answer unless given, as where a page is made to compute its entity tag.
         pub not_modified: Option<Vec<OperationStep>>,
+        /// What the answers say to HTTP caches and CDNs in front: `"s-maxage=60, stale-while-revalidate=10"`.
+        /// Browsers have their own (`browser_cache`).
+        pub cache_control: Option<At<CacheControl>>,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What weakens a result.
 
 use super::{Estimating, relative_half_width};
-use crate::component::Kept;
+use crate::component::{Kept, Plan};
 use crate::experiment::findings::{Advisory, ObjectiveFindings};
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
@@ -47,6 +47,18 @@ impl Estimating<'_> {
         }
     }
 
+    /// What was not simulated in full.
+    fn advise_on_shortcuts(&self, found: &mut Vec<Advisory>) {
+        for plan in &self.blueprint().nodes {
+            if let Plan::Cache(cache) = plan
+                && cache.ratio.is_some()
+            {
+                let component = cache.name.clone();
+                found.push(Advisory::RatioMode { component });
+            }
+        }
+    }
+
     /// What weakens the result.
     pub(super) fn advisories(&self, objectives: &[ObjectiveFindings]) -> Vec<Advisory> {
         let mut found = Vec::new();
@@ -72,6 +84,7 @@ impl Estimating<'_> {
         }
         self.advise_on_sources(&mut found);
         self.advise_on_incidents(&mut found);
+        self.advise_on_shortcuts(&mut found);
         let n = self
             .totals
             .iter()

@@ -9,11 +9,23 @@ use crate::experiment::record::Record;
 use crate::stats::{Estimate, Histogram};
 
 /// Every look-up is one of these.
-const LOOK_UPS: [&str; 4] = ["hits", "misses", "stale", "coalesced"];
-/// What else is said of look-ups; what is got in the background or not kept belongs to one, too.
-const CACHE_SHARES: [&str; 6] = [
+const LOOK_UPS: [&str; 7] = [
+    "hits",
+    "misses",
     "stale",
     "coalesced",
+    "expired",
+    "updating",
+    "bypass",
+];
+/// What else is said of look-ups; what is got in the background or not kept belongs to one, too.
+const CACHE_SHARES: [&str; 10] = [
+    "stale",
+    "updating",
+    "coalesced",
+    "expired",
+    "bypass",
+    "revalidated",
     "refreshes",
     "rescued",
     "refused",
@@ -94,8 +106,12 @@ impl Estimating<'_> {
 
     /// Shares of look-ups that were answered at once, by cache.
     pub(super) fn hit_ratios(&self) -> BTreeMap<String, Estimate> {
-        let ratio =
-            |cache: &str| Some((cache.to_owned(), self.share_of(cache, &["hits", "stale"])?));
+        let ratio = |cache: &str| {
+            Some((
+                cache.to_owned(),
+                self.share_of(cache, &["hits", "stale", "updating"])?,
+            ))
+        };
         self.caches().filter_map(ratio).collect()
     }
 

@@ -1,6 +1,11 @@
 //! How long an answer may be kept.
 
+use serde_json::json;
+
 use super::rules::Rules;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::spec::{Definitions, Node, Spec};
+use crate::units::SimDuration;
 
 /// What `Cache-Control` says to a shared cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +42,61 @@ impl CacheControl {
     }
 }
 
+/// In scenarios: as the header has it.
+impl Spec for CacheControl {
+    fn read(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        const PLAIN: [&str; 5] = ["public", "private", "no-cache", "no-store", "immutable"];
+        const TIMES: [&str; 4] = [
+            "max-age",
+            "s-maxage",
+            "stale-while-revalidate",
+            "stale-if-error",
+        ];
+        let text = String::read(node, out)?;
+        let is_known = |part: &&str| match part.trim().split_once('=') {
+            Some((name, value)) => TIMES.contains(&name) && value.parse::<u32>().is_ok(),
+            None => PLAIN.contains(&part.trim()),
+        };
+        if let Some(part) = text.split(',').find(|part| !is_known(part)) {
+            let problem = format!("`{}` says nothing that is known here", part.trim());
+            let help = "write it as in the header, with times in seconds: \"s-maxage=60, \
+                stale-while-revalidate=10\"";
+            let label = format!("known: {}; {}=N", PLAIN.join(", "), TIMES.join("=N, "));
+            out.push(
+                Diagnostic::error(node.origin, problem)
+                    .label(label)
+                    .help(help),
+            );
+            return None;
+        }
+        Some(Self::parse(&text))
+    }
+
+    fn write(&self) -> Option<toml::Value> {
+        let mut parts = Vec::new();
+        if self.no_store {
+            parts.push("no-store".to_owned());
+        }
+        let some = |seconds: u64| (seconds > 0).then_some(seconds);
+        let times = [
+            ("max-age", self.max_age),
+            ("s-maxage", self.s_maxage),
+            ("stale-while-revalidate", some(self.stale_while_revalidate)),
+            ("stale-if-error", some(self.stale_if_error)),
+        ];
+        let times = times.iter().filter_map(|(name, own)| Some((name, (*own)?)));
+        parts.extend(times.map(|(name, seconds)| format!("{name}={seconds}")));
+        if parts.is_empty() {
+            parts.push("public".to_owned());
+        }
+        Some(toml::Value::String(parts.join(", ")))
+    }
+
+    fn schema(_: &mut Definitions) -> serde_json::Value {
+        json!({ "type": "string", "description": "Written as the header: `\"s-maxage=60\"`." })
+    }
+}
+
 /// What the upstream answers, as far as it matters to the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
@@ -52,6 +112,10 @@ pub struct Answer {
     pub expires: Option<i64>,
     /// Whether it has a `Set-Cookie` or a `Vary: *`, with which it is not stored.
     pub is_personal: bool,
+    /// How old it is already (`Age`). To nginx that does not matter.
+    pub age: SimDuration,
+    /// Whatever the caller wants to be told again when it is given out.
+    pub mark: u8,
 }
 
 impl Answer {
@@ -70,6 +134,8 @@ impl Answer {
             },
             expires: None,
             is_personal: false,
+            age: SimDuration::ZERO,
+            mark: 0,
         }
     }
 }

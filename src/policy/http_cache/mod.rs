@@ -45,6 +45,10 @@ pub enum Look {
         status: Status,
         /// The code of what is there.
         code: u16,
+        /// Its mark.
+        mark: u8,
+        /// When it was made, or last found to be good.
+        since: SimTime,
         /// Whether a request of the cache's own goes for a new one meanwhile.
         updates: bool,
     },
@@ -111,6 +115,11 @@ impl Visit {
     pub const fn status(&self) -> Status {
         self.status
     }
+
+    /// Whether what it gets may be stored: then it is got even if its client leaves.
+    pub const fn stores(&self) -> bool {
+        self.stores
+    }
 }
 
 /// What is sent to the client of a request that has gone to the upstream.
@@ -120,6 +129,10 @@ pub struct Sent {
     pub status: Status,
     /// The code.
     pub code: u16,
+    /// The mark of the answer.
+    pub mark: u8,
+    /// When the answer was made, or last found to be good.
+    pub since: SimTime,
     /// Whether it comes from the cache.
     pub from_cache: bool,
 }
@@ -226,6 +239,8 @@ impl HttpCache {
         let answered = |status, updates| Look::Answered {
             status,
             code: node.code,
+            mark: node.mark,
+            since: node.since,
             updates,
         };
         if now <= node.valid_until {
@@ -309,9 +324,12 @@ impl HttpCache {
                 return sent;
             }
         }
+        let since = SimTime::from_nanos(now.as_nanos().saturating_sub(answer.age.as_nanos()));
         let sent = Sent {
             status: visit.status,
             code: answer.code,
+            mark: answer.mark,
+            since,
             from_cache: false,
         };
         let lifetime = self.rules.lifetime(answer, seconds(now));
@@ -323,6 +341,7 @@ impl HttpCache {
             node.is_updating = false;
             node.exists = true;
             node.code = answer.code;
+            (node.mark, node.since) = (answer.mark, since);
             node.lives(lifetime);
             let grown = answer.size;
             let before = std::mem::replace(&mut node.size, grown);
@@ -334,11 +353,12 @@ impl HttpCache {
     /// What is there is good for another time.
     fn is_still_good(&mut self, visit: Visit, answer: &Answer, now: SimTime) -> Sent {
         let rules = &self.rules;
-        let code = Self::own(&mut self.nodes, &visit).code;
+        let Node { code, mark, .. } = *Self::own(&mut self.nodes, &visit);
         let renewed = Answer { code, ..*answer };
         let lifetime = rules.lifetime(&renewed, seconds(now));
         if let Some(node) = self.leaves(&visit) {
             node.is_updating = false;
+            node.since = now;
             if let Some(lifetime) = lifetime {
                 node.lives(lifetime);
             }
@@ -346,6 +366,8 @@ impl HttpCache {
         Sent {
             status: Status::Revalidated,
             code,
+            mark,
+            since: now,
             from_cache: true,
         }
     }
@@ -365,6 +387,8 @@ impl HttpCache {
         (node.generation == generation && node.exists).then_some(Sent {
             status: Status::Stale,
             code: node.code,
+            mark: node.mark,
+            since: node.since,
             from_cache: true,
         })
     }

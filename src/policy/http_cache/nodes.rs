@@ -2,6 +2,7 @@
 
 use super::lifetime::Lifetime;
 use crate::policy::eviction::{Chain, Index, Links, NOWHERE};
+use crate::units::SimTime;
 
 /// What is known of a key.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,7 +17,10 @@ pub(super) struct Node {
     /// Whether there is an answer, its code and its size.
     pub(super) exists: bool,
     pub(super) code: u16,
+    pub(super) mark: u8,
     pub(super) size: u64,
+    /// When it was made, or last found to be good.
+    pub(super) since: SimTime,
     /// The last second in which it is fresh, and how long it may be given out after that.
     pub(super) valid_until: u64,
     pub(super) stale_while_revalidate: u64,

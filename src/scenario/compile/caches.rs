@@ -3,6 +3,7 @@
 use super::Compiler;
 use crate::component::ComponentSpec;
 use crate::component::cache::{self, Cache, Outage};
+use crate::component::program::KeysId;
 use crate::spec::At;
 
 impl Compiler<'_> {
@@ -54,10 +55,22 @@ impl Compiler<'_> {
             down: own.down.iter().map(Outage::span).collect(),
             on_error: own.on_error.value,
             error_after: own.error_after.value,
+            ratio: own
+                .ratio_rules()
+                .map(|rules| (rules, self.catalogues_of(at))),
             has_missing: self.cache_keys.iter().any(|(cache, keys, _)| {
                 *cache == at && self.program.keys[keys.0 as usize].has_missing()
             }),
         })
+    }
+
+    /// The catalogues of keys that are looked up in a cache, each once.
+    fn catalogues_of(&self, cache: usize) -> Vec<KeysId> {
+        let own = self.cache_keys.iter().filter(|(at, ..)| *at == cache);
+        let mut found: Vec<KeysId> = own.map(|(_, keys, _)| *keys).collect();
+        found.sort_by_key(|keys| keys.0);
+        found.dedup();
+        found
     }
 
     /// True if a cache wants to hear how what follows its misses ends.

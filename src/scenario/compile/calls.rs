@@ -2,9 +2,19 @@
 
 use super::Compiler;
 use crate::component::ComponentSpec;
-use crate::component::cache::{Capacity, Scope};
+use crate::component::cache::{Capacity, Mode, Scope};
 use crate::component::service::Runtime;
 use crate::diag::{Diagnostic, Origin};
+use crate::scenario::shape::{KeysSpec, Vary};
+use crate::units::Fraction;
+
+/// Why a catalogue cannot be asked by class alone.
+fn tells_keys_apart(catalogue: &KeysSpec) -> Option<&'static str> {
+    if catalogue.vary.value != Vary::Nobody {
+        return Some("clients have copies of their own");
+    }
+    (catalogue.missing.value > Fraction::ZERO).then_some("there is nothing under some of them")
+}
 
 impl Compiler<'_> {
     /// Reports services that call one another in a ring: each request would go round for ever.
@@ -97,6 +107,16 @@ impl Compiler<'_> {
                 continue;
             };
             let (name, catalogue) = &self.spec.keys.items[keys.0 as usize];
+            if let (Mode::Ratio, Some(what)) = (cache.mode.value, tells_keys_apart(catalogue)) {
+                let problem = format!("a cache in ratio mode keeps no keys of `{}`", name.value);
+                self.out.push(
+                    Diagnostic::error(*origin, problem)
+                        .label(what)
+                        .related(cache.mode.origin, "the mode is set here")
+                        .help("write mode = \"exact\""),
+                );
+                continue;
+            }
             if let (Capacity::Bytes(_), None) = (cache.capacity.value, &catalogue.size) {
                 let problem = format!(
                     "it is not known how large what is under `{}` is",

@@ -29,6 +29,9 @@ impl Compiler<'_> {
                 ComponentSpec::RateLimiter(own) => {
                     Some(Plan::RateLimiter(self.plan_rate_limiter(at, name, own)))
                 }
+                ComponentSpec::HttpCache(own) => {
+                    self.plan_http_cache(at, name, own).map(Plan::HttpCache)
+                }
                 ComponentSpec::Database(own) => self.plan_database(name, own).map(Plan::Database),
                 ComponentSpec::Queue(own) => self.plan_queue(at, name, own).map(Plan::Queue),
                 ComponentSpec::Pooler(own) => self.plan_pooler(name, own).map(Plan::Pooler),
@@ -223,6 +226,7 @@ impl Compiler<'_> {
             let price = match component {
                 ComponentSpec::Balancer(own) => own.transfer,
                 ComponentSpec::Service(own) => own.transfer,
+                ComponentSpec::HttpCache(own) => own.transfer,
                 _ => None,
             };
             let Some(price) = price else { continue };

@@ -15,6 +15,7 @@ pub(super) const MAY_BE_CALLED: &str = "a service, a balancer, a gateway or a de
 pub(super) fn leads_to(spec: &ComponentSpec) -> Option<&At<String>> {
     match spec {
         ComponentSpec::RateLimiter(own) => own.to.as_ref(),
+        ComponentSpec::HttpCache(own) => Some(&own.to),
         _ => None,
     }
 }
@@ -110,8 +111,11 @@ impl Compiler<'_> {
             return start;
         };
         let pc = self.way_in(to, start);
+        let visit = self
+            .fetched_at(entered, start)
+            .map_or(Visit::Enter, Visit::Fetch);
         let at = self.here() as u16;
-        self.emit(Op::Visit(NodeId::new(entered), Visit::Enter));
+        self.emit(Op::Visit(NodeId::new(entered), visit));
         let to = NodeId::new(to);
         self.emit(Op::Pass { to, pc });
         self.emit(Op::End);

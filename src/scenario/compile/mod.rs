@@ -8,6 +8,7 @@ mod components;
 mod databases;
 mod flows;
 mod gateways;
+mod http_caches;
 mod limiters;
 mod operations;
 mod processes;
@@ -24,6 +25,7 @@ use crate::component::{caller, queue, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::metrics::Windows;
+use crate::policy::http_cache::CacheControl;
 use crate::rng::Salt;
 use crate::spec::{At, Data};
 use crate::units::SimDuration;
@@ -34,6 +36,15 @@ const DEFAULT: &str = "default";
 const MOST_REQUESTS: f64 = 1e11;
 /// Windows × classes; each takes up to 32 KiB.
 const MOST_CELLS: usize = 20_000;
+
+/// How a catalogue of keys is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// For keys that are told apart.
+    ByKey,
+    /// Only for which class of keys it is.
+    ByClass,
+}
 
 /// An operation: the position of its service, and its name.
 type Operation = (usize, String);
@@ -50,6 +61,8 @@ struct Compiler<'a> {
     starts: BTreeMap<(usize, String), u16>,
     /// How large the answers of operations are, by where they start.
     responses: BTreeMap<u16, Demand>,
+    /// What the answers of operations say about being kept, by where they start.
+    controls: BTreeMap<u16, CacheControl>,
     /// Clients of the sources so far.
     n_clients: u32,
     /// Calls whose place in the program is not known yet: where the call is, which service and operation
@@ -74,6 +87,9 @@ struct Compiler<'a> {
     consumers: Vec<(usize, Operation, queue::Consumer)>,
     /// Components that something refers to.
     used: Vec<bool>,
+    /// Catalogues of keys that somebody asks for keys, and for classes of them.
+    asked_by_key: Vec<bool>,
+    asked_by_class: Vec<bool>,
 }
 
 /// Compiles a scenario; nothing if that is impossible, which is reported.
@@ -91,6 +107,7 @@ pub(super) fn compile(
         callers: Vec::new(),
         starts: BTreeMap::new(),
         responses: BTreeMap::new(),
+        controls: BTreeMap::new(),
         n_clients: 0,
         open_calls: Vec::new(),
         ways_in: BTreeMap::new(),
@@ -102,6 +119,8 @@ pub(super) fn compile(
         published: Vec::new(),
         consumers: Vec::new(),
         used: vec![false; spec.components.items.len()],
+        asked_by_key: vec![false; spec.keys.items.len()],
+        asked_by_class: vec![false; spec.keys.items.len()],
     };
     compiler.add_keys();
     compiler.check_gateways();
@@ -124,6 +143,9 @@ pub(super) fn compile(
         // What is unused because of an error is no news.
         compiler.warn_of_unused();
         compiler.warn_of_strangers();
+    }
+    if compiler.out.n_errors() == before {
+        compiler.finish_keys();
     }
     let (mut program, callers) = (compiler.program, compiler.callers);
     program.note_held();
@@ -182,7 +204,7 @@ impl Compiler<'_> {
                 Vary::Authenticated => Flags::AUTHENTICATED,
                 Vary::Client => Flags::KNOWN,
             };
-            let catalogue = Keys::zipf(keys.count.value, exponent, Salt::new(name, "keys"));
+            let catalogue = Keys::untabled(keys.count.value, exponent, Salt::new(name, "keys"));
             let mut catalogue = catalogue
                 .varied(varies)
                 .lacking(keys.missing.value, Salt::new(name, "missing"));
@@ -193,12 +215,30 @@ impl Compiler<'_> {
         }
     }
 
-    fn keys(&mut self, name: &At<String>) -> Option<KeysId> {
+    /// The catalogue of this name, of which `by` says how it is asked.
+    fn keys(&mut self, name: &At<String>, by: Asked) -> Option<KeysId> {
         let (at, _) = self
             .spec
             .keys
             .resolve(name, "catalogue of keys", self.out)?;
+        match by {
+            Asked::ByKey => self.asked_by_key[at] = true,
+            Asked::ByClass => self.asked_by_class[at] = true,
+        }
         Some(KeysId(at as u16))
+    }
+
+    /// Prepares the catalogues for how they are asked: tables of keys are large.
+    fn finish_keys(&mut self) {
+        let asked = self.asked_by_key.iter().zip(&self.asked_by_class);
+        for (keys, (by_key, by_class)) in self.program.keys.iter_mut().zip(asked) {
+            if *by_key {
+                *keys = keys.clone().tabled();
+            }
+            if *by_class {
+                *keys = keys.clone().classed(*by_key);
+            }
+        }
     }
 
     fn cut_windows(&self, sources: &[Option<source::Plan>]) -> Windows {

@@ -1,7 +1,7 @@
 //! Operations, step by step, into instructions.
 
-use super::{Compiler, DEFAULT, gateways};
-use crate::component::cache::LookUp;
+use super::{Asked, Compiler, DEFAULT, gateways};
+use crate::component::cache::{LookUp, Mode};
 use crate::component::database::{Access, Query};
 use crate::component::program::{Demand, Op, Visit, threshold};
 use crate::component::queue::Publish;
@@ -119,6 +119,9 @@ impl Compiler<'_> {
             self.emit(Op::End);
             let after = self.here() as u16;
             self.program.ops[at] = Op::IfNotModified { otherwise: after };
+        }
+        if let Some(control) = own.cache_control {
+            self.controls.insert(start, control.value);
         }
         self.add_steps(place, &own.steps);
         if let Some(response) = &own.response {
@@ -241,10 +244,13 @@ impl Compiler<'_> {
     }
 
     fn add_look_up(&mut self, place: &Place<'_>, step: &LookUp) {
-        let cache = self
-            .component(&step.cache)
-            .map(|(at, spec)| (at, matches!(spec, ComponentSpec::Cache(_))));
-        let keys = self.keys(&step.keys);
+        let found = self.component(&step.cache);
+        let by = match found {
+            Some((_, ComponentSpec::Cache(own))) if own.mode.value == Mode::Ratio => Asked::ByClass,
+            _ => Asked::ByKey,
+        };
+        let cache = found.map(|(at, spec)| (at, matches!(spec, ComponentSpec::Cache(_))));
+        let keys = self.keys(&step.keys, by);
         if let Some((at, false)) = cache {
             self.wrong_kind(&step.cache, at, "a cache");
         }

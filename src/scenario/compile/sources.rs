@@ -1,6 +1,6 @@
 //! Sources with every name resolved: their classes, their flows, their persistence.
 
-use super::Compiler;
+use super::{Asked, Compiler};
 use crate::component::caller;
 use crate::component::program::Demand;
 use crate::component::source::browser::{self, BrowserCache};
@@ -181,7 +181,7 @@ impl Compiler<'_> {
     ) -> Option<browser::Plan> {
         let spec = clients.clients.as_ref()?.browser_cache.as_ref()?;
         self.check_kept(spec, draft, traffic);
-        let keys = self.keys(&spec.keys)?;
+        let keys = self.keys(&spec.keys, Asked::ByKey)?;
         Some(browser::Plan::new(name, spec, keys))
     }
 

@@ -191,6 +191,7 @@ impl Proxy {
                     status,
                     code,
                     updates,
+                    ..
                 } => {
                     ended[who] = Ended(Some(status), code);
                     self.cache.released(visits[who]);

@@ -8,6 +8,19 @@ impl Generator {
     /// The keys of a cache with room for about so many entries at most, but its kind and whose it is.
     pub(super) fn cache(&mut self, most: u64, text: &mut String) {
         let room = self.between(1, most);
+        if !self.tells_keys_apart && self.chance(40) {
+            let _ = writeln!(text, "mode = \"ratio\"\ncapacity = {room}");
+            let more = self.one_of(&[
+                "",
+                "policy = \"random\"",
+                "ttl = \"700ms\"",
+                "ttl = \"5s\"\nrenewed_by_hits = true",
+                "flush_at = [\"8s\"]",
+                "time = \"1ms\"",
+            ]);
+            let _ = writeln!(text, "{more}");
+            return;
+        }
         let _ = if self.chance(20) {
             writeln!(text, "capacity = \"{room}kB\"")
         } else {

@@ -9,6 +9,10 @@ impl Generator {
     pub(super) fn gateways(&mut self, at: usize, text: &mut String) {
         for (name, to) in [("gate", ["s", "lb"]), ("outer", ["gate", "gate"])] {
             let to = self.one_of(&to);
+            if self.chance(30) {
+                self.http_cache(&format!("{name}{at}"), &format!("{to}{at}"), text);
+                continue;
+            }
             let _ = writeln!(
                 text,
                 "[components.{name}{at}]\nkind = \"rate_limiter\"\nto = \"{to}{at}\""
@@ -23,6 +27,49 @@ impl Generator {
             if self.chance(30) {
                 text.push_str("retry_after = \"40ms\"\n");
             }
+        }
+    }
+
+    fn http_cache(&mut self, name: &str, to: &str, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "[components.{name}]\nkind = \"http_cache\"\nto = \"{to}\"\nkeys = \"urls\""
+        );
+        let valid = self.one_of(&[
+            "\"1s\"",
+            "\"20s\"",
+            "[{ time = \"2s\" }, { any = true, time = \"1s\" }]",
+        ]);
+        let _ = writeln!(text, "valid = {valid}");
+        if self.chance(60) {
+            let cases = self.one_of(&[
+                "\"updating\"",
+                "\"error\", \"timeout\", \"updating\", \"http_500\", \"http_503\"",
+                "\"http_500\", \"http_404\", \"http_429\"",
+            ]);
+            let _ = writeln!(text, "use_stale = [{cases}]");
+            let _ = writeln!(text, "background_update = {}", self.chance(60));
+        }
+        if self.chance(60) {
+            let lock = self.one_of(&["true", "{ timeout = \"30ms\", age = \"70ms\" }"]);
+            let _ = writeln!(text, "lock = {lock}");
+        }
+        for (percent, line) in [
+            (30, "inactive = \"3s\""),
+            (30, "min_uses = 2"),
+            (30, "revalidate = true\nunchanged = \"60%\""),
+            (30, "max_size = \"20kB\""),
+            (30, "keys_zone = \"1kB\""),
+            (20, "flush_at = [\"8s\"]"),
+            (20, "bypass = \"authenticated\""),
+            (20, "cacheable = [\"default\"]"),
+        ] {
+            if self.chance(percent) {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        if self.chance(30) {
+            let _ = writeln!(text, "time = {}", self.law(1));
         }
     }
 
