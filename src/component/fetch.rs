@@ -3,10 +3,10 @@
 
 use super::program::Cacheable;
 use super::request::{Flags, Frame, Request, RequestId};
-use super::{Context, Wake};
-use crate::metrics::Outcome;
+use super::{Context, Gauge, Kept};
+use crate::metrics::{CounterId, Outcome};
 use crate::policy::http_cache::{Answer, Failure};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// What a store holds for requests, by the number that is in their frames. Numbers begin at 1; 0 is nothing.
 #[derive(Debug)]
@@ -162,14 +162,108 @@ impl Context {
         extra.forget();
         (extra.client, extra.address) = (theirs.client, theirs.address);
         extra.is_part = true;
-        self.wake(own, Wake::GoOn);
         own
     }
+}
 
-    /// What is behind a gateway has yet to say how old its answer is.
-    pub(super) fn asks_age(&mut self, id: RequestId) {
-        if self.requests.extra(id).age > SimDuration::ZERO {
-            self.requests.extra_mut(id).age = SimDuration::ZERO;
+/// A request is about to go to what is behind. Whether what its client has is still good does not matter there;
+/// whether what the gateway has is (`is_unchanged`), does. Nobody has said how old the answer is.
+pub(super) fn begins_fetch(id: RequestId, is_unchanged: bool, cx: &mut Context) {
+    let flags = &mut cx.requests.get_mut(id).flags;
+    flags.clear(Flags::CONDITIONAL);
+    if is_unchanged {
+        flags.set(Flags::CONDITIONAL);
+    }
+    if cx.requests.extra(id).age > SimDuration::ZERO {
+        cx.requests.extra_mut(id).age = SimDuration::ZERO;
+    }
+}
+
+/// A request is back: what its client has asked holds again.
+pub(super) fn ends_fetch(id: RequestId, was_conditional: bool, cx: &mut Context) {
+    let flags = &mut cx.requests.get_mut(id).flags;
+    flags.clear(Flags::CONDITIONAL);
+    if was_conditional {
+        flags.set(Flags::CONDITIONAL);
+    }
+}
+
+/// When the answer was made that has come from behind.
+pub(super) fn made_at(id: RequestId, cx: &Context) -> SimTime {
+    let age = cx.requests.extra(id).age.as_nanos();
+    SimTime::from_nanos(cx.now().as_nanos().saturating_sub(age))
+}
+
+/// Says to whoever is in front how old an answer is.
+pub(super) fn says_age(id: RequestId, made: SimTime, cx: &mut Context) {
+    let age = cx.now().since(made);
+    if age != cx.requests.extra(id).age {
+        cx.requests.extra_mut(id).age = age;
+    }
+}
+
+/// What became of requests. Each is one of the first seven.
+#[derive(Debug)]
+pub(super) struct Counts {
+    /// There and good.
+    pub(super) hits: CounterId,
+    /// Not there.
+    pub(super) misses: CounterId,
+    /// There and expired: gone for a new one.
+    pub(super) expired: CounterId,
+    /// There and expired, and given out.
+    pub(super) stale: CounterId,
+    /// The same, while somebody else has gone for a new one.
+    pub(super) updating: CounterId,
+    /// Has waited for somebody else's.
+    pub(super) coalesced: CounterId,
+    /// Not looked for.
+    pub(super) bypass: CounterId,
+    /// Of those that were expired: still good; or given out because no new one could be got.
+    pub(super) revalidated: CounterId,
+    /// See `revalidated`.
+    pub(super) rescued: CounterId,
+    /// Requests of the gateway's own.
+    pub(super) refreshes: CounterId,
+}
+
+impl Counts {
+    /// Nothing yet.
+    pub(super) fn new(cx: &mut Context) -> Self {
+        let mut add = || cx.recorder.add_counter();
+        Self {
+            hits: add(),
+            misses: add(),
+            expired: add(),
+            stale: add(),
+            updating: add(),
+            coalesced: add(),
+            bypass: add(),
+            revalidated: add(),
+            rescued: add(),
+            refreshes: add(),
         }
+    }
+
+    /// As figures of the gateway of this name.
+    pub(super) fn gauges(&self, component: &str) -> Vec<Gauge> {
+        let all = [
+            ("hits", self.hits),
+            ("misses", self.misses),
+            ("expired", self.expired),
+            ("stale", self.stale),
+            ("updating", self.updating),
+            ("coalesced", self.coalesced),
+            ("bypass", self.bypass),
+            ("revalidated", self.revalidated),
+            ("rescued", self.rescued),
+            ("refreshes", self.refreshes),
+        ];
+        let gauge = |(what, id)| Gauge {
+            component: component.to_owned(),
+            what,
+            kept: Kept::Counter(id),
+        };
+        all.map(gauge).to_vec()
     }
 }

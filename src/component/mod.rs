@@ -16,6 +16,7 @@ pub mod balancer;
 mod bill;
 pub mod cache;
 pub mod caller;
+pub mod cdn;
 mod clients;
 mod context;
 pub mod cpu;
@@ -304,6 +305,8 @@ components! {
     RateLimiter: rate_limiter = "rate_limiter",
     /// A cache in front of a balancer or a service, by the rules of nginx's `proxy_cache`: a gateway.
     HttpCache: http_cache = "http_cache",
+    /// A content delivery network, with a cache in each of its edges: a gateway.
+    Cdn: cdn = "cdn",
     /// A group of instances that execute operations.
     Service: service = "service",
     /// A database: cores shared by the queries that run, and a cap on connections.

@@ -5,6 +5,7 @@ pub mod accept;
 pub mod admission;
 pub mod balance;
 pub mod bandwidth;
+pub mod edge_cache;
 pub mod eviction;
 pub mod http_cache;
 pub mod memory;

@@ -8,6 +8,7 @@
 mod balancers;
 mod caches;
 mod callers;
+mod cdns;
 mod cli;
 mod clients;
 mod conformance;

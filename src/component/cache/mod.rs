@@ -261,6 +261,7 @@ impl State {
             let entry = Entry {
                 good_until: after(now, ttl),
                 took,
+                made: now,
             };
             let shelf = self.units.shelf(at);
             let filled = shelf.fill(key, entry, now, |key| size(key, &self.plan, cx));

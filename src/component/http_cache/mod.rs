@@ -8,15 +8,17 @@
 
 mod spec;
 
-use super::fetch::{Came, Held, OK, answer_of, outcome_of};
+use super::fetch::{
+    Came, Counts, Held, OK, answer_of, begins_fetch, ends_fetch, outcome_of, says_age,
+};
 use super::gateway::ClientLeft;
 use super::program::{Cacheable, Demand, Visit};
 use super::request::{Flags, Frame, RequestId};
 use super::{
-    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, Tally, cache,
+    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, Tally, Wake, cache,
 };
 use crate::engine::Class;
-use crate::metrics::{CounterId, LevelId, Outcome};
+use crate::metrics::{LevelId, Outcome};
 use crate::policy::http_cache::{self as policy, Look, Rules, Status};
 use crate::rng::{Salt, Streams};
 use crate::units::{CostPerHour, SimDuration, SimTime};
@@ -60,24 +62,6 @@ struct Own {
     was_conditional: bool,
 }
 
-/// What became of requests.
-#[derive(Debug)]
-struct Counts {
-    hits: CounterId,
-    misses: CounterId,
-    expired: CounterId,
-    stale: CounterId,
-    updating: CounterId,
-    /// Found there after a wait for somebody else's.
-    coalesced: CounterId,
-    bypass: CounterId,
-    /// Of those that were expired: still good; or given out because no new one could be got.
-    revalidated: CounterId,
-    rescued: CounterId,
-    /// Requests of the cache's own.
-    refreshes: CounterId,
-}
-
 /// An HTTP cache at work.
 #[derive(Debug)]
 pub struct State {
@@ -96,19 +80,6 @@ pub struct State {
 
 impl State {
     pub(super) fn new(plan: &Plan, own: NodeId, _: Streams, cx: &mut Context) -> Self {
-        let mut add = || cx.recorder.add_counter();
-        let counts = Counts {
-            hits: add(),
-            misses: add(),
-            expired: add(),
-            stale: add(),
-            updating: add(),
-            coalesced: add(),
-            bypass: add(),
-            revalidated: add(),
-            rescued: add(),
-            refreshes: add(),
-        };
         Self {
             name: plan.name.clone(),
             own,
@@ -120,7 +91,7 @@ impl State {
             flush_at: plan.flush_at.clone(),
             cost: plan.cost,
             waiting: cx.recorder.add_level(),
-            counts,
+            counts: Counts::new(cx),
         }
     }
 
@@ -210,12 +181,7 @@ impl State {
     fn goes(&mut self, id: RequestId, mut own: Own, asks: bool, cx: &mut Context) {
         let (below, salt) = self.unchanged;
         own.is_unchanged = asks && salt.uniform(cx.requests.get(id).seed()) < below;
-        let flags = &mut cx.requests.get_mut(id).flags;
-        flags.clear(Flags::CONDITIONAL);
-        if own.is_unchanged {
-            flags.set(Flags::CONDITIONAL);
-        }
-        cx.asks_age(id);
+        begins_fetch(id, own.is_unchanged, cx);
         self.holds(id, own, cx);
     }
 
@@ -233,6 +199,7 @@ impl State {
         };
         let request = cx.opens_beside(id, 0);
         self.goes(request, own, asks, cx);
+        cx.wake(request, Wake::GoOn);
     }
 
     /// What has come back for a request is told to the cache. Gives how it is answered instead, if it is.
@@ -248,11 +215,7 @@ impl State {
         if own.waits {
             cx.recorder.level(self.waiting).down(now, 1);
         }
-        let flags = &mut cx.requests.get_mut(id).flags;
-        flags.clear(Flags::CONDITIONAL);
-        if own.was_conditional {
-            flags.set(Flags::CONDITIONAL);
-        }
+        ends_fetch(id, own.was_conditional, cx);
         let sent = match Came::of(outcome) {
             Came::Left => {
                 self.cache.released(own.visit);
@@ -300,14 +263,6 @@ fn gives(id: RequestId, (mark, since): (u8, SimTime), cx: &mut Context) -> Step 
     frame.set_answer(outcome_of(mark));
     // Over the instruction that passes it on.
     Step::Jump(frame.pc + 2)
-}
-
-/// Says to whoever is in front how old an answer is.
-fn says_age(id: RequestId, since: SimTime, cx: &mut Context) {
-    let age = cx.now().since(since);
-    if age != cx.requests.extra(id).age {
-        cx.requests.extra_mut(id).age = age;
-    }
 }
 
 impl Component for State {
@@ -372,27 +327,13 @@ impl Component for State {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let counts = &self.counts;
-        let all = [
-            ("hits", counts.hits),
-            ("misses", counts.misses),
-            ("expired", counts.expired),
-            ("stale", counts.stale),
-            ("updating", counts.updating),
-            ("coalesced", counts.coalesced),
-            ("bypass", counts.bypass),
-            ("revalidated", counts.revalidated),
-            ("rescued", counts.rescued),
-            ("refreshes", counts.refreshes),
-        ];
-        let gauge = |what, kept| Gauge {
+        let mut all = self.counts.gauges(&self.name);
+        all.push(Gauge {
             component: self.name.clone(),
-            what,
-            kept,
-        };
-        let counted = all.map(|(what, id)| gauge(what, Kept::Counter(id)));
-        let waiting = gauge("waiting", Kept::Level(self.waiting));
-        counted.into_iter().chain([waiting]).collect()
+            what: "waiting",
+            kept: Kept::Level(self.waiting),
+        });
+        all
     }
 
     fn bills(&self) -> Vec<Bill> {

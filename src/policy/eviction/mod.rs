@@ -42,6 +42,8 @@ pub struct Entry {
     pub good_until: SimTime,
     /// How long it took to get.
     pub took: SimDuration,
+    /// When it was made: then it was the truth.
+    pub made: SimTime,
 }
 
 /// What a policy knows of its cache.

@@ -32,6 +32,7 @@ impl Compiler<'_> {
                 ComponentSpec::HttpCache(own) => {
                     self.plan_http_cache(at, name, own).map(Plan::HttpCache)
                 }
+                ComponentSpec::Cdn(own) => self.plan_cdn(at, name, own).map(Plan::Cdn),
                 ComponentSpec::Database(own) => self.plan_database(name, own).map(Plan::Database),
                 ComponentSpec::Queue(own) => self.plan_queue(at, name, own).map(Plan::Queue),
                 ComponentSpec::Pooler(own) => self.plan_pooler(name, own).map(Plan::Pooler),
@@ -227,6 +228,7 @@ impl Compiler<'_> {
                 ComponentSpec::Balancer(own) => own.transfer,
                 ComponentSpec::Service(own) => own.transfer,
                 ComponentSpec::HttpCache(own) => own.transfer,
+                ComponentSpec::Cdn(own) => own.transfer,
                 _ => None,
             };
             let Some(price) = price else { continue };

@@ -16,6 +16,7 @@ pub(super) fn leads_to(spec: &ComponentSpec) -> Option<&At<String>> {
     match spec {
         ComponentSpec::RateLimiter(own) => own.to.as_ref(),
         ComponentSpec::HttpCache(own) => Some(&own.to),
+        ComponentSpec::Cdn(own) => Some(&own.to),
         _ => None,
     }
 }

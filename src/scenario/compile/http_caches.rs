@@ -2,15 +2,20 @@
 
 use super::{Asked, Compiler, DEFAULT};
 use crate::component::ComponentSpec;
+use crate::component::cache::Capacity;
+use crate::component::cdn::{self, Cdn};
 use crate::component::http_cache::{HttpCache, Plan};
 use crate::component::program::{Cacheable, KeysId, threshold};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Origin};
+use crate::dist::Law;
 use crate::spec::At;
+use crate::units::SimDuration;
 
 /// What a gateway is told about what it may keep: which catalogue is asked, for which operations.
 fn kept_by(spec: &ComponentSpec) -> Option<(&At<String>, &[At<String>])> {
     match spec {
         ComponentSpec::HttpCache(own) => Some((&own.keys, &own.cacheable)),
+        ComponentSpec::Cdn(own) => Some((&own.keys, &own.cacheable)),
         _ => None,
     }
 }
@@ -48,17 +53,8 @@ impl Compiler<'_> {
             Some(law) => Some(self.demand(law, &format!("{}/time", name.value))?),
             None => None,
         };
-        if let (Some(max), Some((_, keys))) = (own.max_size, self.spec.keys.find(&own.keys))
-            && keys.size.is_none()
-        {
-            let problem = format!(
-                "it is not known how large what is under `{}` is",
-                own.keys.value
-            );
-            self.out.push(
-                Diagnostic::error(max.origin, problem)
-                    .help(format!("add `size` to [keys.{}]", own.keys.value)),
-            );
+        if let Some(max) = own.max_size {
+            self.check_sized(&own.keys, max.origin);
         }
         Some(Plan {
             name: name.value.clone(),
@@ -69,6 +65,59 @@ impl Compiler<'_> {
             flush_at: own.flush_at.iter().map(|at| at.value).collect(),
             cost: self.price(own.instance.as_ref(), own.cost),
         })
+    }
+
+    /// The plan of a content delivery network.
+    pub(super) fn plan_cdn(
+        &mut self,
+        at: usize,
+        name: &At<String>,
+        own: &Cdn,
+    ) -> Option<cdn::Plan> {
+        self.check_stored(at);
+        if let Capacity::Bytes(_) = own.capacity.value {
+            self.check_sized(&own.keys, own.capacity.origin);
+        }
+        let mut rtt = |law: &Option<Law>, what: &str| match law {
+            Some(law) => self
+                .demand(law, &format!("{}/{what}", name.value))
+                .map(Some),
+            None => Some(None),
+        };
+        let (client_rtt, origin_rtt) = (
+            rtt(&own.client_rtt, "client_rtt"),
+            rtt(&own.origin_rtt, "origin_rtt"),
+        );
+        Some(cdn::Plan {
+            name: name.value.clone(),
+            edges: own.edges.get(),
+            spread: own.spread.exponent(),
+            capacity: own.capacity.value,
+            policy: own.policy.clone(),
+            lifetimes: own.lifetimes(),
+            collapse: own.collapse,
+            bypass: own.bypass.value,
+            unchanged_below: threshold(own.unchanged.value),
+            client_rtt: client_rtt?,
+            origin_rtt: origin_rtt?,
+            flush_at: own.flush_at.iter().map(|at| at.value).collect(),
+            cost: self.price(None, own.cost),
+        })
+    }
+
+    /// Reports a catalogue without sizes where somebody counts bytes.
+    fn check_sized(&mut self, keys: &At<String>, counts: Origin) {
+        let found = self.spec.keys.find(keys);
+        if found.is_some_and(|(_, own)| own.size.is_none()) {
+            let problem = format!(
+                "it is not known how large what is under `{}` is",
+                keys.value
+            );
+            self.out.push(
+                Diagnostic::error(counts, problem)
+                    .help(format!("add `size` to [keys.{}]", keys.value)),
+            );
+        }
     }
 
     /// Reports catalogues that there are not, operations that nobody behind a gateway has, and answers that are
@@ -97,6 +146,9 @@ impl Compiler<'_> {
         });
         let by_itself = match component {
             ComponentSpec::HttpCache(own) => !own.valid.0.is_empty(),
+            ComponentSpec::Cdn(own) => {
+                own.default_ttl.value.max(own.min_ttl.value) > SimDuration::ZERO
+            }
             _ => true,
         };
         if found.is_some() && !is_kept && !by_itself {

@@ -9,6 +9,10 @@ impl Generator {
     pub(super) fn gateways(&mut self, at: usize, text: &mut String) {
         for (name, to) in [("gate", ["s", "lb"]), ("outer", ["gate", "gate"])] {
             let to = self.one_of(&to);
+            if self.chance(25) {
+                self.cdn(&format!("{name}{at}"), &format!("{to}{at}"), text);
+                continue;
+            }
             if self.chance(30) {
                 self.http_cache(&format!("{name}{at}"), &format!("{to}{at}"), text);
                 continue;
@@ -26,6 +30,39 @@ impl Generator {
             }
             if self.chance(30) {
                 text.push_str("retry_after = \"40ms\"\n");
+            }
+        }
+    }
+
+    fn cdn(&mut self, name: &str, to: &str, text: &mut String) {
+        let edges = self.between(1, 4);
+        let _ = writeln!(
+            text,
+            "[components.{name}]\nkind = \"cdn\"\nto = \"{to}\"\nkeys = \"urls\"\nedges = {edges}"
+        );
+        let capacity = self.one_of(&["3", "100", "\"20kB\""]);
+        let _ = writeln!(text, "capacity = {capacity}");
+        for (percent, line) in [
+            (40, "default_ttl = \"300ms\""),
+            (20, "min_ttl = \"1s\""),
+            (20, "max_ttl = \"1500ms\""),
+            (40, "stale_while_revalidate = \"2s\""),
+            (40, "stale_if_error = \"2s\""),
+            (30, "unchanged = \"60%\""),
+            (30, "collapse = false"),
+            (30, "policy = \"w_tinylfu\""),
+            (20, "flush_at = [\"8s\"]"),
+            (20, "bypass = \"authenticated\""),
+            (20, "cacheable = [\"default\"]"),
+            (20, "spread = \"uniform\""),
+        ] {
+            if self.chance(percent) {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        for rtt in ["client_rtt", "origin_rtt"] {
+            if self.chance(40) {
+                let _ = writeln!(text, "{rtt} = {}", self.law(4));
             }
         }
     }
