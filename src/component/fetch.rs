@@ -4,7 +4,7 @@
 use super::program::Cacheable;
 use super::request::{Flags, Frame, Request, RequestId};
 use super::{Context, Gauge, Kept};
-use crate::metrics::{CounterId, Outcome};
+use crate::metrics::{CounterId, Outcome, WaitId};
 use crate::policy::http_cache::{Answer, Failure};
 use crate::units::{SimDuration, SimTime};
 
@@ -225,6 +225,8 @@ pub(super) struct Counts {
     pub(super) rescued: CounterId,
     /// Requests of the gateway's own.
     pub(super) refreshes: CounterId,
+    /// How old what is given out is.
+    pub(super) ages: WaitId,
 }
 
 impl Counts {
@@ -242,6 +244,7 @@ impl Counts {
             revalidated: add(),
             rescued: add(),
             refreshes: add(),
+            ages: cx.recorder.add_wait(),
         }
     }
 
@@ -264,6 +267,11 @@ impl Counts {
             what,
             kept: Kept::Counter(id),
         };
-        all.map(gauge).to_vec()
+        let ages = Gauge {
+            component: component.to_owned(),
+            what: "age",
+            kept: Kept::Ages(self.ages),
+        };
+        all.map(gauge).into_iter().chain([ages]).collect()
     }
 }

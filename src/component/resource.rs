@@ -46,6 +46,8 @@ pub enum Kept {
     Counter(CounterId),
     /// As a count of something that does not happen when all is well: reports tell of it.
     Incidents(CounterId),
+    /// As how old what is given out is.
+    Ages(WaitId),
 }
 
 impl Kept {
@@ -53,7 +55,7 @@ impl Kept {
     pub fn counter(self) -> Option<CounterId> {
         match self {
             Self::Counter(counter) | Self::Incidents(counter) => Some(counter),
-            Self::Level(_) | Self::Sample(_) => None,
+            Self::Level(_) | Self::Sample(_) | Self::Ages(_) => None,
         }
     }
 }

@@ -52,6 +52,9 @@ pub struct Findings {
     /// what somebody else was getting already, what the cache did not answer.
     #[serde(default)]
     pub cache_shares: BTreeMap<String, BTreeMap<String, Estimate>>,
+    /// How old what HTTP caches and CDNs gave out was, by cache.
+    #[serde(default)]
+    pub served_ages: BTreeMap<String, ServedAges>,
     /// What breaks first, or what is busiest.
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.
@@ -70,6 +73,15 @@ pub struct Findings {
     pub requests: u64,
     /// Events, arrivals and timers, in all replications.
     pub events: u64,
+}
+
+/// How old what a cache gives out is: since it was made, or last found to be good.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ServedAges {
+    /// The mean, in seconds.
+    pub mean_s: Estimate,
+    /// The 95th percentile, in seconds.
+    pub p95_s: Estimate,
 }
 
 /// Why there were no more replications.

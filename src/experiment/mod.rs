@@ -20,8 +20,8 @@ pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
     Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings,
-    OutcomeShare, QueueFindings, ResourceFindings, Series, SourceFindings, Spread, StatedFindings,
-    Stop, Violation,
+    OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges, SourceFindings, Spread,
+    StatedFindings, Stop, Violation,
 };
 pub use record::{Record, replicate};
 pub use recovery::Recovery;

@@ -213,15 +213,28 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
     for (limit, share) in &findings.turned_away {
         put(format!("turned_away.{limit}"), Some(share), "1")?;
     }
+    of_caches(findings, &mut put)?;
+    for part in &findings.costs {
+        put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
+    }
+    finish(writer)
+}
+
+/// The rows of what became of look-ups, and of how old what was given out was.
+fn of_caches(
+    findings: &Findings,
+    put: &mut impl FnMut(String, Option<&Estimate>, &str) -> csv::Result<()>,
+) -> csv::Result<()> {
     for (cache, shares) in &findings.cache_shares {
         for (what, share) in shares {
             put(format!("caches.{cache}.{what}"), Some(share), "1")?;
         }
     }
-    for part in &findings.costs {
-        put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
+    for (cache, ages) in &findings.served_ages {
+        put(format!("served_ages.{cache}.mean"), Some(&ages.mean_s), "s")?;
+        put(format!("served_ages.{cache}.p95"), Some(&ages.p95_s), "s")?;
     }
-    finish(writer)
+    Ok(())
 }
 
 /// The rows of a queue of background jobs.

@@ -64,6 +64,7 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
             (limit.clone(), with_unit(share, "1"))
         }).collect::<serde_json::Map<_, _>>(),
         "cache_shares": findings.cache_shares,
+        "served_ages": findings.served_ages,
         "costs": findings.costs.iter().map(|part| {
             (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
@@ -209,6 +210,7 @@ pub fn schema() -> Value {
             "hit_ratios": named,
             "turned_away": named,
             "cache_shares": { "type": "object" },
+            "served_ages": { "type": "object" },
             "costs": named,
             "overflow_s": maybe,
             "advisories": { "type": "array", "items": { "type": "object", "required": ["code"] } },

@@ -113,6 +113,11 @@ pub(super) fn busy(findings: &Findings) -> Table {
             let share = words::estimate(Unit::Fraction, share);
             table.rows.push(vec![format!("{cache} {what}"), share]);
         }
+        if let Some(ages) = findings.served_ages.get(cache) {
+            let [mean, p95] = [ages.mean_s, ages.p95_s].map(|own| show(Unit::Seconds, own.value));
+            let cells = vec![format!("{cache} age at hit"), format!("{mean}, p95 {p95}")];
+            table.rows.push(cells);
+        }
     }
     for (limit, share) in &findings.turned_away {
         let share = words::estimate(Unit::Fraction, share);

@@ -40,6 +40,7 @@ fn system(rate: &str, keys: u32, control: &str, cdn: &str, step: &str) -> Findin
         [components.origin.operations.default]
         steps = [{step}]
         cache_control = \"{control}\"
+        response = \"1MB\"
         [keys.assets]
         count = {keys}
         popularity = \"uniform\"
@@ -51,6 +52,7 @@ fn system(rate: &str, keys: u32, control: &str, cdn: &str, step: &str) -> Findin
         kind = \"cdn\"
         keys = \"assets\"
         capacity = 100_000
+        transfer = \"$1/GB\"
         {cdn}"
     );
     run(&load(&text).scenario)
@@ -121,6 +123,13 @@ fn what_is_past_its_time_is_better_than_to_wait_or_to_fail() {
     assert!(figure(&plain, Metric::LatencyP99) > 0.09);
     assert!(figure(&renewed, Metric::LatencyP999) < 0.001);
     assert!(status(&renewed, "refreshes") > 0.04);
+    // What is got in the background goes out to nobody.
+    let paid = |own: &Findings| own.costs.iter().map(|part| part.usd.value).sum::<f64>();
+    let (all, same) = (paid(&plain), paid(&renewed));
+    assert!(
+        all > 15.0 && (same / all - 1.0).abs() < 1e-3,
+        "{all}, {same}"
+    );
     let flaky = "{ call = \"flaky\" }";
     let shown = with("max-age=1", flaky);
     let made_up = with("max-age=1, stale-if-error=1000", flaky);
@@ -144,4 +153,7 @@ fn who_finds_it_at_the_edge_waits_for_the_way_there_alone() {
     );
     // An asset is asked for every 100 s.
     assert!((hits - 0.5).abs() < 0.03, "{hits}");
+    // Those who find it come at any time of its life.
+    let age = findings.served_ages["cdn"].mean_s.value;
+    assert!((age / 50.0 - 1.0).abs() < 0.03, "{age}");
 }

@@ -294,6 +294,7 @@ impl State {
 
     /// A request is answered with what was made then.
     fn gives(&mut self, id: RequestId, made: SimTime, cx: &mut Context) -> Step {
+        cx.recorder.wait(self.counts.ages, made, cx.now());
         says_age(id, made, cx);
         let frame = &mut cx.requests.get_mut(id).frame;
         self.held.forget(frame.instance);

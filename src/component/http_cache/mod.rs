@@ -135,6 +135,7 @@ impl State {
                 if updates {
                     self.updates(id, &own, cx);
                 }
+                cx.recorder.wait(self.counts.ages, since, now);
                 gives(id, (mark, since), cx)
             }
             Look::Goes { asks } => {

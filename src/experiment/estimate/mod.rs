@@ -56,6 +56,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         hit_ratios: own.hit_ratios(),
         turned_away: own.turned_away(),
         cache_shares: own.cache_shares(),
+        served_ages: own.served_ages(),
         bottleneck,
         costs: own.costs(),
         series,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Estimating;
-use crate::component::{Bill, Gauge, Resource};
-use crate::experiment::findings::{CostPart, ResourceFindings};
+use crate::component::{Bill, Gauge, Kept, Resource};
+use crate::experiment::findings::{CostPart, ResourceFindings, ServedAges};
 use crate::experiment::record::Record;
 use crate::stats::{Estimate, Histogram};
 
@@ -127,6 +127,25 @@ impl Estimating<'_> {
             (!shares.is_empty()).then(|| (cache.to_owned(), shares))
         };
         self.caches().filter_map(shares).collect()
+    }
+
+    /// How old what caches gave out was, of those that know.
+    pub(super) fn served_ages(&self) -> BTreeMap<String, ServedAges> {
+        let gauges = self.gauges.iter();
+        let of_ages = gauges.filter(|gauge| matches!(gauge.kept, Kept::Ages(_)));
+        let found = of_ages.enumerate().filter_map(|(at, gauge)| {
+            let own: Vec<Histogram> = self.records.iter().map(|r| r.ages[at].clone()).collect();
+            let mut pooled = Histogram::default();
+            for own in &own {
+                pooled.merge(own);
+            }
+            let ages = ServedAges {
+                mean_s: self.histogram_mean(&pooled, &own)?,
+                p95_s: self.quantile(0.95, &pooled, &own)?,
+            };
+            Some((gauge.component.clone(), ages))
+        });
+        found.collect()
     }
 
     /// The components that count hits.

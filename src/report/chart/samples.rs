@@ -180,8 +180,7 @@ impl Sample {
 
     pub(super) fn findings(self) -> Findings {
         let median = self.median(self.peak);
-        let errors = self.failing(self.peak) / self.peak;
-        let p95 = median * 3.0;
+        let (errors, p95) = (self.failing(self.peak) / self.peak, median * 3.0);
         let mut figures = BTreeMap::new();
         for (name, value) in [
             ("latency_p50", median),
@@ -236,6 +235,7 @@ impl Sample {
             hit_ratios: BTreeMap::new(),
             turned_away: BTreeMap::new(),
             cache_shares: BTreeMap::new(),
+            served_ages: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
             series: self.series(),
