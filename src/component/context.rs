@@ -70,6 +70,20 @@ pub enum Notice {
         /// The queue.
         queue: NodeId,
     },
+    /// A balancer is to check a server.
+    Check {
+        /// The balancer.
+        balancer: NodeId,
+        /// Its number for who checks whom.
+        part: u32,
+    },
+    /// A balancer has waited for the answer to a check as long as it does.
+    CheckIsLate {
+        /// The balancer.
+        balancer: NodeId,
+        /// Its number for who checks whom.
+        part: u32,
+    },
     /// There is more of something than the run can hold.
     Overloaded,
     /// A pool has closed connections.

@@ -18,7 +18,7 @@ use crate::policy::upstream::Ending;
 use crate::units::SimDuration;
 
 /// The group of servers of a balancer, if `via` is one that has one.
-fn upstream(nodes: &mut [Node], via: NodeId) -> Option<&mut Upstream> {
+pub(super) fn upstream(nodes: &mut [Node], via: NodeId) -> Option<&mut Upstream> {
     match nodes.get_mut(via.index()) {
         Some(Node::Balancer(front)) => front.upstream.as_deref_mut(),
         _ => None,
@@ -158,9 +158,16 @@ impl System {
         (outcome, is_own): (Outcome, bool),
     ) -> bool {
         let is_left = matches!(outcome, Outcome::ClientTimeout | Outcome::ClientAbort);
-        if is_left || upstream(&mut self.nodes, frame.via).is_none() {
-            self.is_done(id, frame);
-            return false;
+        match upstream(&mut self.nodes, frame.via) {
+            Some(own) if is_left => {
+                own.is_left(id, frame, &mut self.cx);
+                return false;
+            }
+            Some(_) => {}
+            None => {
+                self.is_done(id, frame);
+                return false;
+            }
         }
         let ending = (Upstream::failure(outcome, is_own), true);
         let Some(next) = self.attempt_at_server_ends(id, frame, ending) else {
@@ -289,7 +296,7 @@ impl System {
                 continue;
             }
             if let Some(own) = upstream(&mut self.nodes, frame.via) {
-                own.is_served(id, &frame, &mut self.cx);
+                own.is_left(id, &frame, &mut self.cx);
                 self.cx.requests.frame_at(id, depth).via = NodeId::NONE;
             }
             return;

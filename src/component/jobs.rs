@@ -1,9 +1,11 @@
-//! Jobs: messages of queues that are being worked on, as requests of their own.
+//! Jobs: messages of queues that are being worked on, as requests of their own; and checks of servers, which
+//! are such requests, too.
 //!
-//! A job is an attempt that no errand waits for: its queue hears of its end. It holds what any request holds
-//! of the instance that it is in, and is counted by its queue alone.
+//! A job is an attempt that no errand waits for: its queue, or the balancer that checks, hears of its end. It
+//! holds what any request holds of the instance that it is in, and is counted by its queue alone.
 
 use super::arena::NOBODY;
+use super::balancer::CheckId;
 use super::context::Wake;
 use super::queue::{Delivery, Receipt};
 use super::request::{Flags, RequestId};
@@ -12,14 +14,19 @@ use super::system::{queue, service};
 use super::{Node, NodeId, System};
 use crate::metrics::Outcome;
 
-/// A message that is being worked on.
+/// What a job is done for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Job {
-    queue: NodeId,
-    /// What acknowledges it.
-    receipt: Receipt,
-    /// Whose place it takes in the queue's books.
-    slot: u32,
+pub(super) enum Job {
+    /// A message that is being worked on.
+    Message {
+        queue: NodeId,
+        /// What acknowledges it.
+        receipt: Receipt,
+        /// Whose place it takes in the queue's books.
+        slot: u32,
+    },
+    /// A check of a server.
+    Check { balancer: NodeId, check: CheckId },
 }
 
 impl System {
@@ -46,7 +53,7 @@ impl System {
         (request.frame.node, request.frame.via) = (delivery.service, node);
         request.frame.instance = delivery.instance;
         request.flags.set(Flags::ATTEMPT);
-        let job = self.jobs.add(Job {
+        let job = self.jobs.add(Job::Message {
             queue: node,
             receipt: delivery.receipt,
             slot: delivery.slot,
@@ -93,16 +100,24 @@ impl System {
     fn settles_job(&mut self, id: RequestId, outcome: Outcome, is_lost: bool) {
         let extra = self.cx.requests.extra_mut(id);
         let at = std::mem::replace(&mut extra.job, NOBODY);
-        let Some(job) = self.jobs.remove(at) else {
-            return;
+        let (node, receipt, slot) = match self.jobs.remove(at) {
+            None => return,
+            Some(Job::Check { balancer, check }) => {
+                return self.check_ends(balancer, check, outcome);
+            }
+            Some(Job::Message {
+                queue,
+                receipt,
+                slot,
+            }) => (queue, receipt, slot),
         };
-        let own = queue(&mut self.nodes, job.queue);
+        let own = queue(&mut self.nodes, node);
         if outcome.is_success() {
-            own.is_acknowledged(job.receipt, &mut self.cx);
+            own.is_acknowledged(receipt, &mut self.cx);
         } else {
-            own.is_refused(job.receipt, is_lost, &mut self.cx);
+            own.is_refused(receipt, is_lost, &mut self.cx);
         }
-        own.has_room(job.slot, &mut self.cx);
+        own.has_room(slot, &mut self.cx);
     }
 
     /// Every queue hears that an instance is in service.

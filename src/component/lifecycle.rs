@@ -17,6 +17,8 @@ impl System {
         match notice {
             Notice::Joined { service, instance } => self.joins(service, instance),
             Notice::Deliver { queue } => self.delivers(queue),
+            Notice::Check { balancer, part } => self.checks(balancer, part),
+            Notice::CheckIsLate { balancer, part } => self.check_is_late(balancer, part),
             Notice::Overloaded => self.overflows(),
             Notice::Left { service, instance } => {
                 self.tell_queues(service, instance, false);

@@ -17,6 +17,7 @@ mod bill;
 pub mod cache;
 pub mod caller;
 pub mod cdn;
+mod checks;
 mod clients;
 mod context;
 pub mod cpu;

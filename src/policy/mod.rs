@@ -7,6 +7,7 @@ pub mod balance;
 pub mod bandwidth;
 pub mod edge_cache;
 pub mod eviction;
+pub mod health;
 pub mod http_cache;
 pub mod memory;
 pub mod persistence;

@@ -17,6 +17,7 @@ mod databases;
 mod docs;
 mod floors;
 mod gateways;
+mod health;
 mod http_caches;
 mod invalid;
 mod load_tests;

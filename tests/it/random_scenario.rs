@@ -5,6 +5,7 @@
 
 mod caches;
 mod gateways;
+mod health;
 mod persistence;
 mod pools;
 mod queues;
@@ -192,6 +193,7 @@ impl Generator {
             self.one_of(&[
                 "least_conn",
                 "leastconn",
+                "least_request",
                 "first",
                 "{ random_draws = { draws = 3 } }",
                 "source",
@@ -216,6 +218,9 @@ impl Generator {
         }
         if has_group {
             self.servers_that_fail(text);
+        }
+        if self.chance(40) {
+            self.health(&policy, text);
         }
     }
 

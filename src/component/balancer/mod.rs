@@ -6,6 +6,7 @@
 //! (`Upstream`): servers with weights, limits and failures, one tried after the other.
 
 mod backends;
+mod health;
 mod line;
 mod status;
 mod upstream;
@@ -13,23 +14,24 @@ mod upstream;
 use super::arena::NOBODY;
 use super::program::Demand;
 use super::request::{Flags, RequestId, Requests};
-use super::{Bill, Charge, Component, Context, NodeId, Resource, Tally};
+use super::{Bill, Charge, Component, Context, Gauge, NodeId, Resource, Signal, Tally};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::engine::Timer;
 use crate::policy::balance::{Balance, Policy};
-use crate::policy::upstream::{HEAVIEST, Method, NextRules, NextUpstream, Server};
+use crate::policy::health::{AllUnhealthy, HealthCheck, OutlierDetection, SlowStartRules};
+use crate::policy::upstream::{HEAVIEST, HealthRules, Method, NextRules, NextUpstream, Server};
 use crate::rng::{Salt, Streams};
 use crate::spec::{At, Count};
-use crate::units::{CostPerHour, CostPerSize, SimDuration};
+use crate::units::{CostPerHour, CostPerSize, Fraction, SimDuration};
 use crate::{spec, words};
 
 pub use backends::{Backends, ServerSpec};
 pub(super) use line::Line;
 pub use line::{LinePlan, LineSpec};
 pub use status::code;
-pub use upstream::Backend;
-pub(super) use upstream::{Nowhere, Upstream};
+pub use upstream::{Backend, ChecksPlan};
+pub(super) use upstream::{CheckId, Nowhere, Upstream};
 
 words! {
     /// What makes a request go where an earlier one went.
@@ -45,6 +47,8 @@ words! {
 
 /// The products whose settings a balancer can have.
 const PRESETS: &[spec::Preset] = crate::presets! {
+    "aws_alb": "presets/aws_alb.toml",
+    "envoy": "presets/envoy.toml",
     "haproxy": "presets/haproxy.toml",
     "heroku_router": "presets/heroku_router.toml",
     "nginx": "presets/nginx.toml",
@@ -111,6 +115,20 @@ spec! {
         /// How long a request that finds no server waits for one, looking again every second; it fails at
         /// once unless given.
         pub wait_for_server: Option<At<SimDuration>>,
+        /// How it finds out by itself whether a server is well. It does not, unless given.
+        pub health_check: Option<HealthCheck>,
+        /// Whether it ejects servers whose answers are worse than those of others. It does not, unless given.
+        pub outlier_detection: Option<OutlierDetection>,
+        /// What it does while no server is well.
+        pub on_all_unhealthy: At<AllUnhealthy> = At::built_in(AllUnhealthy::Fail),
+        /// With a smaller share of servers that are well than this, requests go to all of them: those that are
+        /// would not bear it alone (Envoy's panic threshold).
+        pub panic_threshold: At<Fraction> = At::built_in(Fraction::ZERO),
+        /// For how long the share of the requests grows that a server gets which has just been added, or has
+        /// come back from failing its checks. It has its full share at once, unless given.
+        pub slow_start: Option<At<SimDuration>>,
+        /// How that share grows.
+        pub slow_start_rules: SlowStartRules = SlowStartRules::default(),
     }
     presets(PRESETS)
     check(Self::check)
@@ -122,6 +140,7 @@ impl Balancer {
             let problem = "a timeout of nothing lets nothing be answered";
             out.push(Diagnostic::error(timeout.origin, problem));
         }
+        self.check_health(out);
         let own = self.to.servers();
         let given = own.iter().filter_map(|server| server.fail_timeout);
         for timeout in given.chain([self.fail_timeout]) {
@@ -208,7 +227,8 @@ impl Balancer {
             && self.connect_timeout.is_none()
             && self.quarantine.is_none()
             && self.in_flight_per_server.is_none()
-            && self.wait_for_server.is_none();
+            && self.wait_for_server.is_none()
+            && self.health_rules().is_none();
         is_plain.then(|| self.policy.plain()).flatten()
     }
 
@@ -257,6 +277,10 @@ pub struct UpstreamPlan {
     pub in_flight_per_server: Option<u32>,
     /// How long a request waits for a server.
     pub wait_for_server: Option<SimDuration>,
+    /// What it does about servers that are not well, or new, if anything.
+    pub health: Option<HealthRules>,
+    /// How it checks them, if it does.
+    pub checks: Option<ChecksPlan>,
 }
 
 /// How a balancer picks, with every name resolved.
@@ -322,11 +346,12 @@ pub struct State {
 }
 
 impl State {
-    pub(super) fn new(plan: &Plan, _: NodeId, _: Streams, cx: &mut Context) -> Self {
+    pub(super) fn new(plan: &Plan, own: NodeId, streams: Streams, cx: &mut Context) -> Self {
         let (policy, upstream) = match &plan.picks {
             Picks::Plain(policy) => (policy.clone(), None),
-            Picks::Upstream(own) => {
-                let upstream = Upstream::new(own, (&plan.name, plan.sticky), cx);
+            Picks::Upstream(upstream) => {
+                let named = (own, plan.name.as_str(), plan.sticky);
+                let upstream = Upstream::new(upstream, named, streams, cx);
                 let unused = Policy::Random(crate::policy::balance::Random {});
                 (unused, Some(Box::new(upstream)))
             }
@@ -415,6 +440,23 @@ impl State {
 }
 
 impl Component for State {
+    fn start(&mut self, cx: &mut Context) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.starts_watching(cx);
+        }
+    }
+
+    fn signal(&mut self, signal: Signal, cx: &mut Context) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.watch_signal(signal, cx);
+        }
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let upstream = self.upstream.as_ref();
+        upstream.map_or_else(Vec::new, |own| own.gauges(&self.name))
+    }
+
     fn bills(&self) -> Vec<Bill> {
         vec![Bill {
             component: self.name.clone(),

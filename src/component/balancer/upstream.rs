@@ -1,6 +1,10 @@
 //! A balancer whose servers differ, fail, or are tried one after the other: its views of them, and what
 //! became of the requests that were tried more than once.
 
+mod answers;
+mod same;
+mod watch;
+
 use std::collections::BTreeMap;
 
 use super::line::Line;
@@ -12,8 +16,13 @@ use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::Outcome;
 use crate::policy::upstream::{Address, Ask, Bound, Ending, Group, Server, Trial};
-use crate::rng::Salt;
-use crate::units::{SimDuration, SimTime};
+use crate::rng::{Salt, Streams};
+use crate::units::SimDuration;
+
+use same::Same;
+pub(in crate::component) use watch::CheckId;
+pub use watch::ChecksPlan;
+use watch::Watch;
 
 /// A service behind the balancer.
 #[derive(Debug, Clone)]
@@ -93,6 +102,8 @@ pub(in crate::component) struct Upstream {
     pub(in crate::component) connect_timeout: Option<SimDuration>,
     in_flight_per_server: Option<u32>,
     wait_for_server: Option<SimDuration>,
+    /// Whoever watches the servers, if anybody does.
+    watch: Option<Box<Watch>>,
 }
 
 /// How long a request that finds no server waits before it looks again.
@@ -103,21 +114,30 @@ const HASHES: u64 = 64;
 impl Upstream {
     pub(super) fn new(
         plan: &UpstreamPlan,
-        (name, sticky): (&str, Option<Sticky>),
+        (own, name, sticky): (NodeId, &str, Option<Sticky>),
+        streams: Streams,
         cx: &mut Context,
     ) -> Self {
-        let group = Group::new(&plan.servers, &plan.method, plan.next)
+        let mut group = Group::new(&plan.servers, &plan.method, plan.next)
             .with_quarantine(plan.quarantine)
             .with_full_conns(plan.full_conns);
+        let size = (plan.views, plan.servers.len() as u32);
+        let watch = plan.health.as_ref().map(|_| {
+            let watched = (own, name);
+            Box::new(Watch::new(watched, plan.checks.as_ref(), size, streams, cx))
+        });
+        if let Some(rules) = &plan.health {
+            group = group.with_health(rules);
+        }
         let groups = (0..plan.views).map(|view| match &plan.line {
             Some(line) => group.clone().with_lines(view, line.rules),
             None => group.clone(),
         });
-        let own = (&plan.servers[..], plan.views);
+        let served = (&plan.servers[..], plan.views);
         Self {
             backends: plan.backends.clone(),
             groups: groups.collect(),
-            line: plan.line.as_ref().map(|line| Line::new(line, own, cx)),
+            line: plan.line.as_ref().map(|line| Line::new(line, served, cx)),
             may_return: plan.quarantine.is_some()
                 || plan.servers.iter().any(|server| server.max_fails > 0),
             servers: plan.servers.clone(),
@@ -135,6 +155,7 @@ impl Upstream {
             connect_timeout: plan.connect_timeout,
             in_flight_per_server: plan.in_flight_per_server,
             wait_for_server: plan.wait_for_server,
+            watch,
         }
     }
 
@@ -149,6 +170,7 @@ impl Upstream {
         if let Some(first) = self.first_of(service) {
             let peer = first + instance;
             self.groups.iter_mut().for_each(|group| group.join(peer));
+            self.watches(peer, cx);
             self.has_changed(peer, true, cx);
         }
     }
@@ -175,6 +197,7 @@ impl Upstream {
         if let Some(first) = self.first_of(service) {
             let peer = first + instance;
             self.groups.iter_mut().for_each(|group| group.leave(peer));
+            self.watches_no_more(peer, cx);
             self.has_changed(peer, false, cx);
         }
     }
@@ -365,7 +388,7 @@ impl Upstream {
         first.expect("requests come back from where they were sent") + frame.instance
     }
 
-    /// A request was answered well, or is not waited for any more.
+    /// A request was answered well.
     pub(in crate::component) fn is_served(
         &mut self,
         id: RequestId,
@@ -373,16 +396,23 @@ impl Upstream {
         cx: &mut Context,
     ) {
         self.unsets_timer(id, frame, cx);
+        let view = self.is_dropped(id, frame, cx);
+        self.hears_end(view, self.peer_of(frame), Ending::Answered(200), cx);
+    }
+
+    /// A request is not waited for any more.
+    pub(in crate::component) fn is_left(&mut self, id: RequestId, frame: &Frame, cx: &mut Context) {
+        self.unsets_timer(id, frame, cx);
         self.is_dropped(id, frame, cx);
     }
 
-    /// A request that its server has not taken is not waited for any more.
+    /// A request that its server has not taken is not waited for any more. Gives the balancer that had it.
     pub(in crate::component) fn is_dropped(
         &mut self,
         id: RequestId,
         frame: &Frame,
         cx: &mut Context,
-    ) {
+    ) -> u32 {
         let peer = self.peer_of(frame);
         let view = match self.takes_kept(id, frame, &cx.requests) {
             Some(kept) => {
@@ -394,6 +424,7 @@ impl Upstream {
         };
         self.groups[view as usize].is_served(peer);
         self.has_room(view, peer, cx);
+        view
     }
 
     /// A request is under way at a server no more.
@@ -449,6 +480,7 @@ impl Upstream {
         let may_repeat = !self.not_idempotent.get(flow).is_some_and(|not| *not);
         let books = (&mut kept.trial, now);
         let again = self.groups[kept.view as usize].ends(peer, ending, may_repeat, books);
+        self.hears_end(kept.view, peer, ending, cx);
         if was_taken {
             self.unsets_timer(id, frame, cx);
         }
@@ -492,56 +524,6 @@ impl Upstream {
         own.map_or(start, |(first, _)| *first)
     }
 
-    /// A server has taken a request, and its answer is waited for.
-    pub(in crate::component) fn sets_timer(&self, id: RequestId, cx: &mut Context) {
-        let Some((lane, _)) = self.read_timeout else {
-            return;
-        };
-        let generation = cx.requests.get(id).frame.entered.as_nanos() as u32;
-        let subject = id.index();
-        let timer = crate::engine::Timer {
-            subject,
-            generation,
-        };
-        cx.scheduler.set_timer(lane, timer);
-    }
-
-    /// The answer to a request is not waited for any more.
-    pub(in crate::component) fn unsets_timer(
-        &self,
-        id: RequestId,
-        frame: &Frame,
-        cx: &mut Context,
-    ) {
-        let Some((lane, _)) = self.read_timeout else {
-            return;
-        };
-        let (requests, via, visit) = (&cx.requests, frame.via, frame.visit);
-        cx.scheduler.unset_timer(lane, |timer| {
-            let found = requests.waiting_via(via, timer);
-            found.is_some_and(|(own, at)| own != id || at.visit != visit)
-        });
-    }
-
-    /// What a balancer sees of a server that does not take a request.
-    pub(in crate::component) fn refusal(outcome: Outcome) -> Ending {
-        match outcome {
-            Outcome::ConnectTimeout => Ending::NotConnected,
-            _ => Ending::Refused,
-        }
-    }
-
-    /// What a balancer sees of a request that failed in a server: because of the server itself, or of
-    /// something that the server called for it.
-    pub(in crate::component) fn failure(outcome: Outcome, is_own: bool) -> Ending {
-        match outcome {
-            Outcome::QueueTimeout | Outcome::ConcurrencyLimit | Outcome::BreakerOpen if is_own => {
-                Ending::Answered(503)
-            }
-            _ => Ending::Answered(500),
-        }
-    }
-
     /// Requests under way at an instance of a service, as all of its views see it.
     pub(super) fn active(&self, service: NodeId, instance: u32) -> u64 {
         let Some(first) = self.first_of(service) else {
@@ -554,42 +536,5 @@ impl Upstream {
 
     pub(super) fn backends(&self) -> &[Backend] {
         &self.backends
-    }
-}
-
-/// Where an earlier request of the same client went.
-struct Same<'a> {
-    n_places: u32,
-    sticky: Sticky,
-    assigned: &'a [u32],
-    salt: Salt,
-    now: SimTime,
-}
-
-impl Same<'_> {
-    /// Where that was, and whether the request can go there, too.
-    fn pick(&self, id: RequestId, requests: &Requests, group: &mut Group) -> Option<(Bound, u32)> {
-        let bound = |peer: u32| match group.pick_bound(peer, self.now) {
-            Bound::Gone => None,
-            other => Some((other, peer)),
-        };
-        let (flags, extra) = (requests.get(id).flags, requests.extra(id));
-        if !flags.has(Flags::KNOWN) {
-            return None;
-        }
-        match self.sticky {
-            Sticky::Client => {
-                let own = self.assigned.get(extra.client as usize).copied();
-                own.filter(|own| *own != NOBODY).and_then(bound)
-            }
-            Sticky::Address => {
-                let n = self.n_places;
-                let place = |hash: u64| {
-                    let address = u64::from(extra.address) << 8 | hash;
-                    self.salt.index(address, n)
-                };
-                (0..HASHES).map(place).find_map(bound)
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 use super::first::First;
 use super::ip_hash::IpHash;
 use super::least_conn::LeastConn;
+use super::least_request::LeastRequest;
 use super::leastconn::Leastconn;
 use super::random_draws::RandomDraws;
 use super::random_two::RandomTwo;
@@ -68,6 +69,9 @@ methods! {
     RandomTwo(super::random_two::State) = "random_two",
     /// The one with the fewest requests under way in relation to its weight; of several, in turn (nginx).
     LeastConn(super::least_conn::State) = "least_conn",
+    /// The least busy of two drawn at random, one of them perhaps twice; where weights differ, in turn by
+    /// weights that shrink with the load (Envoy).
+    LeastRequest(super::least_request::State) = "least_request",
     /// By the client's address: all of a /24 go to one server (nginx).
     IpHash(super::ip_hash::State) = "ip_hash",
     /// The one with the fewest requests outstanding; of several, the one that has been at that number
@@ -96,6 +100,7 @@ impl Method {
             Self::PowerOfTwo(own) => Policy::PowerOfTwo(own.clone()),
             Self::RandomTwo(_)
             | Self::LeastConn(_)
+            | Self::LeastRequest(_)
             | Self::IpHash(_)
             | Self::Leastconn(_)
             | Self::RandomDraws(_)

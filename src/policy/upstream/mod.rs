@@ -10,8 +10,10 @@
 //! them in `tests/conformance/nginx`.
 
 mod first;
+mod health;
 mod ip_hash;
 mod least_conn;
+mod least_request;
 mod leastconn;
 mod lines;
 mod methods;
@@ -32,8 +34,10 @@ use crate::rng::Draw;
 use crate::units::{SimDuration, SimTime};
 
 pub use first::First;
+pub use health::HealthRules;
 pub use ip_hash::{Address, IpHash};
 pub use least_conn::LeastConn;
+pub use least_request::LeastRequest;
 pub use leastconn::{HEAVIEST, Leastconn};
 pub use lines::{Bound, LineRules, MayWait};
 pub use methods::Method;
@@ -44,6 +48,7 @@ pub use random_draws::RandomDraws;
 pub use random_two::RandomTwo;
 pub use source::Source;
 
+use health::Health;
 use lines::Lines;
 use methods::Picker;
 use peer::{Load, Peer};
@@ -70,6 +75,8 @@ pub struct Group {
     rules: NextRules,
     /// For how long a peer that does not take a connection is left alone.
     quarantine: Option<SimDuration>,
+    /// How well peers are, where anybody asks.
+    health: Option<Box<Health>>,
     /// Requests under way at all peers.
     active: u64,
     /// Counts how often what is under way or waiting at a peer has changed.
@@ -95,6 +102,7 @@ impl Group {
             picker: method.start(servers.len()),
             rules,
             quarantine: None,
+            health: None,
             active: 0,
             n_moves: 0,
             full_conns: 0,
@@ -162,6 +170,7 @@ impl Group {
         }
         let (single, load) = (self.is_single(), self.load());
         let now_s = whole_seconds(ask.now);
+        self.grows_shares(ask.now);
         for tier in 0..self.tiers(ask.now) {
             let tried = std::mem::take(&mut ask.trial.tried);
             let mut view = View {

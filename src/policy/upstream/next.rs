@@ -118,6 +118,16 @@ impl Ending {
         }
     }
 
+    /// The status that outlier detection takes it for: none is one of the balancer's own (Envoy).
+    pub fn seen_as(self) -> u16 {
+        match self {
+            Self::Answered(status) => status,
+            Self::Refused | Self::NotConnected | Self::Broken => 503,
+            Self::Invalid => 502,
+            Self::Late => 504,
+        }
+    }
+
     /// The status that nginx gives it where it is the last.
     pub const fn status(self) -> u16 {
         match self {

@@ -50,7 +50,9 @@ pub(super) struct Load {
 /// A server at work.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
+    /// With the weight that it has now, which is less than all of it after it has just come.
     pub(super) server: Server,
+    pub(super) full_weight: u32,
     pub(super) is_member: bool,
     /// Requests under way.
     pub(super) active: u32,
@@ -68,12 +70,15 @@ pub(super) struct Peer {
     checked: i64,
     /// In quarantine until then.
     pub(super) barred_until: SimTime,
+    /// Whether checks or the answers of others say that it is not well, and that counts.
+    pub(super) is_unwell: bool,
 }
 
 impl Peer {
     pub(super) fn new(server: Server) -> Self {
         Self {
             server,
+            full_weight: server.weight,
             is_member: false,
             active: 0,
             waiting: 0,
@@ -84,14 +89,23 @@ impl Peer {
             accessed: LONG_AGO,
             checked: LONG_AGO,
             barred_until: SimTime::ZERO,
+            is_unwell: false,
         }
     }
 
     /// Everything that is known of it is forgotten, but for what is under way there.
     pub(super) fn renews(&mut self) {
         let (active, waiting) = (self.active, self.waiting);
-        *self = Self::new(self.server);
+        *self = Self::new(Server {
+            weight: self.full_weight,
+            ..self.server
+        });
         (self.active, self.waiting) = (active, waiting);
+    }
+
+    /// True if it is one of the group, and may be sent requests.
+    pub(super) fn is_there(&self) -> bool {
+        self.is_member && !self.server.down
     }
 
     /// True if it may be sent another request, however well it is.
@@ -119,8 +133,8 @@ impl Peer {
     /// True if it could be picked if it had room. The only one (`single`) is, however often it fails.
     #[inline]
     pub(super) fn is_up(&self, now: SimTime, now_s: i64, single: bool) -> bool {
-        self.is_member
-            && !self.server.down
+        self.is_there()
+            && !self.is_unwell
             && (single || !self.is_out(now_s))
             && self.barred_until <= now
     }

@@ -73,6 +73,10 @@ impl Compiler<'_> {
             return None;
         }
         let next = own.next_upstream.as_ref().map(|next| next.rules());
+        let checks = match &own.health_check {
+            Some(check) => Some(self.plan_checks(check, own, services, servers.len())?),
+            None => None,
+        };
         Some(UpstreamPlan {
             backends,
             servers,
@@ -87,6 +91,8 @@ impl Compiler<'_> {
             quarantine: own.quarantine.map(|span| span.value),
             in_flight_per_server: own.in_flight_per_server.map(|limit| limit.get()),
             wait_for_server: own.wait_for_server.map(|span| span.value),
+            health: own.health_rules(),
+            checks,
         })
     }
 

@@ -4,6 +4,7 @@
 mod balancers;
 mod caches;
 mod calls;
+mod checks;
 mod components;
 mod databases;
 mod flows;
