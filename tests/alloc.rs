@@ -96,6 +96,17 @@ fn the_second_half_of_a_run_allocates_nothing() {
     );
     assert!(events > 1_000_000, "the second half is no idle time");
     assert_eq!(allocated, 0, "in {events} events with an HTTP cache");
+    // Requests that wait in a balancer.
+    let (allocated, events) = allocations_of_second_half(
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/scenarios/components/haproxy.toml"
+        ),
+        &[],
+        300,
+    );
+    assert!(events > 200_000, "the second half is no idle time");
+    assert_eq!(allocated, 0, "in {events} events with a line in a balancer");
     // Background jobs.
     let (allocated, events) = allocations_of_second_half(
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/specs/alloc/queues.toml"),

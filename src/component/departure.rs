@@ -25,6 +25,9 @@ impl System {
             return;
         }
         if self.has.upstreams {
+            if self.balancer_ignores_client(id) {
+                return;
+            }
             self.is_let_go(id);
             if self.is_callers_close(id) && self.leaves_balancer(id) {
                 return;

@@ -5,7 +5,7 @@
 //! as work that nobody waits for, and whoever waited goes on in a request of its own, which is tried on the
 //! next server or fails.
 
-use super::balancer::{Nowhere, Upstream};
+use super::balancer::{Again, Census, Nowhere, Upstream};
 use super::context::Wake;
 use super::gateway::is_gateway;
 use super::request::{Flags, Frame, Request, RequestId};
@@ -35,20 +35,8 @@ impl System {
             };
             let target = match own.pick(id, &mut self.cx) {
                 Ok(target) => target,
-                Err(Nowhere::Fails(outcome)) => {
-                    self.fails(id, outcome);
-                    return false;
-                }
-                Err(Nowhere::Waits) => {
-                    let frame = &mut self.cx.requests.get_mut(id).frame;
-                    (frame.via, frame.worker) = (via, 0);
-                    return false;
-                }
-                Err(Nowhere::AsksAgain(span)) => {
-                    let request = self.cx.requests.get_mut(id);
-                    (request.frame.via, request.frame.worker) = (via, 0);
-                    request.flags.set(Flags::IN_TRANSIT);
-                    self.cx.resume_after(span, id);
+                Err(nowhere) => {
+                    self.goes_nowhere(id, (via, nowhere));
                     return false;
                 }
             };
@@ -68,11 +56,60 @@ impl System {
                     self.fails(id, outcome);
                     return false;
                 };
-                self.cx.requests.get_mut(id).frame = next;
+                if next.pause.is_some() {
+                    self.waits_for_next(id, next);
+                    return false;
+                }
+                self.cx.requests.get_mut(id).frame = next.frame;
                 continue;
             }
             self.answer_is_awaited(id, via);
             return accepted == Accepted::Begins;
+        }
+    }
+
+    /// A request is sent nowhere: it waits, looks again after a while, or fails.
+    #[cold]
+    fn goes_nowhere(&mut self, id: RequestId, (via, nowhere): (NodeId, Nowhere)) {
+        match nowhere {
+            Nowhere::Fails(outcome) => self.fails(id, outcome),
+            Nowhere::Waits => {
+                let frame = &mut self.cx.requests.get_mut(id).frame;
+                (frame.via, frame.worker) = (via, 0);
+            }
+            Nowhere::Nobody => {
+                let census = self.census(via);
+                let own = upstream(&mut self.nodes, via);
+                let again = own.map(|own| own.finds_nobody(id, census, &self.cx));
+                match again.unwrap_or_else(|| Err(census.outcome())) {
+                    Ok(span) => {
+                        let request = self.cx.requests.get_mut(id);
+                        (request.frame.via, request.frame.worker) = (via, 0);
+                        request.flags.set(Flags::IN_TRANSIT);
+                        self.cx.resume_after(span, id);
+                    }
+                    Err(outcome) => self.fails(id, outcome),
+                }
+            }
+        }
+    }
+
+    /// How the instances behind a balancer, or those of a service, are.
+    #[cold]
+    pub(super) fn census(&self, via: NodeId) -> Census {
+        let of = |node: NodeId| match &self.nodes[node.index()] {
+            Node::Service(service) => service.census(),
+            _ => Census::default(),
+        };
+        match &self.nodes[via.index()] {
+            Node::Balancer(front) => match &front.upstream {
+                Some(own) => {
+                    let services = own.backends().iter().map(|own| of(own.service));
+                    services.fold(Census::default(), Census::and)
+                }
+                None => of(front.to),
+            },
+            _ => of(via),
         }
     }
 
@@ -128,13 +165,16 @@ impl System {
         }
     }
 
-    /// A request is about to be sent to another server, not inside of the handler in which it failed: no number
+    /// A request is about to be sent to another server, or to the same after a pause; not inside of the handler in which it failed: no number
     /// of failures is a number of calls inside one another.
-    fn waits_for_next(&mut self, id: RequestId, next: Frame) {
+    fn waits_for_next(&mut self, id: RequestId, next: Again) {
         let request = self.cx.requests.get_mut(id);
-        request.frame = next;
+        request.frame = next.frame;
         request.flags.set(Flags::IN_TRANSIT);
-        self.cx.wake(id, Wake::Dispatch);
+        match next.pause {
+            Some(pause) => self.cx.resume_after(pause, id),
+            None => self.cx.wake(id, Wake::Dispatch),
+        }
     }
 
     /// Tells the balancer how an attempt at a server ended; gives the frame for the next if there is to be
@@ -144,7 +184,7 @@ impl System {
         id: RequestId,
         frame: &Frame,
         ending: (Ending, bool),
-    ) -> Option<Frame> {
+    ) -> Option<Again> {
         let own = upstream(&mut self.nodes, frame.via)?;
         own.ends(id, frame, ending, &mut self.cx)
     }
@@ -200,7 +240,8 @@ impl System {
         let Request { frame, flags, .. } = *self.cx.requests.get(id);
         let is_there =
             frame.node == NodeId::NONE && flags.has(Flags::IN_TRANSIT) && flags.has(Flags::IN_LINE);
-        let Some(own) = upstream(&mut self.nodes, frame.via).filter(|_| is_there) else {
+        let own = upstream(&mut self.nodes, frame.via).filter(|_| is_there);
+        let Some(own) = own.filter(|own| !own.ignores_client_abort) else {
             return false;
         };
         own.leaves_line(id, &mut self.cx);
@@ -250,20 +291,22 @@ impl System {
         &mut self,
         id: RequestId,
         depth: usize,
-        (next, outcome): (Option<Frame>, Outcome),
+        (next, outcome): (Option<Again>, Outcome),
     ) {
         let Some(frame) = self.cx.requests.frames_of(id).nth(depth).copied() else {
             return;
         };
-        let own = next.unwrap_or(Frame {
+        let failed = Frame {
             node: NodeId::NONE,
             ..frame
-        });
+        };
+        let own = next.map_or(failed, |next| next.frame);
         self.cx.requests.frame_at(id, depth).via = NodeId::NONE;
         let new = self.cx.requests.split(id, depth, own);
         if let Some(upstream) = upstream(&mut self.nodes, frame.via) {
             upstream.is_split((id, new), &own, &self.cx.requests);
         }
+        self.misses_are_renumbered((id, new));
         let Request { flags, .. } = *self.cx.requests.get(new);
         if flags.has(Flags::ATTEMPT) {
             let errand = self.cx.requests.extra(new).errand;
@@ -271,15 +314,31 @@ impl System {
                 errand.renumbers(id, new);
             }
         }
-        if next.is_some() {
-            self.cx.requests.get_mut(new).flags.set(Flags::IN_TRANSIT);
-            self.cx.wake(new, Wake::Dispatch);
-        } else {
-            self.fails(new, outcome);
+        match next {
+            Some(next) => self.waits_for_next(new, next),
+            None => self.fails(new, outcome),
         }
         if outcome == Outcome::BackendTimeout {
             self.is_left(id);
         }
+    }
+
+    /// True if the balancer that a request came to goes on with it though its client has left: then nobody
+    /// behind it notices.
+    pub(super) fn balancer_ignores_client(&mut self, id: RequestId) -> bool {
+        let is_inner = self.cx.requests.get(id).flags.has(Flags::INNER);
+        let n_frames = self.cx.requests.n_frames(id) - usize::from(is_inner);
+        let frames = (0..n_frames).rev();
+        let mut frames = frames.map(|depth| *self.cx.requests.frame_at(id, depth));
+        let nodes = &self.nodes;
+        let first =
+            frames.find(|frame| frame.node == NodeId::NONE || !is_gateway(nodes, frame.node));
+        let own = first.and_then(|frame| upstream(&mut self.nodes, frame.via));
+        let ignores = own.is_some_and(|own| own.ignores_client_abort);
+        if ignores {
+            self.cx.requests.get_mut(id).flags.set(Flags::KEPT);
+        }
+        ignores
     }
 
     /// The client of a request has gone, and no gateway goes on for it: the balancer that it came to lets go

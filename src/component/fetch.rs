@@ -90,6 +90,9 @@ impl Came {
             Outcome::Served | Outcome::NotModified | Outcome::BrowserCache => Self::Answer(OK),
             Outcome::ClientTimeout | Outcome::ClientAbort | Outcome::Interrupted => Self::Left,
             Outcome::NoInstance
+            | Outcome::InstancesDown
+            | Outcome::InstancesStarting
+            | Outcome::NoneAvailable
             | Outcome::ConnectRefused
             | Outcome::QueueFull
             | Outcome::ConnectionLimit

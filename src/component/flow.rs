@@ -111,7 +111,7 @@ impl System {
             }
         };
         let Some(instance) = picked else {
-            self.fails(id, Outcome::NoInstance);
+            self.fails(id, self.census(via).outcome());
             return false;
         };
         let frame = &mut self.cx.requests.get_mut(id).frame;

@@ -14,6 +14,9 @@ use crate::units::SimDuration;
 /// How often the packet is sent again.
 const RETRIES: u16 = 6;
 
+/// The worker that a request does not have which is to ask its server again, for a connection of its own.
+pub(super) const ASKS_AGAIN: u16 = u16::MAX;
+
 impl System {
     /// The instance that was picked for a request does not answer the packet that asks for a connection; it was
     /// the `sent`th.
@@ -36,11 +39,11 @@ impl System {
     #[cold]
     pub(super) fn sends_syn_again(&mut self, id: RequestId) {
         let request = self.cx.requests.get_mut(id);
-        let (via, instance, sent) = (
-            request.frame.via,
-            request.frame.instance,
-            std::mem::take(&mut request.frame.worker),
-        );
+        let (via, instance) = (request.frame.via, request.frame.instance);
+        let sent = match std::mem::take(&mut request.frame.worker) {
+            ASKS_AGAIN => 0,
+            sent => sent,
+        };
         let is_gone = request.flags.has(Flags::GONE);
         let waited = SimDuration::from_secs((1 << sent) - 1);
         let is_late = sent > RETRIES || self.connect_timeout(id).is_some_and(|most| waited >= most);

@@ -50,6 +50,30 @@ impl System {
         }
     }
 
+    /// A request goes on under another number: the caches hear of it for which something is got in its frames
+    /// below the present one, so that whoever waits for that is not forgotten.
+    pub(super) fn misses_are_renumbered(&mut self, (old, new): (RequestId, RequestId)) {
+        if self.cx.program.around.is_empty() {
+            return;
+        }
+        let n_frames = self.cx.requests.n_frames(new);
+        for depth in 1..n_frames {
+            let frame = *self.cx.requests.frame_at(new, depth);
+            if frame.node == NodeId::NONE || self.is_callers(new, depth + 1 == n_frames) {
+                continue;
+            }
+            let mut look = self.cx.program.look_around(frame.pc);
+            while let Some(at) = look {
+                if let Op::Visit(node, visit) = *self.cx.program.op(at)
+                    && let Node::Cache(cache) = &mut self.nodes[node.index()]
+                {
+                    cache.is_renumbered((old, new), (&frame, visit), &self.cx);
+                }
+                look = self.cx.program.look_around(at);
+            }
+        }
+    }
+
     /// True if a frame is its caller's: the lowest one of an attempt that a service makes.
     fn is_callers(&self, id: RequestId, is_base: bool) -> bool {
         let flags = self.cx.requests.get(id).flags;

@@ -66,15 +66,22 @@ outcomes! {
     BrokerFull: Shed = "broker_full", "message queue full";
     /// The caller's circuit breaker was open: nothing was sent.
     BreakerOpen: Shed = "breaker_open", "breaker open";
-    /// No instance was in service.
+    /// There was no instance, and none on its way.
     NoInstance: Failed = "no_instance", "no instance";
+    /// Every instance had crashed, and none was on its way up yet.
+    InstancesDown: Failed = "instances_down", "all instances down";
+    /// No instance was up yet.
+    InstancesStarting: Failed = "instances_starting", "instances still starting";
+    /// Instances were in service, but the balancer would use none: they were at their limits, or left alone after
+    /// failures.
+    NoneAvailable: Failed = "none_available", "no instance available";
     /// Nobody listened where the request was sent: the process is down. At a balancer, on its last try.
     ConnectRefused: Failed = "connect_refused", "connection refused";
     /// Whoever the request was sent to did not take the connection in time.
     ConnectTimeout: Failed = "connect_timeout", "connect timeout";
     /// The balancer did not get an answer in time; the instance goes on with the request.
     BackendTimeout: Failed = "backend_timeout", "backend timeout";
-    /// No worker became free in time.
+    /// No worker, or no server behind a balancer, became free in time.
     QueueTimeout: Failed = "queue_timeout", "queue timeout";
     /// No connection of a pool became free in time.
     PoolTimeout: Failed = "pool_timeout", "pool timeout";
@@ -120,7 +127,12 @@ impl Outcome {
     pub const fn has_latency(self) -> bool {
         !matches!(
             self,
-            Self::NoInstance | Self::ConnectRefused | Self::BrowserCache
+            Self::NoInstance
+                | Self::InstancesDown
+                | Self::InstancesStarting
+                | Self::NoneAvailable
+                | Self::ConnectRefused
+                | Self::BrowserCache
         ) && !matches!(self.group(), Group::Shed)
             && !matches!(self, Self::Interrupted)
     }
@@ -134,6 +146,9 @@ impl Outcome {
             Self::QueueFull
             | Self::ConnectionLimit
             | Self::NoInstance
+            | Self::InstancesDown
+            | Self::InstancesStarting
+            | Self::NoneAvailable
             | Self::ConnectRefused
             | Self::ConnectTimeout => !refused,
             _ => true,

@@ -111,8 +111,116 @@ fn limits_turn_away() {
     let lost = 0.2498;
     let shed = share(&with("in_flight_per_server = 40"), "shed");
     assert!((shed - lost).abs() < 0.03, "{shed}");
-    let nowhere = share(&with("max_conns = 40"), "no_instance");
+    let nowhere = share(&with("max_conns = 40"), "none_available");
     assert!((nowhere - lost).abs() < 0.03, "{nowhere}");
     let waits = with("max_conns = 40\nwait_for_server = \"75s\"");
-    assert!(share(&waits, "no_instance") < 0.01);
+    assert!(share(&waits, "none_available") < 0.01);
+}
+
+/// Two requests at a time to a server that takes one and refuses the other. HAProxy asks it again after a
+/// second, when it is idle; without retries that request is lost.
+#[test]
+fn a_refused_connection_is_asked_for_again() {
+    let with = |retries: u32| {
+        let system = format!(
+            "[run]\nhorizon = \"5m\"\nreplications = 1\n\
+             [sources.load]\nrate = \"0.2/s\"\nenters = \"lb\"\n\
+             arrivals = {{ batches = {{ every = \"10s\" }} }}\n\
+             [components.lb]\nkind = \"balancer\"\nmodel = \"haproxy\"\nto = \"web\"\n\
+             retries = {{ max = {retries} }}\n\
+             [components.web]\nkind = \"service\"\nworkers = {{ count = 1 }}\nbacklog = 0\n\
+             operations.default.steps = [{{ wait = \"500ms\" }}]\n"
+        );
+        run(&load(&system).scenario)
+    };
+    let lost = share(&with(0), "queue_full");
+    assert!((lost - 0.5).abs() < 0.01, "{lost}");
+    let asked_again = with(3);
+    assert!(share(&asked_again, "served") > 0.999_999);
+    let latency = asked_again.figures["latency_mean"].value;
+    assert!(
+        (latency - 1.0).abs() < 0.01,
+        "half 0.5 s, half 1.5 s: {latency}"
+    );
+}
+
+/// One request goes for what many want; half of the time its server is late, and the balancer tries another. It
+/// comes back under another number, and whoever waits for it goes on nevertheless. A limit in front counts each
+/// request once.
+#[test]
+fn those_who_wait_for_a_request_that_was_tried_again_go_on() {
+    let services = services("{ wait = \"5s\" }");
+    let rules = "read_timeout = \"100ms\"\nnext_upstream = { on = [\"timeout\"] }";
+    let text = |rule: &str| {
+        format!(
+            "{FRONT}enters = \"edge\"\n{}{services}\
+             [keys.pages]\ncount = 3\npopularity = \"uniform\"\n\
+             [components.edge]\nkind = \"rate_limiter\"\nto = \"front\"\n\
+             limits = [{{ concurrency = {{ max = 60 }} }}]\n\
+             [components.pages]\nkind = \"cache\"\nscope = \"shared\"\ncapacity = 10\n\
+             ttl = \"500ms\"\non_concurrent_miss = {rule}\n\
+             [components.front]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+             operations.default.steps = [{{ cache = \"pages\", keys = \"pages\", on_miss = [{{ call = \"lb\" }}] }}]\n",
+            balancer((1, 1), rules)
+        )
+    };
+    for rule in ["\"single_flight\"", "{ lock = { timeout = \"2s\" } }"] {
+        let findings = run(&load(&text(rule)).scenario);
+        assert!(share(&findings, "served") > 0.999_999, "{rule}");
+        let longest = findings.figures["latency_p999"].value;
+        assert!(longest < 0.3, "{rule}: {longest}");
+    }
+}
+
+fn heroku(run_for: &str, web: &str) -> Findings {
+    let system = format!(
+        "[run]\n{run_for}\nreplications = 1\n\
+         [sources.load]\narrivals = \"regular\"\nrate = \"10/s\"\nenters = \"router\"\n\
+         [components.router]\nkind = \"balancer\"\nmodel = \"heroku_router\"\nto = \"web\"\n\
+         balancers = 1\n\
+         [components.web]\nkind = \"service\"\n{web}\n"
+    );
+    run(&load(&system).scenario)
+}
+
+/// A dyno serves for 15 s, crashes, and takes 200 s to boot: whoever came in its first 125 s waits 75 s in vain
+/// (H20), the others are served when it is up. It crashes again, and for 10 s nothing is on its way up: whoever
+/// comes fails at once (H10).
+#[test]
+fn heroku_tells_dynos_that_boot_from_dynos_that_have_crashed() {
+    let findings = heroku(
+        "horizon = \"240s\"",
+        "workers = { count = 1000 }\ncrash_after = \"15s\"\nboot = \"200s\"\n\
+         operations.default.steps = [{ wait = \"1ms\" }]",
+    );
+    for (outcome, seconds, code) in [
+        ("instances_starting", 125.0, "H20"),
+        ("instances_down", 10.0, "H10"),
+        ("served", 105.0, ""),
+    ] {
+        let own = share(&findings, outcome);
+        assert!((own - seconds / 240.0).abs() < 0.005, "{outcome}: {own}");
+        let mut outcomes = findings.outcomes.iter();
+        let words = outcomes
+            .find(|own| own.name == outcome)
+            .map(|own| &own.words);
+        assert!(words.is_some_and(|words| words.contains(code)), "{words:?}");
+    }
+}
+
+/// The one dyno is busy for good and refuses everybody else. A router that has seen that leaves it alone for 5 s;
+/// then the next request finds out again (H21). All others wait for 75 s in vain (H99).
+#[test]
+fn heroku_waits_for_dynos_in_quarantine() {
+    let findings = heroku(
+        "horizon = \"20m\"\ndrain = \"80s\"",
+        "workers = { count = 1 }\nbacklog = 0\noperations.default.steps = [{ wait = \"1h\" }]",
+    );
+    let (waited, refused) = (
+        share(&findings, "none_available"),
+        share(&findings, "queue_full"),
+    );
+    // One of fifty arrives, or looks again, just as the quarantine is over.
+    assert!(waited > 0.95, "{waited}");
+    assert!((0.015..0.03).contains(&refused), "{refused}");
 }

@@ -86,7 +86,7 @@ fn deep_checks_take_everybody_out_at_once() {
         let last = format!("{deep}{outside}");
         findings(&lb, &[("a", deep), ("b", deep), ("c", &last)])
     };
-    let closed = share(&with(""), "no_instance");
+    let closed = share(&with(""), "none_available");
     assert!((0.91..0.96).contains(&closed), "{closed}");
     let open = share(&with("on_all_unhealthy = \"use_all\""), "served");
     assert!(open > 0.999_999, "{open}");

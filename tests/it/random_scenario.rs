@@ -253,9 +253,6 @@ impl Generator {
         if self.chance(30) {
             own.push(format!("max_per_server = {}", self.between(1, 4)));
         }
-        if self.chance(30) {
-            own.push("redispatch = false".to_owned());
-        }
         let _ = writeln!(text, "queue = {{ {} }}", own.join(", "));
         if self.chance(30) {
             let min = self.between(1, max);
@@ -302,7 +299,21 @@ impl Generator {
             let timeout = self.one_of(&["5ms", "40ms", "700ms"]);
             let _ = writeln!(text, "read_timeout = \"{timeout}\"");
         }
-        if self.chance(70) {
+        if self.chance(20) {
+            text.push_str("ignore_client_abort = true\n");
+        }
+        if self.chance(30) {
+            let on = self.one_of(&[
+                "\"connect_failure\"",
+                "\"connect_failure\", \"empty_response\", \"response_timeout\", \"http_503\"",
+            ]);
+            let redispatch = self.one_of(&["never", "last", "each"]);
+            let max = self.below(5);
+            let _ = writeln!(
+                text,
+                "retries = {{ max = {max}, on = [{on}], redispatch = \"{redispatch}\" }}"
+            );
+        } else if self.chance(70) {
             let on = self.one_of(&[
                 "\"error\", \"timeout\"",
                 "\"timeout\", \"http_500\", \"http_503\", \"non_idempotent\"",

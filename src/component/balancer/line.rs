@@ -26,12 +26,9 @@ spec! {
         /// How many may wait for any server, at each balancer; more are turned away. Any number unless given.
         pub max: Option<At<Count>>,
         /// How many may wait for one server that they are bound to, at each balancer (HAProxy's `maxqueue`). More
-        /// are sent to another server, or turned away without `redispatch` and where their address binds them.
-        /// Any number unless given.
+        /// are sent to another server, or turned away where their address binds them, or where retries never go to
+        /// another server. Any number unless given.
         pub max_per_server: Option<At<Count>>,
-        /// Whether those that are bound to a server with too many waiting are sent to another (HAProxy's
-        /// `option redispatch`).
-        pub redispatch: bool = true,
     }
     check(Self::check)
 }
@@ -56,15 +53,16 @@ pub struct LinePlan {
     pub redispatch: bool,
 }
 
-impl From<&LineSpec> for LinePlan {
-    fn from(own: &LineSpec) -> Self {
+impl LinePlan {
+    /// The line of a balancer.
+    pub fn new(own: &LineSpec, redispatch: bool) -> Self {
         Self {
             rules: LineRules {
                 most: own.max.map(|max| max.get()),
                 most_bound: own.max_per_server.map(|max| max.get()),
             },
             timeout: own.timeout.map(|timeout| timeout.value),
-            redispatch: own.redispatch,
+            redispatch,
         }
     }
 }

@@ -8,6 +8,7 @@
 mod backends;
 mod health;
 mod line;
+mod nobody;
 mod status;
 mod upstream;
 
@@ -20,7 +21,9 @@ use crate::dist::Law;
 use crate::engine::Timer;
 use crate::policy::balance::{Balance, Policy};
 use crate::policy::health::{AllUnhealthy, HealthCheck, OutlierDetection, SlowStartRules};
-use crate::policy::upstream::{HEAVIEST, HealthRules, Method, NextRules, NextUpstream, Server};
+use crate::policy::upstream::{
+    HEAVIEST, HealthRules, Method, NextRules, NextUpstream, Redispatch, Retries, Server,
+};
 use crate::rng::{Salt, Streams};
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize, Fraction, SimDuration};
@@ -29,9 +32,10 @@ use crate::{spec, words};
 pub use backends::{Backends, ServerSpec};
 pub(super) use line::Line;
 pub use line::{LinePlan, LineSpec};
+pub(super) use nobody::Census;
 pub use status::code;
+pub(super) use upstream::{Again, CheckId, Nowhere, Upstream};
 pub use upstream::{Backend, ChecksPlan};
-pub(super) use upstream::{CheckId, Nowhere, Upstream};
 
 words! {
     /// What makes a request go where an earlier one went.
@@ -97,7 +101,14 @@ spec! {
         /// How requests wait where no server has room. They do not, unless given.
         pub queue: Option<At<LineSpec>>,
         /// When a request that went wrong is tried on the next server. Never, unless given.
-        pub next_upstream: Option<NextUpstream>,
+        pub next_upstream: Option<At<NextUpstream>>,
+        /// When a request that went wrong is tried again by the rules of HAProxy, which may be at the same server;
+        /// in place of `next_upstream`. Never, unless given.
+        pub retries: Option<At<Retries>>,
+        /// Whether it goes on with requests whose client has left as if nothing had happened: they keep their
+        /// places in line and at servers, and no server notices (nginx's `proxy_ignore_client_abort`, HAProxy's `no
+        /// option abortonclose`). Otherwise it lets go of them, and closes their connections to servers.
+        pub ignore_client_abort: bool = false,
         /// Classes of requests that must not be done twice: POST.
         pub not_idempotent: Vec<At<String>>,
         /// How long a connection to a server may take to come about: a full backlog does not answer. As long
@@ -112,8 +123,8 @@ spec! {
         /// How many requests a balancer has under way at most, for each server that there is; more are
         /// turned away. Any number, unless given.
         pub in_flight_per_server: Option<At<Count>>,
-        /// How long a request that finds no server waits for one, looking again every second; it fails at
-        /// once unless given.
+        /// How long a request that finds no server waits for one, looking again every second, if any is in service
+        /// or on its way up. It fails at once if there is none, or all have crashed, and unless given.
         pub wait_for_server: Option<At<SimDuration>>,
         /// How it finds out by itself whether a server is well. It does not, unless given.
         pub health_check: Option<HealthCheck>,
@@ -150,6 +161,7 @@ impl Balancer {
             }
         }
         self.check_limits(out);
+        self.check_tries(out);
         let has_backups = self.to.servers().iter().any(|server| server.backup);
         let by_hash = matches!(
             self.policy.value,
@@ -195,11 +207,10 @@ impl Balancer {
             .iter()
             .any(|own| own.max_conns.or(self.max_conns).is_some());
         // A product may have a queue that is of use only once there is a limit.
-        let is_products = |origin| {
-            let model = self.model.as_ref();
-            model.is_some_and(|model| model.origin == origin)
-        };
-        if let Some(queue) = self.queue.as_ref().filter(|own| !is_products(own.origin))
+        if let Some(queue) = self
+            .queue
+            .as_ref()
+            .filter(|own| !self.is_products(own.origin))
             && !has_limit
         {
             let problem = "nobody waits where no server has a limit";
@@ -214,6 +225,47 @@ impl Balancer {
         }
     }
 
+    /// True if what stands there is what the product does.
+    fn is_products(&self, origin: Origin) -> bool {
+        let model = self.model.as_ref();
+        model.is_some_and(|model| model.origin == origin)
+    }
+
+    /// Two sets of rules for trying again, neither of them the product's.
+    fn check_tries(&self, out: &mut Diagnostics) {
+        if let (Some(next), Some(retries)) = (&self.next_upstream, &self.retries)
+            && !self.is_products(next.origin)
+            && !self.is_products(retries.origin)
+        {
+            let problem = "a request is tried again by one set of rules";
+            let label = "which are given here, too";
+            out.push(Diagnostic::error(retries.origin, problem).related(next.origin, label));
+        }
+    }
+
+    /// When a request is tried again: as is said here, else as the product does.
+    pub fn next_rules(&self) -> NextRules {
+        let connect_timeout = self.connect_timeout.map(|timeout| timeout.value);
+        let retries = self.retries.as_ref();
+        let next = self.next_upstream.as_ref();
+        match (next, retries) {
+            (Some(next), retries) if retries.is_none_or(|own| self.is_products(own.origin)) => {
+                next.value.rules()
+            }
+            (_, Some(retries)) => NextRules::retrying(retries.value.rules(connect_timeout)),
+            _ => NextRules::new([], 0, None),
+        }
+    }
+
+    /// How requests wait.
+    pub fn line(&self) -> Option<LinePlan> {
+        let redispatch = |own: &Retries| own.redispatch != Redispatch::Never;
+        let retries = self.retries.as_ref();
+        let redispatch = retries.is_none_or(|own| redispatch(&own.value));
+        let line = self.queue.as_ref()?;
+        Some(LinePlan::new(&line.value, redispatch))
+    }
+
     /// The policy that does the same where all servers are alike and nothing is done about failures; nothing
     /// if that is not so.
     pub fn plain(&self) -> Option<Policy> {
@@ -223,6 +275,8 @@ impl Balancer {
             && self.max_conns.is_none()
             && self.queue.is_none()
             && self.next_upstream.is_none()
+            && self.retries.is_none()
+            && !self.ignore_client_abort
             && self.read_timeout.is_none()
             && self.connect_timeout.is_none()
             && self.quarantine.is_none()
@@ -265,6 +319,8 @@ pub struct UpstreamPlan {
     pub full_conns: u64,
     /// How requests wait.
     pub line: Option<LinePlan>,
+    /// Whether it goes on with requests whose client has left.
+    pub ignore_client_abort: bool,
     /// By flow: whether requests must not be done twice.
     pub not_idempotent: Vec<bool>,
     /// How long a connection may take.

@@ -12,31 +12,35 @@ use crate::metrics::Outcome;
 pub fn code(model: &str, outcome: Outcome) -> Option<&'static str> {
     use Outcome::{
         BackendTimeout, ClientAbort, ClientTimeout, ConnectRefused, ConnectTimeout,
-        ConnectionLimit, Killed, NoInstance, QueueFull, QueueTimeout, Shed,
+        ConnectionLimit, InstancesDown, InstancesStarting, Killed, NoInstance, NoneAvailable,
+        QueueFull, QueueTimeout, Shed,
     };
     Some(match (model, outcome) {
-        ("nginx", NoInstance | ConnectRefused | ConnectionLimit | QueueFull | Killed) => "502",
-        ("nginx", ConnectTimeout | BackendTimeout) => "504",
+        ("nginx", outcome) if is_nobody(outcome) => "502",
+        ("nginx", ConnectRefused | ConnectionLimit | QueueFull | Killed) | ("haproxy", Killed) => {
+            "502"
+        }
+        ("nginx", ConnectTimeout | BackendTimeout) | ("haproxy", BackendTimeout) => "504",
         ("nginx", ClientTimeout | ClientAbort) => "499",
+        ("haproxy", outcome) if is_nobody(outcome) => "503",
         (
             "haproxy",
-            NoInstance | ConnectRefused | ConnectTimeout | ConnectionLimit | QueueFull
-            | QueueTimeout | Shed,
+            ConnectRefused | ConnectTimeout | ConnectionLimit | QueueFull | QueueTimeout | Shed,
         ) => "503",
-        ("haproxy", BackendTimeout) => "504",
-        ("haproxy", Killed) => "502",
+        ("envoy" | "aws_alb", outcome) if is_nobody(outcome) => "503",
         (
             "envoy",
-            NoInstance | ConnectRefused | ConnectTimeout | ConnectionLimit | QueueFull | Killed
-            | Shed,
+            ConnectRefused | ConnectTimeout | ConnectionLimit | QueueFull | Killed | Shed,
         ) => "503",
         ("envoy", BackendTimeout | QueueTimeout) => "504",
         ("envoy", ClientTimeout | ClientAbort) => "0 (DC)",
-        ("aws_alb", NoInstance) => "503",
         ("aws_alb", ConnectRefused | ConnectionLimit | QueueFull | Killed) => "502",
         ("aws_alb", ConnectTimeout | BackendTimeout) => "504",
         ("aws_alb", ClientTimeout | ClientAbort) => "460",
-        ("heroku_router", NoInstance) => "H20 or H99",
+        ("heroku_router", InstancesDown) => "H10",
+        ("heroku_router", NoInstance) => "H14",
+        ("heroku_router", InstancesStarting) => "H20",
+        ("heroku_router", NoneAvailable) => "H99",
         ("heroku_router", ConnectRefused | ConnectionLimit | QueueFull) => "H21",
         ("heroku_router", ConnectTimeout) => "H19",
         ("heroku_router", BackendTimeout) => "H12",
@@ -45,4 +49,15 @@ pub fn code(model: &str, outcome: Outcome) -> Option<&'static str> {
         ("heroku_router", ClientTimeout | ClientAbort) => "H27",
         _ => return None,
     })
+}
+
+/// True if there was no server to send the request to, for whatever reason.
+const fn is_nobody(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::NoInstance
+            | Outcome::InstancesDown
+            | Outcome::InstancesStarting
+            | Outcome::NoneAvailable
+    )
 }

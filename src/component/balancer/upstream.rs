@@ -8,14 +8,16 @@ mod watch;
 use std::collections::BTreeMap;
 
 use super::line::Line;
+use super::nobody::Census;
 use super::{Sticky, UpstreamPlan};
 use crate::component::arena::NOBODY;
+use crate::component::handshake::ASKS_AGAIN;
 use crate::component::program::Program;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::Outcome;
-use crate::policy::upstream::{Address, Ask, Bound, Ending, Group, Server, Trial};
+use crate::policy::upstream::{Address, Ask, Asked, Bound, Ending, Group, Next, Server, Trial};
 use crate::rng::{Salt, Streams};
 use crate::units::SimDuration;
 
@@ -52,10 +54,19 @@ pub(in crate::component) struct Target {
 pub(in crate::component) enum Nowhere {
     /// It fails.
     Fails(Outcome),
-    /// It asks again after a while.
-    AsksAgain(SimDuration),
     /// It waits in line.
     Waits,
+    /// No server is available.
+    Nobody,
+}
+
+/// How a request goes on that is tried again.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::component) struct Again {
+    /// Its frame.
+    pub(in crate::component) frame: Frame,
+    /// After how long it asks the same server; it is sent to another, unless given.
+    pub(in crate::component) pause: Option<SimDuration>,
 }
 
 /// What is known of a request that was tried before.
@@ -86,6 +97,8 @@ pub(in crate::component) struct Upstream {
     pub(super) spare: Vec<Kept>,
     /// Who waits for a server with room, where requests do.
     pub(in crate::component) line: Option<Line>,
+    /// Whether it goes on with requests whose client has left.
+    pub(in crate::component) ignores_client_abort: bool,
     /// Whether servers come back without anybody saying so.
     pub(super) may_return: bool,
     /// Its places for draws: of a server, of a view.
@@ -137,6 +150,7 @@ impl Upstream {
         Self {
             backends: plan.backends.clone(),
             groups: groups.collect(),
+            ignores_client_abort: plan.ignore_client_abort,
             line: plan.line.as_ref().map(|line| Line::new(line, served, cx)),
             may_return: plan.quarantine.is_some()
                 || plan.servers.iter().any(|server| server.max_fails > 0),
@@ -170,17 +184,25 @@ impl Upstream {
         if let Some(first) = self.first_of(service) {
             let peer = first + instance;
             self.groups.iter_mut().for_each(|group| group.join(peer));
+            self.places_change(peer, true, cx);
             self.watches(peer, cx);
-            self.has_changed(peer, true, cx);
+            self.those_who_wait_hear(peer, cx);
         }
     }
 
-    /// A server is there, or not any more: that may concern those who wait.
-    fn has_changed(&mut self, peer: u32, is_there: bool, cx: &mut Context) {
+    /// The places of a server come or go with it; whoever waits has not gone there yet, or is still there.
+    fn places_change(&self, peer: u32, is_there: bool, cx: &mut Context) {
         let Some(line) = &self.line else { return };
         for group in &self.groups {
             let own = (self.servers[peer as usize], group.active(peer));
             line.places_change(own, is_there, cx);
+        }
+    }
+
+    /// A server is there, or not any more: that may concern those who wait.
+    fn those_who_wait_hear(&mut self, peer: u32, cx: &mut Context) {
+        if self.line.is_none() {
+            return;
         }
         for view in 0..self.groups.len() as u32 {
             self.moves_up(view, peer, cx);
@@ -197,8 +219,9 @@ impl Upstream {
         if let Some(first) = self.first_of(service) {
             let peer = first + instance;
             self.groups.iter_mut().for_each(|group| group.leave(peer));
+            self.places_change(peer, false, cx);
             self.watches_no_more(peer, cx);
-            self.has_changed(peer, false, cx);
+            self.those_who_wait_hear(peer, cx);
         }
     }
 
@@ -301,7 +324,7 @@ impl Upstream {
         };
         let Some(peer) = peer else {
             let waits = self.waits_in_line(id, (view, bound), cx);
-            return Err(waits.unwrap_or_else(|| self.finds_nobody(id, cx)));
+            return Err(waits.unwrap_or(Nowhere::Nobody));
         };
         self.remembers(id, peer, &cx.requests);
         if let Some(line) = &self.line {
@@ -342,23 +365,29 @@ impl Upstream {
             .expect("the first service begins at the first peer")
     }
 
-    /// No server is available: a request fails, or looks again for as long as it may.
+    /// No server is available, and this is how their instances are: a request looks again after a while, for as
+    /// long as it may, or fails.
     #[cold]
-    fn finds_nobody(&mut self, id: RequestId, cx: &Context) -> Nowhere {
+    pub(in crate::component) fn finds_nobody(
+        &mut self,
+        id: RequestId,
+        census: Census,
+        cx: &Context,
+    ) -> Result<SimDuration, Outcome> {
         let frame = &cx.requests.get(id).frame;
         let kept = self.takes_kept(id, frame, &cx.requests);
-        let Some(patience) = self.wait_for_server else {
+        let Some(patience) = self.wait_for_server.filter(|_| census.may_come()) else {
             self.spare.extend(kept);
-            return Nowhere::Fails(Outcome::NoInstance);
+            return Err(census.outcome());
         };
         let kept = kept.unwrap_or_else(|| self.keeps(id, frame, frame.pc, cx));
         let left = (kept.trial.began() + patience).since(cx.now());
         if left == SimDuration::ZERO || cx.requests.get(id).flags.is_abandoned() {
             self.spare.push(kept);
-            return Nowhere::Fails(Outcome::NoInstance);
+            return Err(census.outcome());
         }
         self.kept.insert(Self::key(id, frame), kept);
-        Nowhere::AsksAgain(left.min(LOOK_AGAIN))
+        Ok(left.min(LOOK_AGAIN))
     }
 
     /// What is to be known of a request from now on, whose operation starts at `start`.
@@ -469,7 +498,7 @@ impl Upstream {
         frame: &Frame,
         (ending, was_taken): (Ending, bool),
         cx: &mut Context,
-    ) -> Option<Frame> {
+    ) -> Option<Again> {
         let (now, peer) = (cx.now(), self.peer_of(frame));
         let flow = cx.requests.get(id).flow as usize;
         let kept = self.takes_kept(id, frame, &cx.requests);
@@ -477,29 +506,44 @@ impl Upstream {
             let start = self.start_of(frame, &cx.program);
             self.keeps(id, frame, start, cx)
         });
-        let may_repeat = !self.not_idempotent.get(flow).is_some_and(|not| *not);
+        let asked = Asked {
+            is_idempotent: !self.not_idempotent.get(flow).is_some_and(|not| *not),
+            is_bound: self.sticky.is_some() && cx.requests.get(id).flags.has(Flags::KNOWN),
+        };
         let books = (&mut kept.trial, now);
-        let again = self.groups[kept.view as usize].ends(peer, ending, may_repeat, books);
+        let next = self.groups[kept.view as usize].ends(peer, (ending, asked), books);
         self.hears_end(kept.view, peer, ending, cx);
         if was_taken {
             self.unsets_timer(id, frame, cx);
         }
-        self.has_room(kept.view, peer, cx);
-        if !again {
+        let pause = match next {
+            Next::Same(pause) => Some(pause),
+            Next::Nowhere | Next::Elsewhere => {
+                self.has_room(kept.view, peer, cx);
+                None
+            }
+        };
+        if next == Next::Nowhere {
             self.spare.push(kept);
             return None;
         }
         kept.again += 1;
+        let is_same = pause.is_some();
         let next = Frame {
-            pc: kept.start,
+            pc: if is_same {
+                self.target(peer, kept.start).pc
+            } else {
+                kept.start
+            },
             node: NodeId::NONE,
-            worker: 0,
+            worker: if is_same { ASKS_AGAIN } else { 0 },
+            instance: if is_same { peer } else { frame.instance },
             // The next try asks for work of its own, and has luck of its own.
             visit: kept.visit ^ kept.again.wrapping_mul(0x85EB_CA6B),
             ..*frame
         };
         self.kept.insert(Self::key(id, &next), kept);
-        Some(next)
+        Some(Again { frame: next, pause })
     }
 
     /// A request that is to be tried again goes on under another number.
@@ -534,7 +578,7 @@ impl Upstream {
             .sum()
     }
 
-    pub(super) fn backends(&self) -> &[Backend] {
+    pub(in crate::component) fn backends(&self) -> &[Backend] {
         &self.backends
     }
 }

@@ -307,6 +307,24 @@ impl State {
         Some(hit)
     }
 
+    /// A request goes on under another number: if it is on the way for this look-up, so does its flight.
+    pub(in crate::component) fn is_renumbered(
+        &mut self,
+        (old, new): (RequestId, RequestId),
+        (frame, look): (&Frame, Visit),
+        cx: &Context,
+    ) {
+        let Visit::Look { keys, .. } = look else {
+            unreachable!("what is around a miss is a look-up")
+        };
+        let of = (self.flights_of(frame), key(keys, new, cx));
+        if let Some(flight) = self.flights.find(of)
+            && flight.leader == old.index()
+        {
+            flight.leader = new.index();
+        }
+    }
+
     /// Whoever waits for a flight that has failed goes on with what is there, goes itself if whoever went has
     /// only been left by its client, or fails as well.
     fn lets_down(

@@ -4,6 +4,7 @@
 use super::life::OnStop;
 use super::state::{BOOTED, GRACE_OVER, Loop, State};
 use super::{CutShort, Plan, Runtime};
+use crate::component::balancer::Census;
 use crate::component::cpu::Cpu;
 use crate::component::request::Line;
 use crate::component::{Context, Event, Notice};
@@ -101,6 +102,20 @@ impl State {
                 .lives
                 .as_ref()
                 .is_some_and(|lives| lives.is_leaving(at as u32))
+    }
+
+    /// How the instances are.
+    pub(in crate::component) fn census(&self) -> Census {
+        let mut census = Census::default();
+        for instance in &self.instances {
+            match instance.life {
+                Life::InService => census.in_service += 1,
+                Life::Starting => census.starting += 1,
+                Life::Down => census.down += 1,
+                Life::Draining | Life::Stopped => {}
+            }
+        }
+        census
     }
 
     fn n_there(&self) -> u32 {

@@ -21,6 +21,8 @@ spec! {
         /// Whether the share is looked at only every twentieth of the time, or every second if that is longer
         /// (HAProxy).
         pub in_steps: bool = false,
+        /// Whether the number of requests that may be under way at it grows with its share (HAProxy).
+        pub limits_too: bool = false,
         /// Whether a server is spared only where a healthy one beside it has its full share (AWS).
         pub beside_others: bool = false,
     }
@@ -47,6 +49,7 @@ impl SlowStartRules {
             aggression: self.aggression.value,
             least: self.min_weight.value.get(),
             in_steps: self.in_steps,
+            limits_too: self.limits_too,
             beside_others: self.beside_others,
         }
     }
@@ -58,6 +61,7 @@ impl Default for SlowStartRules {
             aggression: At::built_in(1.0),
             min_weight: At::built_in(Fraction::percent(1)),
             in_steps: false,
+            limits_too: false,
             beside_others: false,
         }
     }
@@ -70,12 +74,18 @@ pub struct SlowStart {
     aggression: f64,
     least: f64,
     in_steps: bool,
+    limits_too: bool,
     beside_others: bool,
 }
 
 impl SlowStart {
     /// The shortest time between two looks of those that look now and then.
     const SHORTEST_STEP: SimDuration = SimDuration::from_nanos(1_000_000_000);
+
+    /// True if the limit of a server grows with its share.
+    pub fn limits_too(&self) -> bool {
+        self.limits_too
+    }
 
     /// True if a server that comes now starts slowly; `is_another_full` says that a healthy server beside it
     /// has its full share. Those that are there when a run begins have come long ago.

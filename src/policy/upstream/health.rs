@@ -39,6 +39,14 @@ pub(super) struct Health {
     n_growing: u32,
 }
 
+impl Health {
+    /// True if the limits of servers grow with their shares.
+    pub(super) fn limits_grow(&self) -> bool {
+        let rules = self.rules.slow_start.as_ref();
+        rules.is_some_and(SlowStart::limits_too)
+    }
+}
+
 impl Group {
     /// The same group, which looks at how well peers are.
     #[must_use]
@@ -49,6 +57,7 @@ impl Group {
                 let full = peer.server.weight.saturating_mul(SCALE);
                 (peer.server.weight, peer.full_weight) = (full, full);
                 peer.effective = full.into();
+                peer.fineness = SCALE;
             }
         }
         self.health = Some(Box::new(Health {

@@ -26,8 +26,8 @@ fn key(peer: &Peer) -> u64 {
     if requests == 0 {
         return 0;
     }
-    let weight = (u64::from(peer.server.weight) * FINER).max(1);
-    (requests + 1) * u64::from(HEAVIEST) * FINER / weight
+    let weight = u64::from(peer.server.weight) * FINER / u64::from(peer.fineness);
+    (requests + 1) * u64::from(HEAVIEST) * FINER / weight.max(1)
 }
 
 impl Rules for State {

@@ -199,6 +199,7 @@ impl Group {
     /// If a peer has room, whoever is next goes there, and is counted there; once for each call.
     pub fn takes_next(&mut self, queue: &mut Queue, peer: u32, now: SimTime) -> Option<Waiter> {
         let view = self.lines.as_ref()?.view;
+        self.grows_shares(now);
         let own = &self.peers[peer as usize];
         if !self.is_up(peer, now) || !own.takes_more(self.load()) {
             return None;

@@ -109,6 +109,14 @@ impl Method {
         })
     }
 
+    /// True if it picks any server as well as another (HAProxy's kind of round robin).
+    pub(super) fn picks_any(&self) -> bool {
+        matches!(
+            self,
+            Self::RoundRobin(_) | Self::Random(_) | Self::RandomDraws(_)
+        )
+    }
+
     /// True if it picks a server with room wherever there is one, so that nobody overtakes those who wait.
     pub(super) fn keeps_order(&self) -> bool {
         matches!(self, Self::RoundRobin(_) | Self::First(_))

@@ -23,6 +23,7 @@ mod queue;
 mod random;
 mod random_draws;
 mod random_two;
+mod retries;
 mod round_robin;
 mod source;
 #[cfg(test)]
@@ -46,13 +47,24 @@ pub use peer::Server;
 pub use queue::{Place, Queue, Waiter};
 pub use random_draws::RandomDraws;
 pub use random_two::RandomTwo;
+pub use retries::{Next, Redispatch, Retries, RetryRules};
 pub use source::Source;
 
 use health::Health;
 use lines::Lines;
 use methods::Picker;
 use peer::{Load, Peer};
+use retries::Retry;
 use view::View;
+
+/// What is known of a request whose attempt has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Whether it may be done twice.
+    pub is_idempotent: bool,
+    /// Whether it is bound to a server by stickiness.
+    pub is_bound: bool,
+}
 
 /// What is asked when a peer is to be picked for a request.
 #[derive(Debug)]
@@ -87,6 +99,8 @@ pub struct Group {
     lines: Option<Lines>,
     /// Whether the method picks somebody with room wherever there is one.
     keeps_order: bool,
+    /// Whether it picks any server as well as another.
+    picks_any: bool,
     /// Peers that are there, whether or not they are down.
     n_primaries: u32,
     n_backups: u32,
@@ -108,6 +122,7 @@ impl Group {
             full_conns: 0,
             lines: None,
             keeps_order: method.keeps_order(),
+            picks_any: method.picks_any(),
             n_primaries: 0,
             n_backups: 0,
             n_up: 0,
@@ -190,6 +205,11 @@ impl Group {
                 return Some(picked as u32);
             }
         }
+        if self.rules.retries.is_some() && ask.trial.is_again() {
+            // There is no other than the one that it comes from.
+            ask.trial.tried.clear();
+            return self.pick(ask);
+        }
         None
     }
 
@@ -226,6 +246,7 @@ impl Group {
         Load {
             conns: self.active + self.lines.as_ref().map_or(0, Lines::n_waiting),
             full: self.full_conns,
+            grows: self.health.as_ref().is_some_and(|own| own.limits_grow()),
         }
     }
 
@@ -243,24 +264,26 @@ impl Group {
         is_open
     }
 
-    /// An attempt at a peer is over. True if the request is to be tried on the next: then the peer is
-    /// noted in `trial`.
+    /// An attempt at a peer is over. Says where the request goes; if to another, the peer is noted in `trial`.
     pub fn ends(
         &mut self,
         peer: u32,
-        ending: Ending,
-        is_idempotent: bool,
+        (ending, asked): (Ending, Asked),
         (trial, now): (&mut Trial, SimTime),
-    ) -> bool {
+    ) -> Next {
         let single = self.is_single();
-        if single {
+        if single && self.rules.retries.is_none() {
             trial.has_no_more_tries();
         } else {
             trial.uses_try();
         }
-        let again = self.rules.tries_again(ending, is_idempotent, trial, now);
+        let next = self.next(ending, asked, (trial, now));
+        let again = next != Next::Nowhere;
         let quarantine = self.quarantine;
-        let own = self.comes_from(peer);
+        let own = match next {
+            Next::Same(_) => &mut self.peers[peer as usize],
+            Next::Nowhere | Next::Elsewhere => self.comes_from(peer),
+        };
         if let (Some(quarantine), false) = (quarantine, ending.was_sent()) {
             own.barred_until = now + quarantine;
         }
@@ -271,10 +294,29 @@ impl Group {
                 own.succeeds();
             }
         }
-        if again {
+        if next == Next::Elsewhere {
+            if self.rules.retries.is_some() {
+                trial.tried.clear();
+            }
             trial.tried.push(peer);
         }
-        again
+        next
+    }
+
+    /// Where a request goes whose attempt ended so.
+    fn next(&self, ending: Ending, asked: Asked, (trial, now): (&Trial, SimTime)) -> Next {
+        let is_idempotent = asked.is_idempotent;
+        if !self.rules.tries_again(ending, is_idempotent, trial, now) {
+            return Next::Nowhere;
+        }
+        let Some(rules) = &self.rules.retries else {
+            return Next::Elsewhere;
+        };
+        rules.next(Retry {
+            number: rules.max.saturating_add(1) - trial.tries,
+            ending,
+            any_will_do: self.picks_any && !asked.is_bound && self.n_primaries > 1,
+        })
     }
 
     /// An attempt at a peer was answered well, or nobody waits for its end any more.

@@ -1,5 +1,6 @@
 //! Whether a request that went wrong on one server is tried on the next.
 
+use super::retries::RetryRules;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
@@ -14,6 +15,10 @@ words! {
         Timeout = "timeout",
         /// The connection was refused or not taken in time: nothing was sent.
         ConnectFailure = "connect_failure",
+        /// The connection broke before there was an answer.
+        EmptyResponse = "empty_response",
+        /// The server took the connection, and did not answer in time.
+        ResponseTimeout = "response_timeout",
         /// The answer made no sense.
         InvalidHeader = "invalid_header",
         /// The answer was 500.
@@ -51,18 +56,23 @@ spec! {
 
 impl NextUpstream {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        for (at, condition) in self.on.iter().enumerate() {
-            if self.on[..at].contains(condition) {
-                let problem = format!("`{}` stands here twice", condition.value.word());
-                out.push(Diagnostic::error(condition.origin, problem));
-            }
-        }
+        check_named_once(&self.on, out);
     }
 
     /// The rules.
     pub fn rules(&self) -> NextRules {
         let on = self.on.iter().map(|condition| condition.value);
         NextRules::new(on, self.tries, self.timeout.map(|timeout| timeout.value))
+    }
+}
+
+/// Reports conditions that stand in a list twice.
+pub(super) fn check_named_once(on: &[At<Condition>], out: &mut Diagnostics) {
+    for (at, condition) in on.iter().enumerate() {
+        if on[..at].contains(condition) {
+            let problem = format!("`{}` stands here twice", condition.value.word());
+            out.push(Diagnostic::error(condition.origin, problem));
+        }
     }
 }
 
@@ -89,8 +99,8 @@ impl Ending {
         let all: &[Condition] = match self {
             Self::Refused => &[Condition::Error, Condition::ConnectFailure],
             Self::NotConnected => &[Condition::Timeout, Condition::ConnectFailure],
-            Self::Late => &[Condition::Timeout],
-            Self::Broken => &[Condition::Error],
+            Self::Late => &[Condition::Timeout, Condition::ResponseTimeout],
+            Self::Broken => &[Condition::Error, Condition::EmptyResponse],
             Self::Invalid => &[Condition::InvalidHeader],
             Self::Answered(500) => &[Condition::Http500],
             Self::Answered(502) => &[Condition::Http502],
@@ -138,7 +148,7 @@ impl Ending {
     }
 }
 
-fn bits(conditions: impl IntoIterator<Item = Condition>) -> u16 {
+pub(super) fn bits(conditions: impl IntoIterator<Item = Condition>) -> u16 {
     conditions
         .into_iter()
         .fold(0, |bits, condition| bits | 1 << condition as u16)
@@ -152,6 +162,8 @@ pub struct NextRules {
     /// Tries in all; 0: as many as there are servers.
     tries: u32,
     timeout: Option<SimDuration>,
+    /// Where a request is tried again by HAProxy's rules, and not on every server once.
+    pub(super) retries: Option<RetryRules>,
 }
 
 impl NextRules {
@@ -165,12 +177,25 @@ impl NextRules {
             on: bits(on),
             tries,
             timeout,
+            retries: None,
+        }
+    }
+
+    /// Tried again by HAProxy's rules.
+    pub fn retrying(retries: RetryRules) -> Self {
+        Self {
+            on: retries.on,
+            tries: 0,
+            timeout: None,
+            retries: Some(retries),
         }
     }
 
     /// How many tries a request has where so many servers are not down.
     pub(super) fn tries(&self, n_up: u32) -> u32 {
-        if self.tries == 0 {
+        if let Some(retries) = &self.retries {
+            retries.max.saturating_add(1)
+        } else if self.tries == 0 {
             n_up
         } else {
             n_up.min(self.tries)
@@ -202,7 +227,7 @@ pub struct Trial {
     /// The peers that it was tried on.
     pub(super) tried: Vec<u32>,
     /// Tries that are left.
-    tries: u32,
+    pub(super) tries: u32,
     /// When it was first tried.
     began: SimTime,
     /// Where the hash of its address has come to, and how often it met somebody who was not available.

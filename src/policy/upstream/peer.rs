@@ -45,6 +45,8 @@ impl Default for Server {
 pub(super) struct Load {
     pub(super) conns: u64,
     pub(super) full: u64,
+    /// Whether the limit of a server grows with its share while it starts slowly.
+    pub(super) grows: bool,
 }
 
 /// A server at work.
@@ -53,6 +55,8 @@ pub(super) struct Peer {
     /// With the weight that it has now, which is less than all of it after it has just come.
     pub(super) server: Server,
     pub(super) full_weight: u32,
+    /// How many times as fine its weights are as they are written.
+    pub(super) fineness: u32,
     pub(super) is_member: bool,
     /// Requests under way.
     pub(super) active: u32,
@@ -79,6 +83,7 @@ impl Peer {
         Self {
             server,
             full_weight: server.weight,
+            fineness: 1,
             is_member: false,
             active: 0,
             waiting: 0,
@@ -95,12 +100,12 @@ impl Peer {
 
     /// Everything that is known of it is forgotten, but for what is under way there.
     pub(super) fn renews(&mut self) {
-        let (active, waiting) = (self.active, self.waiting);
+        let (active, waiting, fineness) = (self.active, self.waiting, self.fineness);
         *self = Self::new(Server {
             weight: self.full_weight,
             ..self.server
         });
-        (self.active, self.waiting) = (active, waiting);
+        (self.active, self.waiting, self.fineness) = (active, waiting, fineness);
     }
 
     /// True if it is one of the group, and may be sent requests.
@@ -122,12 +127,18 @@ impl Peer {
             max_conns,
             ..
         } = self.server;
-        if min_conns == 0 || min_conns >= max_conns || load.conns >= load.full {
-            return max_conns;
+        let limit = if min_conns == 0 || min_conns >= max_conns || load.conns >= load.full {
+            max_conns
+        } else {
+            // Less than `max_conns`, because `conns` is less than `full`.
+            let share = load.conns * u64::from(max_conns) / load.full;
+            min_conns.max(share as u32)
+        };
+        if load.grows && self.server.weight < self.full_weight {
+            let (weight, full) = (u64::from(self.server.weight), u64::from(self.full_weight));
+            return ((u64::from(limit) * weight / full) as u32).max(1);
         }
-        // Less than `max_conns`, because `conns` is less than `full`.
-        let share = load.conns * u64::from(max_conns) / load.full;
-        min_conns.max(share as u32)
+        limit
     }
 
     /// True if it could be picked if it had room. The only one (`single`) is, however often it fails.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::diag::{Diagnostics, Origin};
 use crate::rng::Salt;
-use crate::spec::{Node, Spec as _, Value};
+use crate::spec::{At, Node, Spec as _, Value};
 
 fn method(word: &str) -> Method {
     let node = Node {
@@ -188,4 +188,108 @@ fn first_fills_up() {
     let mut group = group("first", &[(1, 2), (9, 1), (1, 0)]);
     let picked: Vec<_> = picks(&mut group, 5).into_iter().flatten().collect();
     assert_eq!(picked, [0, 0, 1, 2, 2]);
+}
+
+/// Where a request goes after each failure, until it has failed.
+fn course(redispatch: Redispatch, (word, n): (&str, usize), ending: Ending) -> Vec<Next> {
+    let retries = Retries {
+        max: At::built_in(3),
+        on: vec![At::built_in(Condition::ConnectFailure)],
+        redispatch,
+    };
+    let rules = NextRules::retrying(retries.rules(Some(SimDuration::from_secs(5))));
+    let server = Server {
+        max_fails: 0,
+        ..Server::default()
+    };
+    let servers = vec![server; n];
+    let mut group = Group::new(&servers, &method(word), rules);
+    (0..n as u32).for_each(|peer| group.join(peer));
+    let (mut trial, mut next) = (Trial::default(), Vec::new());
+    let mut at = pick(&mut group, &mut trial, 0);
+    while let Some(peer) = at {
+        let asked = Asked {
+            is_idempotent: true,
+            is_bound: false,
+        };
+        let own = group.ends(peer, (ending, asked), (&mut trial, SimTime::ZERO));
+        next.push(own);
+        at = match own {
+            Next::Same(_) => Some(peer),
+            Next::Nowhere => None,
+            Next::Elsewhere => {
+                let other = group.pick(&mut Ask {
+                    now: SimTime::ZERO,
+                    address: Address::V4([0, 0, 0]),
+                    trial: &mut trial,
+                    draw: Salt::new("test", "pick").draw(1),
+                });
+                assert!(n == 1 || other != Some(peer), "another, if there is one");
+                other
+            }
+        };
+    }
+    assert_eq!(group.active, 0, "every place is given back");
+    next
+}
+
+/// Three retries at the same server, a second apart if it refuses; with `redispatch`, the last goes to another,
+/// and all do where any server is as good.
+#[test]
+fn retries_stay_or_go_on() {
+    use Next::{Elsewhere, Nowhere};
+    let pause = Next::Same(SimDuration::from_secs(1));
+    let at_once = Next::Same(SimDuration::ZERO);
+    let never = course(Redispatch::Never, ("round_robin", 2), Ending::Refused);
+    assert_eq!(never, [pause, pause, pause, Nowhere]);
+    let slow = course(Redispatch::Never, ("leastconn", 2), Ending::NotConnected);
+    assert_eq!(slow, [at_once, at_once, at_once, Nowhere]);
+    let last = course(Redispatch::Last, ("leastconn", 2), Ending::Refused);
+    assert_eq!(last, [pause, pause, Elsewhere, Nowhere]);
+    let alone = course(Redispatch::Last, ("round_robin", 1), Ending::Refused);
+    assert_eq!(alone, [pause, pause, Elsewhere, Nowhere]);
+    let any = course(Redispatch::Last, ("round_robin", 2), Ending::Refused);
+    assert_eq!(any, [Elsewhere, Elsewhere, Elsewhere, Nowhere]);
+    let answered = course(Redispatch::Each, ("leastconn", 2), Ending::Answered(503));
+    assert_eq!(answered, [Nowhere]);
+}
+
+/// Half-way through its slow start a server may have half of its requests, where the limit grows with the share.
+#[test]
+fn the_limit_grows_in_a_slow_start() {
+    use crate::policy::health::{Panic, SlowStartRules};
+    let at = |secs: u64| SimTime::ZERO + SimDuration::from_secs(secs);
+    let most_at = |limits_too: bool, now: SimTime| {
+        let rules = SlowStartRules {
+            in_steps: true,
+            limits_too,
+            ..SlowStartRules::default()
+        };
+        let server = Server {
+            max_conns: 10,
+            ..Server::default()
+        };
+        let mut group = Group::new(&[server], &method("leastconn"), NextRules::new([], 0, None))
+            .with_health(&HealthRules {
+                panic: Panic::NEVER,
+                outliers: None,
+                slow_start: Some(rules.over(SimDuration::from_secs(60))),
+            });
+        group.join(0);
+        group.begins_with(0, true, at(100));
+        let mut trial = Trial::default();
+        group.begins(&mut trial, now);
+        let picks = std::iter::from_fn(|| {
+            group.pick(&mut Ask {
+                now,
+                address: Address::V4([0, 0, 0]),
+                trial: &mut trial,
+                draw: Salt::new("test", "pick").draw(1),
+            })
+        });
+        picks.take(20).count()
+    };
+    let times = [at(100), at(130), at(145), at(161)];
+    assert_eq!(times.map(|now| most_at(true, now)), [1, 5, 7, 10]);
+    assert_eq!(times.map(|now| most_at(false, now)), [10; 4]);
 }

@@ -6,7 +6,6 @@ use super::{Compiler, DEFAULT};
 use crate::component::balancer::{Backend, Balancer, Picks, Plan, UpstreamPlan};
 use crate::component::{self, ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
-use crate::policy::upstream::NextRules;
 use crate::spec::At;
 
 /// Independent balancers of one component; each has a view of every server.
@@ -72,7 +71,6 @@ impl Compiler<'_> {
                 .push(Diagnostic::error(own.balancers.origin, problem).label(label));
             return None;
         }
-        let next = own.next_upstream.as_ref().map(|next| next.rules());
         let checks = match &own.health_check {
             Some(check) => Some(self.plan_checks(check, own, services, servers.len())?),
             None => None,
@@ -81,10 +79,11 @@ impl Compiler<'_> {
             backends,
             servers,
             method: own.policy.value.clone(),
-            next: next.unwrap_or_else(|| NextRules::new([], 0, None)),
+            next: own.next_rules(),
             views,
             full_conns: own.full_conns.map_or(0, |full| u64::from(full.get())),
-            line: own.queue.as_ref().map(|line| (&line.value).into()),
+            line: own.line(),
+            ignore_client_abort: own.ignore_client_abort,
             not_idempotent: Vec::new(),
             connect_timeout: own.connect_timeout.map(|timeout| timeout.value),
             read_timeout: own.read_timeout.map(|timeout| timeout.value),

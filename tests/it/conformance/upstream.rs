@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capsim::diag::{Diagnostics, Origin};
 use capsim::policy::upstream::{
-    Address, Ask, Condition, Ending, Group, Method, NextRules, Server, Trial,
+    Address, Ask, Asked, Condition, Ending, Group, Method, Next, NextRules, Server, Trial,
 };
 use capsim::rng::Salt;
 use capsim::spec::{Node, Spec, Value as SpecValue};
@@ -139,7 +139,11 @@ impl Proxy {
                 break;
             }
             let books = (&mut trial, now);
-            if !self.group.ends(peer, ending, is_idempotent, books) {
+            let asked = Asked {
+                is_idempotent,
+                is_bound: false,
+            };
+            if self.group.ends(peer, (ending, asked), books) == Next::Nowhere {
                 break;
             }
         }
