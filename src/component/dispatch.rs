@@ -33,6 +33,10 @@ impl System {
             let Some(own) = upstream(&mut self.nodes, via) else {
                 unreachable!("only balancers with groups of servers send requests on");
             };
+            if let Some(why) = own.gives_up(id, &self.cx) {
+                self.fails(id, why);
+                return false;
+            }
             let target = match own.pick(id, &mut self.cx) {
                 Ok(target) => target,
                 Err(nowhere) => {
@@ -58,6 +62,9 @@ impl System {
                 };
                 if next.pause.is_some() {
                     self.waits_for_next(id, next);
+                    return false;
+                }
+                if self.is_to_wait(id, next.frame) {
                     return false;
                 }
                 self.cx.requests.get_mut(id).frame = next.frame;
@@ -168,6 +175,9 @@ impl System {
     /// A request is about to be sent to another server, or to the same after a pause; not inside of the handler in which it failed: no number
     /// of failures is a number of calls inside one another.
     fn waits_for_next(&mut self, id: RequestId, next: Again) {
+        if next.pause.is_none() && self.is_to_wait(id, next.frame) {
+            return;
+        }
         let request = self.cx.requests.get_mut(id);
         request.frame = next.frame;
         request.flags.set(Flags::IN_TRANSIT);
@@ -177,9 +187,23 @@ impl System {
         }
     }
 
+    /// True if the balancer lets a request wait before it is tried again; then it does.
+    fn is_to_wait(&mut self, id: RequestId, next: Frame) -> bool {
+        let own = upstream(&mut self.nodes, next.via);
+        let wait = own.map(|own| own.wait_before_retry(id, &next, &self.cx));
+        let Some(wait) = wait.filter(|wait| *wait > SimDuration::ZERO) else {
+            return false;
+        };
+        let request = self.cx.requests.get_mut(id);
+        request.frame = next;
+        request.flags.set(Flags::IN_TRANSIT);
+        self.cx.resume_after(wait, id);
+        true
+    }
+
     /// Tells the balancer how an attempt at a server ended; gives the frame for the next if there is to be
     /// one.
-    fn attempt_at_server_ends(
+    pub(super) fn attempt_at_server_ends(
         &mut self,
         id: RequestId,
         frame: &Frame,
@@ -287,7 +311,7 @@ impl System {
 
     /// Whoever waited for a request goes on without what the frame at `depth` and those above it do: on the
     /// next server, or with a failure.
-    fn goes_on_without(
+    pub(super) fn goes_on_without(
         &mut self,
         id: RequestId,
         depth: usize,

@@ -36,6 +36,7 @@ mod jobs;
 mod lending;
 mod lifecycle;
 mod misses;
+mod patience;
 pub mod pool;
 pub mod pooler;
 pub mod program;

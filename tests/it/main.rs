@@ -6,6 +6,7 @@
 )]
 
 mod balancers;
+mod breakers;
 mod caches;
 mod callers;
 mod cdns;

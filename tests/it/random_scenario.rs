@@ -320,7 +320,11 @@ impl Generator {
                 "\"connect_failure\"",
             ]);
             let tries = self.below(4);
-            let _ = writeln!(text, "next_upstream = {{ on = [{on}], tries = {tries} }}");
+            let anywhere = self.one_of(&["", ", anywhere = true", ", backoff = \"4ms\""]);
+            let _ = writeln!(
+                text,
+                "next_upstream = {{ on = [{on}], tries = {tries}{anywhere} }}"
+            );
         }
         if self.chance(30) {
             text.push_str("quarantine = \"300ms\"\n");

@@ -1,13 +1,18 @@
 //! What a balancer's table says about the health of servers.
 
-use super::Balancer;
+use super::{Balancer, LinePlan};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::policy::health::Panic;
-use crate::policy::upstream::{HealthRules, Method};
+use crate::policy::upstream::{HealthRules, LineRules, Method};
 use crate::units::SimDuration;
 
 impl Balancer {
     pub(super) fn check_health(&self, out: &mut Diagnostics) {
+        if let (Some(_), Some(queue)) = (&self.circuit_breakers, &self.queue) {
+            let problem = "circuit breakers say themselves how many requests wait";
+            let help = "write max_pending_requests, or do without circuit_breakers";
+            out.push(Diagnostic::error(queue.origin, problem).help(help));
+        }
         if let Some(window) = self.slow_start {
             if window.value == SimDuration::ZERO {
                 let problem = "a slow start of no time is none";
@@ -28,6 +33,19 @@ impl Balancer {
                 );
             }
         }
+    }
+
+    /// How requests wait for a connection, where circuit breakers limit those.
+    pub fn pending(&self) -> Option<LinePlan> {
+        let breakers = self.circuit_breakers.as_ref()?;
+        Some(LinePlan {
+            rules: LineRules {
+                most: Some(breakers.max_pending_requests),
+                most_bound: None,
+            },
+            timeout: self.total_timeout.map(|timeout| timeout.value),
+            redispatch: true,
+        })
     }
 
     /// What it does about servers that are not well, or new; nothing if it does nothing.

@@ -22,7 +22,8 @@ use crate::engine::Timer;
 use crate::policy::balance::{Balance, Policy};
 use crate::policy::health::{AllUnhealthy, HealthCheck, OutlierDetection, SlowStartRules};
 use crate::policy::upstream::{
-    HEAVIEST, HealthRules, Method, NextRules, NextUpstream, Redispatch, Retries, Server,
+    CircuitBreakers, HEAVIEST, HealthRules, Method, NextRules, NextUpstream, Redispatch, Retries,
+    Server,
 };
 use crate::rng::{Salt, Streams};
 use crate::spec::{At, Count};
@@ -140,6 +141,15 @@ spec! {
         pub slow_start: Option<At<SimDuration>>,
         /// How that share grows.
         pub slow_start_rules: SlowStartRules = SlowStartRules::default(),
+        /// What it has under way at most, over all servers. There are no such limits, unless given.
+        pub circuit_breakers: Option<CircuitBreakers>,
+        /// How long a request may take in all: every try, and the waits in between. As long as it takes, unless
+        /// given.
+        pub total_timeout: Option<At<SimDuration>>,
+        /// How long a server that is taken out may finish what this balancer has under way there: then its
+        /// connections are closed. As long as the service's `drain` lets it, unless given; whichever is shorter
+        /// decides (an AWS autoscaling group terminates an instance only after this delay: give both).
+        pub deregistration_delay: Option<At<SimDuration>>,
     }
     presets(PRESETS)
     check(Self::check)
@@ -147,7 +157,9 @@ spec! {
 
 impl Balancer {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if let Some(timeout) = self.read_timeout.filter(|t| t.value == SimDuration::ZERO) {
+        let timeouts = [self.read_timeout, self.total_timeout];
+        let given = timeouts.into_iter().flatten();
+        for timeout in given.filter(|t| t.value == SimDuration::ZERO) {
             let problem = "a timeout of nothing lets nothing be answered";
             out.push(Diagnostic::error(timeout.origin, problem));
         }
@@ -282,7 +294,10 @@ impl Balancer {
             && self.quarantine.is_none()
             && self.in_flight_per_server.is_none()
             && self.wait_for_server.is_none()
-            && self.health_rules().is_none();
+            && self.health_rules().is_none()
+            && self.circuit_breakers.is_none()
+            && self.total_timeout.is_none()
+            && self.deregistration_delay.is_none();
         is_plain.then(|| self.policy.plain()).flatten()
     }
 
@@ -337,6 +352,12 @@ pub struct UpstreamPlan {
     pub health: Option<HealthRules>,
     /// How it checks them, if it does.
     pub checks: Option<ChecksPlan>,
+    /// What it has under way at most.
+    pub breakers: Option<CircuitBreakers>,
+    /// How long a request may take in all.
+    pub total_timeout: Option<SimDuration>,
+    /// How long a server that is taken out may finish what it has.
+    pub deregistration_delay: Option<SimDuration>,
 }
 
 /// How a balancer picks, with every name resolved.
@@ -504,7 +525,7 @@ impl Component for State {
 
     fn signal(&mut self, signal: Signal, cx: &mut Context) {
         if let Some(upstream) = &mut self.upstream {
-            upstream.watch_signal(signal, cx);
+            upstream.signal(signal, cx);
         }
     }
 

@@ -2,6 +2,8 @@
 //! became of the requests that were tried more than once.
 
 mod answers;
+mod leaving;
+mod retries;
 mod same;
 mod watch;
 
@@ -17,10 +19,13 @@ use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::Outcome;
-use crate::policy::upstream::{Address, Ask, Asked, Bound, Ending, Group, Next, Server, Trial};
+use crate::policy::upstream::{
+    Address, Ask, Asked, Bound, CircuitBreakers, Ending, Group, Next, Server, Trial,
+};
 use crate::rng::{Salt, Streams};
 use crate::units::SimDuration;
 
+use leaving::Leaving;
 use same::Same;
 pub(in crate::component) use watch::CheckId;
 pub use watch::ChecksPlan;
@@ -117,6 +122,15 @@ pub(in crate::component) struct Upstream {
     wait_for_server: Option<SimDuration>,
     /// Whoever watches the servers, if anybody does.
     watch: Option<Box<Watch>>,
+    own: NodeId,
+    /// Its place for draws of waits before retries.
+    wait_salt: Salt,
+    /// What it has under way at most.
+    breakers: Option<CircuitBreakers>,
+    /// How long a request may take with everything that is tried.
+    total_timeout: Option<SimDuration>,
+    /// How long servers that are taken out may finish what they have.
+    leaving: Option<Leaving>,
 }
 
 /// How long a request that finds no server waits before it looks again.
@@ -141,6 +155,9 @@ impl Upstream {
         });
         if let Some(rules) = &plan.health {
             group = group.with_health(rules);
+        }
+        if let Some(breakers) = &plan.breakers {
+            group = group.with_most_active(breakers.most_under_way());
         }
         let groups = (0..plan.views).map(|view| match &plan.line {
             Some(line) => group.clone().with_lines(view, line.rules),
@@ -170,6 +187,13 @@ impl Upstream {
             in_flight_per_server: plan.in_flight_per_server,
             wait_for_server: plan.wait_for_server,
             watch,
+            own,
+            wait_salt: Salt::new(name, "wait before a retry"),
+            breakers: plan.breakers.clone(),
+            total_timeout: plan.total_timeout,
+            leaving: plan
+                .deregistration_delay
+                .map(|delay| Leaving::new(delay, size.1)),
         }
     }
 
@@ -177,52 +201,6 @@ impl Upstream {
     fn first_of(&self, service: NodeId) -> Option<u32> {
         let own = self.backends.iter().find(|own| own.service == service);
         own.map(|own| own.first)
-    }
-
-    /// An instance of a service is there.
-    pub(in crate::component) fn joins(&mut self, service: NodeId, instance: u32, cx: &mut Context) {
-        if let Some(first) = self.first_of(service) {
-            let peer = first + instance;
-            self.groups.iter_mut().for_each(|group| group.join(peer));
-            self.places_change(peer, true, cx);
-            self.watches(peer, cx);
-            self.those_who_wait_hear(peer, cx);
-        }
-    }
-
-    /// The places of a server come or go with it; whoever waits has not gone there yet, or is still there.
-    fn places_change(&self, peer: u32, is_there: bool, cx: &mut Context) {
-        let Some(line) = &self.line else { return };
-        for group in &self.groups {
-            let own = (self.servers[peer as usize], group.active(peer));
-            line.places_change(own, is_there, cx);
-        }
-    }
-
-    /// A server is there, or not any more: that may concern those who wait.
-    fn those_who_wait_hear(&mut self, peer: u32, cx: &mut Context) {
-        if self.line.is_none() {
-            return;
-        }
-        for view in 0..self.groups.len() as u32 {
-            self.moves_up(view, peer, cx);
-        }
-    }
-
-    /// An instance of a service is not to get any more.
-    pub(in crate::component) fn leaves(
-        &mut self,
-        service: NodeId,
-        instance: u32,
-        cx: &mut Context,
-    ) {
-        if let Some(first) = self.first_of(service) {
-            let peer = first + instance;
-            self.groups.iter_mut().for_each(|group| group.leave(peer));
-            self.places_change(peer, false, cx);
-            self.watches_no_more(peer, cx);
-            self.those_who_wait_hear(peer, cx);
-        }
     }
 
     /// Which of the independent balancers has a request: that of its client's connection where clients are
@@ -289,7 +267,10 @@ impl Upstream {
             let redispatches = self.line.as_ref().is_some_and(|line| line.redispatch);
             let group = &mut self.groups[view as usize];
             let is_full = |per_server| group.is_full(per_server);
-            if self.in_flight_per_server.is_some_and(is_full) {
+            let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
+            if self.in_flight_per_server.is_some_and(is_full)
+                || !self.breakers.as_ref().is_none_or(admits)
+            {
                 return Err(Nowhere::Fails(Outcome::Shed));
             }
             group.begins(&mut self.fresh, now);
@@ -463,6 +444,12 @@ impl Upstream {
             let is_there = self.groups[view as usize].is_member(peer);
             line.comes_back(is_there, cx);
             self.moves_up(view, peer, cx);
+            if self.breakers.is_some() && self.groups[view as usize].has_waiting() {
+                // A connection is anybody's, also that to a server which is not up any more.
+                for other in 0..self.servers.len() as u32 {
+                    self.moves_up(view, other, cx);
+                }
+            }
         }
     }
 
@@ -504,7 +491,11 @@ impl Upstream {
         let kept = self.takes_kept(id, frame, &cx.requests);
         let mut kept = kept.unwrap_or_else(|| {
             let start = self.start_of(frame, &cx.program);
-            self.keeps(id, frame, start, cx)
+            let mut kept = self.keeps(id, frame, start, cx);
+            // What was not known until now began when it came to its first server.
+            let group = &self.groups[kept.view as usize];
+            group.begins(&mut kept.trial, frame.entered);
+            kept
         });
         let asked = Asked {
             is_idempotent: !self.not_idempotent.get(flow).is_some_and(|not| *not),
@@ -513,6 +504,10 @@ impl Upstream {
         let books = (&mut kept.trial, now);
         let next = self.groups[kept.view as usize].ends(peer, (ending, asked), books);
         self.hears_end(kept.view, peer, ending, cx);
+        let next = match next {
+            Next::Elsewhere if !self.admits_retry(kept.view, &cx.requests) => Next::Nowhere,
+            next => next,
+        };
         if was_taken {
             self.unsets_timer(id, frame, cx);
         }

@@ -91,6 +91,26 @@ impl Group {
         Self { full_conns, ..self }
     }
 
+    /// The same group, in which so many requests are under way at most, at all servers together.
+    #[must_use]
+    pub fn with_most_active(self, most_active: u64) -> Self {
+        Self {
+            most_active,
+            ..self
+        }
+    }
+
+    /// True if as many requests are under way as may be, whoever has room.
+    #[inline]
+    pub(super) fn has_no_connection(&self) -> bool {
+        self.active >= self.most_active
+    }
+
+    /// How many requests wait.
+    pub fn n_waiting(&self) -> u64 {
+        self.lines.as_ref().map_or(0, Lines::n_waiting)
+    }
+
     /// True if somebody waits whom nobody is to overtake.
     pub(super) fn is_in_order(&self) -> bool {
         let own = self.lines.as_ref();
@@ -201,7 +221,7 @@ impl Group {
         let view = self.lines.as_ref()?.view;
         self.grows_shares(now);
         let own = &self.peers[peer as usize];
-        if !self.is_up(peer, now) || !own.takes_more(self.load()) {
+        if !self.is_up(peer, now) || !own.takes_more(self.load()) || self.has_no_connection() {
             return None;
         }
         let takes_any = !own.server.backup || !self.is_any_up(false, now);

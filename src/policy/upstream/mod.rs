@@ -9,6 +9,7 @@
 //! (`ngx_http_upstream_round_robin.c` and its neighbours); recorded decisions of nginx are held against
 //! them in `tests/conformance/nginx`.
 
+mod breakers;
 mod first;
 mod health;
 mod ip_hash;
@@ -34,6 +35,7 @@ use crate::policy::balance::Policy;
 use crate::rng::Draw;
 use crate::units::{SimDuration, SimTime};
 
+pub use breakers::{CircuitBreakers, RetryBudget};
 pub use first::First;
 pub use health::HealthRules;
 pub use ip_hash::{Address, IpHash};
@@ -95,6 +97,8 @@ pub struct Group {
     n_moves: u64,
     /// With how many requests servers may have as many as they can take.
     full_conns: u64,
+    /// How many requests are under way at most, at all peers together.
+    most_active: u64,
     /// Who waits, where requests do.
     lines: Option<Lines>,
     /// Whether the method picks somebody with room wherever there is one.
@@ -120,6 +124,7 @@ impl Group {
             active: 0,
             n_moves: 0,
             full_conns: 0,
+            most_active: u64::MAX,
             lines: None,
             keeps_order: method.keeps_order(),
             picks_any: method.picks_any(),
@@ -180,7 +185,7 @@ impl Group {
     /// Picks a peer and counts the request as under way there; nothing if none is available.
     pub fn pick(&mut self, ask: &mut Ask<'_>) -> Option<u32> {
         ask.trial.bound = None;
-        if self.lines.is_some() && self.is_in_order() {
+        if self.lines.is_some() && (self.is_in_order() || self.has_no_connection()) {
             return None;
         }
         let (single, load) = (self.is_single(), self.load());
@@ -257,7 +262,8 @@ impl Group {
         let own = &self.peers[peer as usize];
         let is_open = own.is_up(now, now_s, self.is_single())
             && own.takes_more(self.load())
-            && own.waiting == 0;
+            && own.waiting == 0
+            && !self.has_no_connection();
         if is_open {
             self.goes_to(peer as usize, now_s);
         }
@@ -272,7 +278,7 @@ impl Group {
         (trial, now): (&mut Trial, SimTime),
     ) -> Next {
         let single = self.is_single();
-        if single && self.rules.retries.is_none() {
+        if single && self.rules.retries.is_none() && !self.rules.anywhere {
             trial.has_no_more_tries();
         } else {
             trial.uses_try();
@@ -294,7 +300,7 @@ impl Group {
                 own.succeeds();
             }
         }
-        if next == Next::Elsewhere {
+        if next == Next::Elsewhere && !self.rules.anywhere {
             if self.rules.retries.is_some() {
                 trial.tried.clear();
             }
@@ -317,6 +323,16 @@ impl Group {
             ending,
             any_will_do: self.picks_any && !asked.is_bound && self.n_primaries > 1,
         })
+    }
+
+    /// How many requests are under way at all peers.
+    pub fn n_active(&self) -> u64 {
+        self.active
+    }
+
+    /// When a request is tried again.
+    pub fn next_rules(&self) -> NextRules {
+        self.rules
     }
 
     /// An attempt at a peer was answered well, or nobody waits for its end any more.

@@ -1,10 +1,16 @@
 //! Whether a request that went wrong on one server is tried on the next.
 
+use rand::Rng as _;
+
 use super::retries::RetryRules;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::rng::Draw;
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 use crate::{spec, words};
+
+/// No wait before a retry is longer than so many times the first can be.
+const MOST_BACKOFFS: u64 = 10;
 
 words! {
     /// What makes a balancer try the next server.
@@ -42,7 +48,7 @@ words! {
 
 spec! {
     /// When a request that went wrong on one server is tried on the next. Every server is tried at most
-    /// once.
+    /// once, unless told otherwise.
     pub struct NextUpstream {
         /// What makes it so; nothing does where the list is empty.
         pub on: Vec<At<Condition>> = [Condition::Error, Condition::Timeout].map(At::built_in).to_vec(),
@@ -50,6 +56,12 @@ spec! {
         pub tries: u32 = 0,
         /// When the request is not tried any more, counted from its first try; never, unless given.
         pub timeout: Option<At<SimDuration>>,
+        /// Whether it is picked anew for each try, so that it may be the same server again (Envoy). Then `tries`
+        /// does not depend on how many servers there are, unless it is 0.
+        pub anywhere: bool = false,
+        /// How long a request waits before it is tried again: before the nth time up to `(2^n - 1)` times this, at
+        /// random, at most ten times this (Envoy: 25 ms). Not at all, unless given.
+        pub backoff: Option<At<SimDuration>>,
     }
     check(Self::check)
 }
@@ -62,7 +74,12 @@ impl NextUpstream {
     /// The rules.
     pub fn rules(&self) -> NextRules {
         let on = self.on.iter().map(|condition| condition.value);
-        NextRules::new(on, self.tries, self.timeout.map(|timeout| timeout.value))
+        let rules = NextRules::new(on, self.tries, self.timeout.map(|timeout| timeout.value));
+        NextRules {
+            anywhere: self.anywhere,
+            backoff: self.backoff.map(|backoff| backoff.value),
+            ..rules
+        }
     }
 }
 
@@ -164,6 +181,9 @@ pub struct NextRules {
     timeout: Option<SimDuration>,
     /// Where a request is tried again by HAProxy's rules, and not on every server once.
     pub(super) retries: Option<RetryRules>,
+    /// Whether the same server may be tried again.
+    pub(super) anywhere: bool,
+    backoff: Option<SimDuration>,
 }
 
 impl NextRules {
@@ -178,6 +198,8 @@ impl NextRules {
             tries,
             timeout,
             retries: None,
+            anywhere: false,
+            backoff: None,
         }
     }
 
@@ -185,16 +207,38 @@ impl NextRules {
     pub fn retrying(retries: RetryRules) -> Self {
         Self {
             on: retries.on,
-            tries: 0,
-            timeout: None,
             retries: Some(retries),
+            ..Self::new([], 0, None)
         }
+    }
+
+    /// The same rules, by which no request is tried again so long after its first try.
+    #[must_use]
+    pub fn within(self, timeout: Option<SimDuration>) -> Self {
+        let timeout = [self.timeout, timeout].into_iter().flatten().min();
+        Self { timeout, ..self }
+    }
+
+    /// How long a request waits before it is tried again for the `nth` time, which is drawn.
+    pub fn wait(&self, nth: u32, draw: &mut Draw) -> SimDuration {
+        let Some(base) = self.backoff else {
+            return SimDuration::ZERO;
+        };
+        let times = 2_u64
+            .saturating_pow(nth)
+            .saturating_sub(1)
+            .min(MOST_BACKOFFS);
+        let most = base.as_nanos().saturating_mul(times);
+        let drawn = (u128::from(draw.next_u64()) * u128::from(most)) >> 64;
+        SimDuration::from_nanos(drawn as u64)
     }
 
     /// How many tries a request has where so many servers are not down.
     pub(super) fn tries(&self, n_up: u32) -> u32 {
         if let Some(retries) = &self.retries {
             retries.max.saturating_add(1)
+        } else if self.anywhere && self.tries > 0 {
+            self.tries
         } else if self.tries == 0 {
             n_up
         } else {
@@ -266,5 +310,32 @@ impl Trial {
     /// True if it was tried on a peer before.
     pub fn is_again(&self) -> bool {
         !self.tried.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Salt;
+
+    /// Envoy: 25 ms, of which a retry waits up to once, three times, seven times, and then ten times.
+    #[test]
+    fn waits_before_retries_grow_to_ten_times_the_base() {
+        let rules = NextRules {
+            backoff: Some(SimDuration::from_nanos(25_000_000)),
+            ..NextRules::new([], 0, None)
+        };
+        let salt = Salt::new("test", "backoff");
+        let of = |nth: u32| {
+            let waits = (0..2000).map(|n| rules.wait(nth, &mut salt.draw(n)).as_secs_f64());
+            waits.fold((0.0, 0.0_f64), |(sum, most), wait| {
+                (sum + wait / 2000.0, most.max(wait))
+            })
+        };
+        for (nth, expected) in [(1, 0.025), (2, 0.075), (3, 0.175), (4, 0.25), (40, 0.25)] {
+            let (mean, most) = of(nth);
+            assert!((mean / expected - 0.5).abs() < 0.03, "{nth}: {mean}");
+            assert!((0.98..1.0).contains(&(most / expected)), "{nth}: {most}");
+        }
     }
 }

@@ -79,19 +79,29 @@ impl Compiler<'_> {
             backends,
             servers,
             method: own.policy.value.clone(),
-            next: own.next_rules(),
+            next: own
+                .next_rules()
+                .within(own.total_timeout.map(|timeout| timeout.value)),
             views,
             full_conns: own.full_conns.map_or(0, |full| u64::from(full.get())),
-            line: own.line(),
+            line: own.line().or_else(|| own.pending()),
             ignore_client_abort: own.ignore_client_abort,
             not_idempotent: Vec::new(),
             connect_timeout: own.connect_timeout.map(|timeout| timeout.value),
-            read_timeout: own.read_timeout.map(|timeout| timeout.value),
+            // The first try may take as long as any answer, or as all tries together.
+            read_timeout: [own.read_timeout, own.total_timeout]
+                .into_iter()
+                .flatten()
+                .map(|timeout| timeout.value)
+                .min(),
             quarantine: own.quarantine.map(|span| span.value),
             in_flight_per_server: own.in_flight_per_server.map(|limit| limit.get()),
             wait_for_server: own.wait_for_server.map(|span| span.value),
             health: own.health_rules(),
             checks,
+            breakers: own.circuit_breakers.clone(),
+            total_timeout: own.total_timeout.map(|timeout| timeout.value),
+            deregistration_delay: own.deregistration_delay.map(|delay| delay.value),
         })
     }
 

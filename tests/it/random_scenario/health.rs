@@ -43,6 +43,7 @@ impl Generator {
             self.one_of(&["use_all", "fail"]),
             self.one_of(&["0%", "50%", "100%"])
         );
+        self.ceilings(text);
         let counts_only = ["least_outstanding", "power_of_two", "ip_hash"];
         let knows_weights = !counts_only.iter().any(|word| policy.contains(word));
         if self.chance(40) && knows_weights {
@@ -51,6 +52,35 @@ impl Generator {
                 text,
                 "slow_start = \"2s\"\nslow_start_rules = {{ aggression = 1.5, in_steps = {steps}, beside_others = {others} }}"
             );
+        }
+    }
+
+    /// What a balancer has under way at most, and how long it waits.
+    fn ceilings(&mut self, text: &mut String) {
+        let own = text.rfind("[components.lb").unwrap_or(0);
+        if self.chance(40) && !text[own..].contains("queue = {") {
+            let (most, pending, retries) = (self.between(1, 6), self.below(5), self.below(3));
+            let budget = if self.chance(40) {
+                ", retry_budget = { min_retry_concurrency = 1 }"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                text,
+                "circuit_breakers = {{ max_connections = {most}, max_pending_requests = {pending}, max_requests = {}, max_retries = {retries}{budget} }}",
+                self.between(1, 9)
+            );
+        }
+        if self.chance(40) {
+            let _ = writeln!(
+                text,
+                "total_timeout = \"{}\"",
+                self.one_of(&["9ms", "90ms", "2s"])
+            );
+        }
+        if self.chance(40) {
+            let delay = self.one_of(&["0s", "50ms", "1s"]);
+            let _ = writeln!(text, "deregistration_delay = \"{delay}\"");
         }
     }
 }

@@ -4,6 +4,8 @@
 use rand::Rng as _;
 
 use super::Upstream;
+use super::leaving::CUT;
+use super::retries::TOTAL;
 use crate::component::{Context, Event, Gauge, Kept, NodeId, Notice, Signal};
 use crate::engine::{Class, Slot, Timer};
 use crate::metrics::{CounterId, LevelId};
@@ -173,9 +175,19 @@ impl Upstream {
     }
 
     /// Its own signal.
-    pub(in crate::component) fn watch_signal(&mut self, signal: Signal, cx: &mut Context) {
+    pub(in crate::component) fn signal(&mut self, signal: Signal, cx: &mut Context) {
+        let (balancer, part) = (self.own, signal.part);
+        match signal.code {
+            TOTAL => {
+                return cx.notices.push_back(Notice::TotalIsOver {
+                    balancer,
+                    request: part,
+                });
+            }
+            CUT => return cx.notices.push_back(Notice::CutOff { balancer, part }),
+            _ => {}
+        }
         let Some(watch) = &mut self.watch else { return };
-        let (balancer, part) = (watch.own, signal.part);
         match signal.code {
             CHECK => cx.notices.push_back(Notice::Check { balancer, part }),
             LATE => cx.notices.push_back(Notice::CheckIsLate { balancer, part }),
