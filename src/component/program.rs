@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use rand_distr::Distribution as _;
 use rand_distr::weighted::WeightedAliasIndex;
+use rand_distr::{Distribution as _, Uniform};
 
 use super::NodeId;
 use crate::dist::Sampler;
@@ -187,6 +187,8 @@ pub struct Keys {
 enum KeyLaw {
     /// By alias table: two look-ups, whatever the law.
     Table(Arc<WeightedAliasIndex<f64>>),
+    /// All alike: nothing to look up, where a table of a million keys is a cache miss for each draw.
+    Even(Uniform<u64>),
     /// By rejection, for catalogues too large for a table.
     Zipf(rand_distr::Zipf<f64>),
     /// One key for each class of them, where nobody tells those of a class apart.
@@ -204,9 +206,15 @@ impl Keys {
 
     /// The same keys, not made to be drawn quickly yet.
     pub fn untabled(count: u64, exponent: f64, salt: Salt) -> Self {
-        let law = rand_distr::Zipf::new(count as f64, exponent);
+        let law = if exponent == 0.0 {
+            let law = Uniform::new_inclusive(1, count);
+            KeyLaw::Even(law.expect("a catalogue has a key"))
+        } else {
+            let law = rand_distr::Zipf::new(count as f64, exponent);
+            KeyLaw::Zipf(law.expect("the exponent is not negative"))
+        };
         Self {
-            law: KeyLaw::Zipf(law.expect("the exponent is not negative")),
+            law,
             salt,
             count,
             exponent,
@@ -220,7 +228,7 @@ impl Keys {
     /// The same catalogue, with a table by which keys are drawn if that is not too large.
     #[must_use]
     pub fn tabled(self) -> Self {
-        if self.count > TABLE_MAX {
+        if self.count > TABLE_MAX || matches!(self.law, KeyLaw::Even(_)) {
             return self;
         }
         let weight = |i| math::powf(i as f64, -self.exponent);
@@ -332,6 +340,7 @@ impl Keys {
         let mut draw = self.salt.draw(request);
         match &self.law {
             KeyLaw::Table(table) => table.sample(&mut draw) as u64 + 1,
+            KeyLaw::Even(law) => law.sample(&mut draw),
             KeyLaw::Zipf(law) => law.sample(&mut draw) as u64,
             KeyLaw::Classes(table) => self.classes().first(table.sample(&mut draw)),
         }

@@ -73,6 +73,11 @@ impl Order {
         self.len >= self.capacity
     }
 
+    /// True if a number has a place.
+    pub(super) fn has(&mut self, number: u32) -> bool {
+        self.links.get(number).is_in
+    }
+
     /// The number that has not come for the longest.
     pub(super) fn oldest(&self) -> Option<u32> {
         (self.oldest != NONE).then_some(self.oldest)

@@ -136,20 +136,19 @@ pub(super) fn keys_in(size: Bytes) -> u32 {
 struct Entry {
     /// Thousandths of a request by which the key is above its rate.
     excess: i64,
-    /// The millisecond of the last charge; [`NEW`] before the first.
+    /// The millisecond of the last charge; [`NEVER`] before the first.
     last: i64,
 }
 
-/// Far in the past: whatever was above the rate has drained.
-const NEW: i64 = i64::MIN / 4;
-/// No entry.
-const ABSENT: i64 = i64::MIN;
+/// Far in the past: whatever was above the rate has drained, and the first request finds an excess of 0. A key
+/// that never came needs no case of its own, which would have to wait for memory where keys are many.
+const NEVER: i64 = i64::MIN / 4;
 
 impl Default for Entry {
     fn default() -> Self {
         Self {
             excess: 0,
-            last: ABSENT,
+            last: NEVER,
         }
     }
 }
@@ -197,36 +196,33 @@ impl Zone {
 
     /// By how much an entry would be above the rate with one request more.
     fn excess(&self, entry: Entry, now: i64) -> i64 {
-        if entry.last == NEW {
-            return 0;
-        }
         let drained = self.rate.saturating_mul(now - entry.last) / 1000;
         (entry.excess - drained + 1000).max(0)
     }
 
     /// Looks a key up, and charges it if this is the last zone of the location.
     fn check(&mut self, number: u32, now: i64, is_last: bool) -> Check {
+        if self.order.is_some() {
+            self.takes_place(number, now);
+        }
         let entry = *self.entries.get(number);
-        if entry.last == ABSENT {
-            self.makes_room(now);
-            let last = if is_last { now } else { NEW };
-            *self.entries.get(number) = Entry { excess: 0, last };
-        }
-        if let Some(order) = &mut self.order {
-            order.comes(number);
-        }
-        if entry.last == ABSENT {
-            return Check {
-                excess: 0,
-                is_busy: false,
-            };
-        }
         let excess = self.excess(entry, now);
         let is_busy = excess > self.burst;
         if !is_busy && is_last {
             *self.entries.get(number) = Entry { excess, last: now };
         }
         Check { excess, is_busy }
+    }
+
+    /// A key comes to a zone with room for only so many, for the first time or again.
+    fn takes_place(&mut self, number: u32, now: i64) {
+        let is_new = |order: &mut Order| !order.has(number);
+        if self.order.as_mut().is_some_and(is_new) {
+            self.makes_room(now);
+        }
+        if let Some(order) = &mut self.order {
+            order.comes(number);
+        }
     }
 
     /// Charges a request that has been let pass by all zones.
