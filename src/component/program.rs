@@ -45,6 +45,8 @@ pub enum Visit {
         pooled: bool,
         /// Whether it changes something.
         write: bool,
+        /// The keys to draw from which row that is, if others may want it at the same time.
+        row: Option<KeysId>,
     },
     /// Looks a key up.
     Look {

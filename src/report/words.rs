@@ -322,9 +322,13 @@ pub fn bottleneck(found: &Bottleneck) -> String {
         let share = three_digits(found.utilization_peak * 100.0);
         return format!("nothing is full; busiest is {of}, {share} % in the busiest window");
     };
-    let there = three_digits(full.capacity);
+    let all = if full.capacity == 1.0 {
+        format!("its only {unit}")
+    } else {
+        format!("all {} {unit}s", three_digits(full.capacity))
+    };
     let mut text = format!(
-        "{of} is full from {} to {}: all {there} {unit}s in use",
+        "{of} is full from {} to {}: {all} in use",
         clock(full.from_s),
         clock(full.to_s)
     );

@@ -273,3 +273,45 @@ fn replicas_carry_the_reads() {
     let last = lag.values.last().copied().flatten().expect("a window");
     assert!((last.value - 20.0).abs() < 0.5, "{}", last.value);
 }
+
+/// A row that everybody changes is a server of its own, whatever the cores: with 300 changes of 2 ms a second the mean
+/// wait for it is 3 ms, that of M/M/1. A row each is never waited for.
+#[test]
+fn a_hot_row_is_a_single_server() {
+    let changes = |n: u64| {
+        let query = "time = { exponential = \"2ms\" }, access = \"write\", row = \"stock\"";
+        let text = system((2000, 300.0, 1000), query, "max = 500", "cores = 64");
+        let findings = run(&load(&format!(
+            "{text}[keys.stock]\ncount = {n}\npopularity = \"uniform\"\n"
+        ))
+        .scenario);
+        let row = resource(&findings, "pg", "hottest row of stock");
+        let wait = row.wait_mean_s.as_ref().expect("waits").value;
+        (row.utilization.as_ref().expect("in use").value, wait)
+    };
+    let (used, wait) = changes(1);
+    assert!((used - 0.6).abs() < 0.01, "{used}");
+    assert!((wait - 0.003).abs() < 0.000_2, "{wait}");
+    let (used, wait) = changes(100_000_000);
+    assert!(used < 0.001 && wait < 1e-6, "{used}, {wait}");
+}
+
+/// Twice as many changes as a row takes: half of them wait as long as they may, and fail. A reboot in the middle
+/// leaves nobody in line for what is gone.
+#[test]
+fn a_lock_timeout_ends_the_wait_for_a_row() {
+    let query = "time = { exponential = \"2ms\" }, access = \"write\", row = \"stock\"";
+    let database = "cores = 64\nlock_timeout = \"200ms\"\n\
+                    maintenance = [{ at = \"90s\", reboot = \"1s\" }]";
+    let text = system((200, 1000.0, 1000), query, "max = 500", database);
+    let findings = run(&load(&format!(
+        "{text}[keys.stock]\ncount = 1\npopularity = \"uniform\"\n"
+    ))
+    .scenario);
+    let failed = share(&findings, "database_conflict");
+    assert!((failed - 0.5).abs() < 0.02, "{failed}");
+    let served = throughput(&findings) / 500.0;
+    assert!(served > 0.95, "{served}");
+    let latency = findings.figures["latency_p99"].value;
+    assert!((latency - 0.2).abs() < 0.02, "{latency}");
+}

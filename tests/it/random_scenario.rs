@@ -99,9 +99,13 @@ impl Generator {
                 2 => format!("{{ wait = {law}{probability} }}"),
                 3 => {
                     let rules = self.persistence_inline();
-                    let access = self.one_of(&["read", "write"]);
+                    let access = self.one_of(&[
+                        "\"read\"",
+                        "\"write\"",
+                        "\"write\", row = \"urls\"",
+                    ]);
                     let to = if self.bounces[service] { "bouncer" } else { "pg" };
-                    format!("{{ query = \"{to}\", pool = \"db\", time = {law}, access = \"{access}\"{probability}{rules} }}")
+                    format!("{{ query = \"{to}\", pool = \"db\", time = {law}, access = {access}{probability}{rules} }}")
                 }
                 4 if depth < 2 => {
                     let cache = self.one_of(&["shared", "own"]).to_owned();

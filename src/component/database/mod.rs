@@ -8,10 +8,12 @@
 //!
 //! A query works on the cores, and then waits for the volume, if it reads what is not in memory (`storage`);
 //! a write waits for the flush that makes it durable, which it shares with the others that commit
-//! meanwhile. What is planned (`maintenance`) breaks every connection, refuses new ones while it lasts, and
+//! meanwhile. A query that says which `row` it changes has that row to itself from its begin to its commit, and
+//! waits for it first where somebody else has it. What is planned (`maintenance`) breaks every connection, refuses new ones while it lasts, and
 //! leaves a cold cache behind.
 
 mod disk;
+mod locks;
 mod operations;
 mod outage;
 mod replicas;
@@ -64,6 +66,9 @@ spec! {
         pub connect_cost: Option<Law>,
         /// After how long a query is given up; it has used the CPU until then. Never unless given.
         pub statement_timeout: Option<At<SimDuration>>,
+        /// How long a query waits for a row that somebody else is changing; then it fails. For ever unless
+        /// given.
+        pub lock_timeout: Option<At<SimDuration>>,
         /// Read replicas. What is planned below is of the primary.
         pub replicas: Option<Replicas>,
         /// What is planned: a change of the server, a failover, a reboot.
@@ -93,12 +98,14 @@ impl Database {
             ),
             _ => {}
         }
-        if let Some(own) = self
-            .statement_timeout
-            .filter(|own| own.value == SimDuration::ZERO)
-        {
-            let problem = "no query is over in no time";
-            out.push(Diagnostic::error(own.origin, problem).label("must be longer than 0"));
+        let limits = [
+            (self.statement_timeout, "no query is over in no time"),
+            (self.lock_timeout, "nobody waits no time for a row"),
+        ];
+        for (own, problem) in limits {
+            if let Some(own) = own.filter(|own| own.value == SimDuration::ZERO) {
+                out.push(Diagnostic::error(own.origin, problem).label("must be longer than 0"));
+            }
         }
         operations::check_order(&self.maintenance, out);
     }
@@ -211,8 +218,23 @@ spec! {
         pub time: Law,
         /// What it does to the database.
         pub access: At<Access> = At::built_in(Access::Read),
+        /// The row that it changes: a key of this catalogue, drawn by its popularity. It has the row to itself
+        /// until it has committed; the others wait for it in order of arrival. A counter that every request
+        /// adds to is a catalogue of one key.
+        pub row: Option<At<String>>,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
+    }
+    check(Self::check)
+}
+
+impl Query {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if let (Some(row), Access::Read) = (&self.row, self.access.value) {
+            let problem = "a query that only reads waits for no row";
+            let help = "add access = \"write\"";
+            out.push(Diagnostic::error(row.origin, problem).help(help));
+        }
     }
 }
 
@@ -235,6 +257,10 @@ pub struct Plan {
     pub connect_cost: Option<Demand>,
     /// After how long a query is given up.
     pub statement_timeout: Option<SimDuration>,
+    /// How long it waits for a row.
+    pub lock_timeout: Option<SimDuration>,
+    /// By position: the names of all catalogues of keys, some of which may be of rows.
+    pub catalogues: Vec<String>,
     /// How reads are spread over replicas, and how long these take to replay a write.
     pub replicas: Option<(replication::Rules, Option<Demand>)>,
     /// What is planned, in order.

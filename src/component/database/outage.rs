@@ -8,9 +8,10 @@ use crate::metrics::Outcome;
 
 impl State {
     /// Takes a query off whatever it waits for; it must be here.
-    fn breaks_off(&mut self, id: RequestId, outcome: Outcome, cx: &mut Context) {
+    pub(super) fn breaks_off(&mut self, id: RequestId, outcome: Outcome, cx: &mut Context) {
         match self.query(id).phase {
             Phase::Away => return,
+            Phase::Lock => {}
             Phase::Cpu => {
                 self.cpu.remove(cx.now(), id);
             }

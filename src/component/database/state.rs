@@ -2,12 +2,13 @@
 
 use super::Plan;
 use super::disk::Disk;
+use super::locks::Locks;
 use super::operations::cold_factor;
 use super::replicas::Primary;
 use crate::component::arena::Arena;
 use crate::component::cpu::Cpu;
 use crate::component::pool::PoolId;
-use crate::component::program::{Demand, Op, Visit};
+use crate::component::program::{Demand, KeysId, Op, Visit};
 use crate::component::request::RequestId;
 use crate::component::{
     Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Notice, Resource, Signal, Step,
@@ -31,6 +32,8 @@ const NO_CREDIT: u8 = 3;
 pub(super) const FLUSHED: u8 = 4;
 /// A query has taken as long as it may.
 const TIMEOUT: u8 = 5;
+/// A query has waited for a row as long as it may.
+pub(super) const LOCK_TIMEOUT: u8 = 6;
 
 /// A connection that the database works on opening.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +50,7 @@ pub(super) const LOGIN: u32 = 1 << 31;
 pub(super) enum Phase {
     #[default]
     Away,
+    Lock,
     Cpu,
     Volume,
     Flush,
@@ -57,6 +61,10 @@ pub(super) enum Phase {
 pub(super) struct Query {
     pub(super) phase: Phase,
     pub(super) timeout: Option<Slot>,
+    /// The place of the row that it has or waits for.
+    pub(super) row: Option<u32>,
+    /// The end of its wait for the row.
+    pub(super) patience: Option<Slot>,
 }
 
 /// CPU on credit.
@@ -79,6 +87,8 @@ pub struct State {
     pub(super) n_cores: f64,
     pub(super) on_credit: Option<OnCredit>,
     pub(super) disk: Option<Disk>,
+    /// The rows that somebody has, where queries say which they change.
+    pub(super) locks: Option<Locks>,
     /// What it knows of its replicas, if it has any.
     pub(super) primary: Option<Primary>,
     pub(super) is_down: bool,
@@ -112,6 +122,7 @@ impl State {
         let now = cx.now();
         let primary = plan.replicas;
         let primary = primary.map(|replicas| Primary::new(replicas, &plan.name, cx));
+        let locks = Locks::new(own, &plan.catalogues, cx);
         let recorder = &mut cx.recorder;
         let cores = recorder.add_level();
         recorder.level(cores).set(now, (plan.cores * 1000.0) as u64);
@@ -134,8 +145,9 @@ impl State {
             cpu: Cpu::new(plan.cores, room).slowed(plan.slowdown),
             n_cores: plan.cores,
             on_credit,
-            tracks: disk.is_some() || plan.statement_timeout.is_some(),
+            tracks: disk.is_some() || plan.statement_timeout.is_some() || locks.is_some(),
             disk,
+            locks,
             primary,
             is_down: false,
             cold_since: None,
@@ -285,13 +297,10 @@ impl State {
         }
     }
 
-    /// A query begins.
-    fn begins(&mut self, id: RequestId, time: Demand, cx: &mut Context) {
+    /// A query comes: it begins, unless somebody else has the row that it changes.
+    fn comes(&mut self, id: RequestId, (time, row): (Demand, Option<KeysId>), cx: &mut Context) {
         let now = cx.now();
-        let mut work = cx.program.draw(time, cx.requests.get(id).seed());
-        if self.cold_since.is_some() && self.disk.is_none() {
-            work = SimDuration::from_nanos_f64(work.as_nanos() as f64 * self.coldness(now));
-        }
+        cx.recorder.level(self.active).up(now, 1);
         if self.tracks {
             let signal = Event::Signal(self.own, TIMEOUT, id.index());
             let timeout = self.plan.statement_timeout;
@@ -299,10 +308,34 @@ impl State {
             *self.query(id) = Query {
                 phase: Phase::Cpu,
                 timeout,
+                ..Query::default()
             };
         }
-        cx.recorder.level(self.active).up(now, 1);
+        if let Some(keys) = row
+            && !self.takes_row(id, keys, cx)
+        {
+            return;
+        }
+        self.begins(id, time, cx);
+    }
+
+    /// A query begins with its work on the cores.
+    #[inline]
+    fn begins(&mut self, id: RequestId, time: Demand, cx: &mut Context) {
+        let mut work = cx.program.draw(time, cx.requests.get(id).seed());
+        if self.cold_since.is_some() && self.disk.is_none() {
+            let coldness = self.coldness(cx.now());
+            work = SimDuration::from_nanos_f64(work.as_nanos() as f64 * coldness);
+        }
         self.works(work, id, cx);
+    }
+
+    /// A query that has waited begins.
+    pub(super) fn starts(&mut self, id: RequestId, cx: &mut Context) {
+        let pc = cx.requests.get(id).frame.pc;
+        if let Op::Visit(_, Visit::Use { time, .. }) = *cx.program.op(pc) {
+            self.begins(id, time, cx);
+        }
     }
 
     /// A query is over, well or not, and not on the cores any more.
@@ -323,6 +356,9 @@ impl State {
             let query = std::mem::take(self.query(id));
             if let Some(slot) = query.timeout {
                 cx.scheduler.cancel(slot);
+            }
+            if query.row.is_some() {
+                self.leaves_row(id, query, cx);
             }
         }
         let pc = cx.requests.get(id).frame.pc;
@@ -359,7 +395,10 @@ impl Component for State {
     }
 
     fn visit(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
-        let Visit::Use { time, pooled, .. } = visit else {
+        let Visit::Use {
+            time, pooled, row, ..
+        } = visit
+        else {
             unreachable!("a database is queried")
         };
         if !pooled && self.connect(1, cx) == 0 {
@@ -368,7 +407,7 @@ impl Component for State {
         if self.is_down {
             return Step::Fail(Outcome::DatabaseReset);
         }
-        self.begins(id, time, cx);
+        self.comes(id, (time, row), cx);
         Step::Blocked
     }
 
@@ -391,6 +430,7 @@ impl Component for State {
             UP => self.comes_up(signal.part, cx),
             FLUSHED => self.flushed(cx),
             TIMEOUT => self.times_out(RequestId::from_index(signal.part), cx),
+            LOCK_TIMEOUT => self.loses_row(RequestId::from_index(signal.part), cx),
             _ => {
                 if let Some(own) = &mut self.on_credit {
                     own.runs_out = None;
@@ -412,7 +452,7 @@ impl Component for State {
             waiting: None,
             wait: None,
         };
-        vec![
+        let mut all = vec![
             resource("CPU", "core", self.cores_used, Some(self.cores), 1000.0),
             resource(
                 "connections",
@@ -421,7 +461,11 @@ impl Component for State {
                 self.connections_max,
                 1.0,
             ),
-        ]
+        ];
+        if let Some(own) = &self.locks {
+            all.extend(own.resources(&self.plan.name));
+        }
+        all
     }
 
     fn gauges(&self) -> Vec<Gauge> {
@@ -466,5 +510,6 @@ impl Component for State {
         );
         let open = cx.recorder.level_now(self.connections);
         assert_eq!(open, seen.connections(own), "open connections of {name}");
+        self.audit_locks(cx);
     }
 }

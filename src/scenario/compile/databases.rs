@@ -68,6 +68,14 @@ impl Compiler<'_> {
             max_connections: own.max_connections.map(|max| max.get()),
             connect_cost,
             statement_timeout: own.statement_timeout.map(|own| own.value),
+            lock_timeout: own.lock_timeout.map(|own| own.value),
+            catalogues: self
+                .spec
+                .keys
+                .items
+                .iter()
+                .map(|(name, _)| name.value.clone())
+                .collect(),
             replicas,
             maintenance: own.maintenance.iter().map(|own| own.planned()).collect(),
             cold: cold.map(|own| (own.factor.value, own.half_life.value)),

@@ -3,7 +3,7 @@
 use super::{Asked, Compiler, DEFAULT, gateways};
 use crate::component::cache::{LookUp, Mode};
 use crate::component::database::{Access, Query};
-use crate::component::program::{Demand, Op, Visit, threshold};
+use crate::component::program::{Demand, KeysId, Op, Visit, threshold};
 use crate::component::queue::Publish;
 use crate::component::service::{Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
@@ -313,6 +313,9 @@ impl Compiler<'_> {
 
     fn add_query(&mut self, place: &Place<'_>, step: &Query) {
         let time = self.demand(&step.time, &place.path);
+        if let Some(row) = &step.row {
+            self.keys(row);
+        }
         let database = self
             .component(&step.query)
             .map(|(at, spec)| (at, Behind::of(spec)));
@@ -390,7 +393,7 @@ impl Compiler<'_> {
         (time, pool): (Demand, Option<u16>),
         step: &Query,
     ) {
-        let query = Self::visit_of(server, time, pool.is_some(), step);
+        let query = self.visit_of(server, time, pool.is_some(), step);
         match pool {
             Some(pool) => self.with_connection(place, pool, |compiler| compiler.emit(query)),
             None => self.emit(query),
@@ -427,14 +430,19 @@ impl Compiler<'_> {
         };
     }
 
-    fn visit_of(node: NodeId, time: Demand, pooled: bool, step: &Query) -> Op {
-        let write = step.access.value == Access::Write;
+    fn visit_of(&self, node: NodeId, time: Demand, pooled: bool, step: &Query) -> Op {
+        let named = |row: &At<String>| {
+            let mut catalogues = self.spec.keys.items.iter();
+            catalogues.position(|(name, _)| name.value == row.value)
+        };
+        let row = step.row.as_ref().and_then(named);
         Op::Visit(
             node,
             Visit::Use {
                 time,
                 pooled,
-                write,
+                write: step.access.value == Access::Write,
+                row: row.map(|at| KeysId(at as u16)),
             },
         )
     }
@@ -477,11 +485,19 @@ impl Compiler<'_> {
         let Some((to, ComponentSpec::Database(_))) = self.component_quietly(&own.to) else {
             return;
         };
-        let passed = Self::visit_of(pooler, passing, true, step);
+        let passed = Op::Visit(
+            pooler,
+            Visit::Use {
+                time: passing,
+                pooled: true,
+                write: false,
+                row: None,
+            },
+        );
         self.emit(passed);
         self.emit(Op::Borrow(pooler));
         self.add_round_trip(own.round_trip, &path);
-        let query = Self::visit_of(NodeId::new(to), time, true, step);
+        let query = self.visit_of(NodeId::new(to), time, true, step);
         self.emit(query);
         self.emit(Op::Repay(pooler));
     }
@@ -511,6 +527,7 @@ impl Compiler<'_> {
                         time,
                         pooled: false,
                         write: false,
+                        row: None,
                     },
                 )
             };

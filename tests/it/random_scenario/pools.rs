@@ -135,6 +135,7 @@ impl Generator {
             }
         };
         say(self, 30, "statement_timeout = \"20ms\"");
+        say(self, 30, "lock_timeout = \"10ms\"");
         say(self, 30, "scaling = { contention = 0.1, coherency = 0.01 }");
         say(self, 20, "cold = { factor = 4, half_life = \"2s\" }");
         let routing = self.one_of(&["random", "round_robin"]);
