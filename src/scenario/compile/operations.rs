@@ -314,7 +314,7 @@ impl Compiler<'_> {
     fn add_query(&mut self, place: &Place<'_>, step: &Query) {
         let time = self.demand(&step.time, &place.path);
         if let Some(row) = &step.row {
-            self.keys(row);
+            self.keys(row, Asked::ByKey);
         }
         let database = self
             .component(&step.query)
