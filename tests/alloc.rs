@@ -60,7 +60,7 @@ fn allocations_of_second_half(path: &str, sets: &[&str], seconds: u64) -> (u64, 
     (allocated, system.n_events() - events)
 }
 
-/// Both cases in one test: they count the allocations of the whole process.
+/// All cases in one test: they count the allocations of the whole process.
 #[test]
 fn the_second_half_of_a_run_allocates_nothing() {
     // A tenth of the traffic keeps the test short; caches are small enough to be full by half-time.
@@ -115,4 +115,15 @@ fn the_second_half_of_a_run_allocates_nothing() {
     );
     assert!(events > 1_000_000, "the second half is no idle time");
     assert_eq!(allocated, 0, "in {events} events with background jobs");
+    // Limits, failing servers, processes, pools, rows.
+    let (allocated, events) = allocations_of_second_half(
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/specs/alloc/web_tier.toml"
+        ),
+        &[],
+        600,
+    );
+    assert!(events > 1_000_000, "the second half is no idle time");
+    assert_eq!(allocated, 0, "in {events} events of a web tier");
 }
