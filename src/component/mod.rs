@@ -212,7 +212,7 @@ pub trait Component {
 macro_rules! components {
     ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
         crate::kinds! {
-            /// A component.
+            /// What a system is made of.
             pub enum ComponentSpec {
                 $( $(#[doc = $doc])* $variant($module::$variant) = $word ),*
             }

@@ -11,7 +11,7 @@ use crate::objective::Verdict;
 use crate::stats::Estimate;
 
 /// The version of the format. Minor: fields are added. Major: anything else.
-pub const SCHEMA: &str = "capsim/summary/1.1";
+pub const SCHEMA: &str = "capsim/summary/1.2";
 
 /// The summary of a run.
 pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {

@@ -9,6 +9,9 @@ use crate::diag::Diagnostic;
 use crate::policy::admission::{LimitKey, RequestLimit};
 use crate::spec::At;
 
+/// What limits keep for clients, in all places: 16 bytes and more each.
+const MOST_ENTRIES: u128 = 1 << 28;
+
 impl Compiler<'_> {
     /// The service that a cache or a rate limiter with this scope is in, if it is in one; how many instances
     /// and workers that can have.
@@ -31,13 +34,49 @@ impl Compiler<'_> {
         name: &At<String>,
         own: &RateLimiter,
     ) -> Plan {
+        let inside = self.inside(at, own.scope.value);
+        self.check_entries(name, own, inside);
         Plan {
             name: name.value.clone(),
             limits: own.limits.clone(),
             scope: own.scope.value,
-            inside: self.inside(at, own.scope.value),
+            inside,
             dry_run: own.dry_run.value,
             retry_after: own.retry_after.map(|span| span.value),
+        }
+    }
+
+    /// Reports limits that would keep something for each of too many clients, in each of too many places.
+    fn check_entries(
+        &mut self,
+        name: &At<String>,
+        own: &RateLimiter,
+        inside: Option<(NodeId, u32, u32)>,
+    ) {
+        let n_places = match (own.scope.value, inside) {
+            (Scope::Shared, _) | (_, None) => 1,
+            (Scope::Instance, Some((_, instances, _))) => u128::from(instances),
+            (Scope::Worker, Some((_, instances, workers))) => {
+                u128::from(instances) * u128::from(workers)
+            }
+        };
+        let sources = self.spec.sources.items.iter();
+        let people = sources.filter_map(|(_, source)| source.shared.own.clients.as_ref());
+        let n_clients: u128 = people.map(|own| u128::from(own.population.get())).sum();
+        let keys = own.limits.iter().map(RequestLimit::key);
+        let n_limits = keys.filter(|key| *key != LimitKey::All).count() as u128;
+        let n_entries = n_places * n_clients * n_limits;
+        if n_entries > MOST_ENTRIES {
+            let problem = format!(
+                "`{}` would keep something for each of {n_clients} clients, {} times",
+                name.value,
+                n_places * n_limits
+            );
+            self.out.push(
+                Diagnostic::error(name.origin, problem)
+                    .label(format!("{n_entries} entries; at most {MOST_ENTRIES}"))
+                    .help("fewer clients, fewer instances, or scope = \"shared\""),
+            );
         }
     }
 
