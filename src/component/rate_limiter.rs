@@ -372,16 +372,8 @@ impl Component for State {
     fn resources(&self) -> Vec<Resource> {
         let resource = |books: &Books| {
             let (used, capacity) = books.under_way?;
-            Some(Resource {
-                component: self.name.clone(),
-                what: books.word.clone(),
-                unit: "request",
-                used,
-                capacity: Some(capacity?),
-                scale: 1.0,
-                waiting: None,
-                wait: None,
-            })
+            let what = (books.word.as_str(), "request");
+            Some(Resource::slots(&self.name, what, used, Some(capacity?)))
         };
         self.books.iter().filter_map(resource).collect()
     }

@@ -24,6 +24,42 @@ pub struct Resource {
     pub wait: Option<WaitId>,
 }
 
+impl Resource {
+    /// The CPU of a component, in thousandths of a core, for which nobody waits in a line of its own.
+    pub fn cores(component: &str, used: LevelId, capacity: LevelId) -> Self {
+        Self {
+            component: component.to_owned(),
+            what: "CPU".to_owned(),
+            unit: "core",
+            used,
+            capacity: Some(capacity),
+            scale: 1000.0,
+            waiting: None,
+            wait: None,
+        }
+    }
+
+    /// Something of which one is in use at a time by whoever has it, and nobody waits for: `what` there is, of
+    /// which one is a `unit`.
+    pub fn slots(
+        component: &str,
+        (what, unit): (&str, &'static str),
+        used: LevelId,
+        capacity: Option<LevelId>,
+    ) -> Self {
+        Self {
+            component: component.to_owned(),
+            what: what.to_owned(),
+            unit,
+            used,
+            capacity,
+            scale: 1.0,
+            waiting: None,
+            wait: None,
+        }
+    }
+}
+
 /// Another figure of a component.
 #[derive(Debug, Clone)]
 pub struct Gauge {

@@ -77,6 +77,26 @@ fn what_passes_is_what_it_would_be_without() {
     );
 }
 
+/// A service of a hundred workers behind a limit: what is said of the run, of the source, the limit, and the service.
+fn limited(runs: &str, source: &str, limit: &str, web: &str) -> Findings {
+    let text = format!(
+        "[run]
+        {runs}
+        [sources.load]
+        {source}
+        enters = \"edge\"
+        [components.edge]
+        kind = \"rate_limiter\"
+        to = \"web\"
+        limits = [{{ {limit} }}]
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 100 }}
+        {web}"
+    );
+    run(&load(&text).scenario)
+}
+
 /// A limit of `c` requests in front of a service with as many workers as anybody could want is Erlang's
 /// loss system: with Poisson arrivals, the share turned away is his formula B, whatever the law of service.
 #[test]
@@ -85,25 +105,12 @@ fn a_limit_of_concurrency_loses_what_erlang_says() {
     let b = (1..=servers).fold(1.0, |b, n| {
         load_offered * b / (f64::from(n) + load_offered * b)
     });
-    let text = format!(
-        "[run]
-        horizon = \"2h\"
-        warm_up = \"10s\"
-        replications = 4
-        [sources.load]
-        arrivals = \"poisson\"
-        rate = \"60/s\"
-        enters = \"edge\"
-        [components.edge]
-        kind = \"rate_limiter\"
-        to = \"web\"
-        limits = [{{ concurrency = {{ max = {servers} }} }}]
-        [components.web]
-        kind = \"service\"
-        workers = {{ count = 100 }}
-        operations.default.steps = [{{ wait = {{ lognormal = {{ mean = \"100ms\", cv = 1 }} }} }}]"
+    let findings = limited(
+        "horizon = \"2h\"\nwarm_up = \"10s\"\nreplications = 4",
+        "arrivals = \"poisson\"\nrate = \"60/s\"",
+        &format!("concurrency = {{ max = {servers} }}"),
+        "operations.default.steps = [{ wait = { lognormal = { mean = \"100ms\", cv = 1 } } }]",
     );
-    let findings = run(&load(&text).scenario);
     let lost = share(&findings, "concurrency_limit");
     assert!((lost - b).abs() < 0.003, "{lost} lost, {b} expected");
 }
@@ -111,30 +118,16 @@ fn a_limit_of_concurrency_loses_what_erlang_says() {
 /// A client that leaves is no longer counted by the limit in front, though the service goes on for it.
 #[test]
 fn whoever_has_left_is_not_counted() {
-    let text = |abandoned: &str| {
-        format!(
-            "[run]
-            horizon = \"60s\"
-            replications = 2
-            [sources.load]
-            arrivals = \"regular\"
-            rate = \"10/s\"
-            enters = \"edge\"
-            timeout = \"150ms\"
-            [components.edge]
-            kind = \"rate_limiter\"
-            to = \"web\"
-            limits = [{{ concurrency = {{ max = 2 }} }}]
-            [components.web]
-            kind = \"service\"
-            workers = {{ count = 100 }}
-            abandoned = \"{abandoned}\"
-            operations.default.steps = [{{ wait = \"900ms\" }}]"
-        )
-    };
     // Each holds its place for 150 ms, not for 900: there are never more than two.
     for abandoned in ["serve", "cancel"] {
-        let findings = run(&load(&text(abandoned)).scenario);
+        let findings = limited(
+            "horizon = \"60s\"\nreplications = 2",
+            "arrivals = \"regular\"\nrate = \"10/s\"\ntimeout = \"150ms\"",
+            "concurrency = { max = 2 }",
+            &format!(
+                "abandoned = \"{abandoned}\"\noperations.default.steps = [{{ wait = \"900ms\" }}]"
+            ),
+        );
         assert!(share(&findings, "client_timeout") > 0.999, "{abandoned}");
         assert!(share(&findings, "concurrency_limit") == 0.0, "{abandoned}");
     }
@@ -191,27 +184,16 @@ fn limits_know_plain_clients_too() {
 /// A worker with ten connections proxies five requests at a time.
 #[test]
 fn a_proxied_request_takes_two_connections() {
-    let text = |limit: &str| {
-        format!(
-            "[run]
-            horizon = \"5m\"
-            replications = 2
-            [sources.load]
-            arrivals = \"poisson\"
-            rate = \"60/s\"
-            enters = \"edge\"
-            [components.edge]
-            kind = \"rate_limiter\"
-            to = \"web\"
-            limits = [{{ {limit} }}]
-            [components.web]
-            kind = \"service\"
-            workers = {{ count = 100 }}
-            operations.default.steps = [{{ wait = {{ exponential = \"100ms\" }} }}]"
+    let under = |limit: &str| {
+        limited(
+            "horizon = \"5m\"\nreplications = 2",
+            "arrivals = \"poisson\"\nrate = \"60/s\"",
+            limit,
+            "operations.default.steps = [{ wait = { exponential = \"100ms\" } }]",
         )
     };
-    let slots = run(&load(&text("worker_connections = { max = 5, workers = 2 }")).scenario);
-    let requests = run(&load(&text("concurrency = { max = 5 }")).scenario);
+    let slots = under("worker_connections = { max = 5, workers = 2 }");
+    let requests = under("concurrency = { max = 5 }");
     let lost = share(&slots, "connection_limit");
     let same = share(&requests, "concurrency_limit");
     assert!(lost > 0.1 && (lost - same).abs() < 1e-12, "{lost}, {same}");

@@ -442,25 +442,11 @@ impl Component for State {
     }
 
     fn resources(&self) -> Vec<Resource> {
-        let resource = |what: &str, unit, used, capacity, scale| Resource {
-            component: self.plan.name.clone(),
-            what: what.to_owned(),
-            unit,
-            used,
-            capacity,
-            scale,
-            waiting: None,
-            wait: None,
-        };
+        let name = &self.plan.name;
+        let what = ("connections", "connection");
         let mut all = vec![
-            resource("CPU", "core", self.cores_used, Some(self.cores), 1000.0),
-            resource(
-                "connections",
-                "connection",
-                self.connections,
-                self.connections_max,
-                1.0,
-            ),
+            Resource::cores(name, self.cores_used, self.cores),
+            Resource::slots(name, what, self.connections, self.connections_max),
         ];
         if let Some(own) = &self.locks {
             all.extend(own.resources(&self.plan.name));

@@ -149,19 +149,11 @@ impl Component for State {
     }
 
     fn resources(&self) -> Vec<Resource> {
-        let resource = |what: &str, unit, used, capacity, scale| Resource {
-            component: self.plan.name.clone(),
-            what: what.to_owned(),
-            unit,
-            used,
-            capacity,
-            scale,
-            waiting: None,
-            wait: None,
-        };
+        let name = &self.plan.name;
+        let what = ("clients", "connection");
         let mut all = vec![
-            resource("CPU", "core", self.cores_used, Some(self.cores), 1000.0),
-            resource("clients", "connection", self.clients, self.clients_max, 1.0),
+            Resource::cores(name, self.cores_used, self.cores),
+            Resource::slots(name, what, self.clients, self.clients_max),
         ];
         all.extend(self.pools.iter().map(|pool| pool.resource(&self.plan.name)));
         all
