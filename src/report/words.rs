@@ -322,10 +322,9 @@ pub fn bottleneck(found: &Bottleneck) -> String {
         let share = three_digits(found.utilization_peak * 100.0);
         return format!("nothing is full; busiest is {of}, {share} % in the busiest window");
     };
-    let all = if full.capacity == 1.0 {
-        format!("its only {unit}")
-    } else {
-        format!("all {} {unit}s", three_digits(full.capacity))
+    let all = match three_digits(full.capacity).as_str() {
+        "1" => format!("its only {unit}"),
+        several => format!("all {several} {unit}s"),
     };
     let mut text = format!(
         "{of} is full from {} to {}: {all} in use",
