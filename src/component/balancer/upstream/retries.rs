@@ -1,7 +1,7 @@
 //! Requests that are tried again: whether they may be, how long they wait first, and for how long that goes on.
 
 use super::{Kept, Upstream};
-use crate::component::request::{Frame, RequestId, Requests};
+use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, Event};
 use crate::engine::Class;
 use crate::metrics::Outcome;
@@ -53,6 +53,10 @@ impl Upstream {
     ) -> Option<Outcome> {
         let total = self.total_timeout?;
         let request = cx.requests.get(id);
+        if request.flags.has(Flags::CALLED) {
+            // Its turn in line has come: it is counted at its server, and what is left of its time runs there.
+            return None;
+        }
         let kept = self.kept.get(&Self::key(id, &request.frame));
         let is_again = |kept: &&Kept| kept.generation == request.generation && kept.again > 0;
         let kept = kept.filter(is_again)?;
@@ -88,8 +92,8 @@ impl Upstream {
         );
     }
 
-    /// True if a try of a request has to end now, as it has taken all the time that it may in all: signals
-    /// outlive those whom they concern.
+    /// True if a try of a request has to end, as it has taken all the time that it may in all: signals outlive
+    /// those whom they concern.
     pub(in crate::component) fn ends_total(
         &self,
         id: RequestId,
@@ -97,7 +101,10 @@ impl Upstream {
         now: SimTime,
     ) -> bool {
         let kept = self.kept.get(&Self::key(id, frame));
-        let due = |kept: &Kept| self.total_timeout.map(|total| kept.trial.began() + total);
-        kept.is_some_and(|kept| kept.again > 0 && due(kept) == Some(now))
+        let is_due = |kept: &Kept| {
+            let due = self.total_timeout.map(|total| kept.trial.began() + total);
+            due.is_some_and(|due| due <= now)
+        };
+        kept.is_some_and(|kept| kept.again > 0 && is_due(kept))
     }
 }
