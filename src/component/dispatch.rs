@@ -327,8 +327,12 @@ impl System {
         let own = next.map_or(failed, |next| next.frame);
         self.cx.requests.frame_at(id, depth).via = NodeId::NONE;
         let new = self.cx.requests.split(id, depth, own);
-        if let Some(upstream) = upstream(&mut self.nodes, frame.via) {
-            upstream.is_split((id, new), &own, &self.cx.requests);
+        // Balancers that it came through on its way here know it by its number as well.
+        for depth in 0..self.cx.requests.n_frames(new) {
+            let own = *self.cx.requests.frame_at(new, depth);
+            if let Some(upstream) = upstream(&mut self.nodes, own.via) {
+                upstream.is_split((id, new), &own, &self.cx.requests);
+            }
         }
         self.misses_are_renumbered((id, new));
         let Request { flags, .. } = *self.cx.requests.get(new);
