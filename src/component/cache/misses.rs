@@ -385,7 +385,7 @@ fn hit_of(pc: u16, cx: &Context) -> Option<u16> {
 }
 
 /// A request looks again, or is about to: since when it has waited, if it has.
-fn stops_waiting(id: RequestId, cx: &mut Context) -> Option<SimTime> {
+pub(super) fn stops_waiting(id: RequestId, cx: &mut Context) -> Option<SimTime> {
     let request = cx.requests.get_mut(id);
     if !request.flags.has(Flags::IN_LINE) {
         return None;

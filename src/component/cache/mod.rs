@@ -412,6 +412,8 @@ impl Component for State {
             return Step::Next;
         }
         if self.is_remote && self.is_down(cx.now()) {
+            // Whoever has waited for somebody else does not look again.
+            misses::stops_waiting(id, cx);
             return self.does_not_answer(visit, cx);
         }
         match visit {
