@@ -184,3 +184,16 @@ fn what_is_still_good_is_not_made_again() {
     assert!((mean(&half) / between - 1.0).abs() < 0.1, "{}", mean(&half));
     assert!(status(&half, "revalidated") > 0.3);
 }
+
+/// What writes is not kept, unless it is named: an order that is answered from a cache is never made.
+#[test]
+fn what_writes_is_not_kept() {
+    let order = "{ query = \"pg\", time = \"1ms\", access = \"write\" }";
+    let hits = |edge: &str| {
+        let database = "[components.pg]\nkind = \"database\"\ncores = 4";
+        let findings = system("10/s", 1, &format!("{edge}\n{database}"), order);
+        findings.hit_ratios.get("edge").map_or(0.0, |own| own.value)
+    };
+    assert_eq!(hits("valid = \"1h\""), 0.0);
+    assert!(hits("valid = \"1h\"\ncacheable = [\"default\"]") > 0.99);
+}

@@ -178,7 +178,8 @@ spec! {
         pub to: At<String>,
         /// What requests ask for: the catalogue of keys.
         pub keys: At<String>,
-        /// The operations whose answers may be kept; all of them unless given.
+        /// The operations whose answers may be kept. Unless given, those with `cache_control` and those that only
+        /// read: that neither publish anything nor write to a database.
         pub cacheable: Vec<At<String>>,
         /// Whose requests are neither looked up nor stored (`proxy_cache_bypass`, `proxy_no_cache`).
         pub bypass: At<Bypass> = At::built_in(Bypass::Nobody),

@@ -1,7 +1,7 @@
 //! What an operation consists of.
 
 use crate::component::cache::LookUp;
-use crate::component::database::Query;
+use crate::component::database::{Access, Query};
 use crate::component::queue::Publish;
 use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
@@ -45,6 +45,26 @@ leads! {
         Call(With<Call, Persistence>) = "call",
         /// Puts a message into a queue, and goes on.
         Publish(With<Publish, Persistence>) = "publish",
+    }
+}
+
+impl OperationSpec {
+    /// True if HTTP caches may keep its answers where they are not told of which operations: it says so, or changes
+    /// nothing, as GET should not.
+    pub fn is_cacheable(&self) -> bool {
+        self.cache_control.is_some() || self.steps.iter().all(OperationStep::only_reads)
+    }
+}
+
+impl OperationStep {
+    /// True if nothing is written to a database or put into a queue.
+    fn only_reads(&self) -> bool {
+        match self {
+            Self::LookUp(own) => own.on_miss.iter().all(Self::only_reads),
+            Self::Query(own) => own.own.access.value == Access::Read,
+            Self::Publish(_) => false,
+            Self::Cpu(_) | Self::Wait(_) | Self::RateLimit(_) | Self::Call(_) => true,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::component::cache::Capacity;
 use crate::component::cdn::{self, Cdn};
 use crate::component::http_cache::{HttpCache, Plan};
 use crate::component::program::{Cacheable, KeysId, threshold};
+use crate::component::service::OperationSpec;
 use crate::diag::{Diagnostic, Origin};
 use crate::dist::Law;
 use crate::spec::At;
@@ -20,7 +21,25 @@ fn kept_by(spec: &ComponentSpec) -> Option<(&At<String>, &[At<String>])> {
     }
 }
 
+/// True if the answers of an operation are kept, where `only` those named are, or where none is all that may be.
+fn keeps(only: &[At<String>], operation: &OperationSpec, name: &str) -> bool {
+    if only.is_empty() {
+        operation.is_cacheable()
+    } else {
+        only.iter().any(|own| own.value == name)
+    }
+}
+
 impl Compiler<'_> {
+    /// An operation of the service at a position.
+    fn operation(&self, service: usize, name: &str) -> Option<&OperationSpec> {
+        let ComponentSpec::Service(service) = &self.spec.components.items[service].1 else {
+            return None;
+        };
+        let mut all = service.operations.items.iter();
+        all.find(|(own, _)| own.value == name).map(|(_, own)| own)
+    }
+
     /// What requests fetch from a gateway that are bound for the operation that starts at `start`; nothing if
     /// it does not keep its answers.
     pub(super) fn fetched_at(&mut self, gateway: usize, start: u16) -> Option<u16> {
@@ -29,8 +48,8 @@ impl Compiler<'_> {
         // A name that is wrong is reported where the gateway is planned.
         let (keys, _) = spec.keys.find(keys)?;
         let mut starts = self.starts.iter();
-        let ((_, operation), _) = starts.find(|(_, own)| **own == start)?;
-        if !only.is_empty() && !only.iter().any(|own| own.value == *operation) {
+        let ((service, operation), _) = starts.find(|(_, own)| **own == start)?;
+        if !keeps(only, self.operation(*service, operation)?, operation) {
             return None;
         }
         let control = self.controls.get(&start).copied().unwrap_or_default();
@@ -139,10 +158,8 @@ impl Compiler<'_> {
             let what = "operation of the service behind it";
             behind.operations.resolve(operation, what, self.out);
         }
-        let keeps =
-            |operation: &str| only.is_empty() || only.iter().any(|own| own.value == operation);
         let is_kept = behind.operations.items.iter().any(|(operation, own)| {
-            keeps(&operation.value) && own.cache_control.is_some_and(|own| !own.no_store)
+            keeps(only, own, &operation.value) && own.cache_control.is_some_and(|own| !own.no_store)
         });
         let by_itself = match component {
             ComponentSpec::HttpCache(own) => !own.valid.0.is_empty(),
