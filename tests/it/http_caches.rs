@@ -194,6 +194,6 @@ fn what_writes_is_not_kept() {
         let findings = system("10/s", 1, &format!("{edge}\n{database}"), order);
         findings.hit_ratios.get("edge").map_or(0.0, |own| own.value)
     };
-    assert_eq!(hits("valid = \"1h\""), 0.0);
+    assert!(hits("valid = \"1h\"") < 1e-9);
     assert!(hits("valid = \"1h\"\ncacheable = [\"default\"]") > 0.99);
 }
