@@ -27,6 +27,17 @@ pub struct Bill {
     pub charge: Charge,
 }
 
+impl Bill {
+    /// A component that is paid for as a whole, all the time.
+    pub fn always(component: &str, cost: CostPerHour) -> Self {
+        Self {
+            component: component.to_owned(),
+            what: "",
+            charge: Charge::Always(cost),
+        }
+    }
+}
+
 /// What one component sends out of the system.
 #[derive(Debug, Clone)]
 struct Sender {

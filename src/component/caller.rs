@@ -191,10 +191,8 @@ impl State {
         let now = cx.now();
         let limit = process.limit.as_ref().map(Limit::limit);
         let limits = limit.map(|limit| {
-            let level = cx.recorder.add_level();
             let sum = u64::from(limit) * u64::from(plan.processes);
-            cx.recorder.level(level).set(now, sum);
-            level
+            cx.recorder.add_level_at(now, sum)
         });
         let open = plan.breaker.as_ref().map(|_| cx.recorder.add_level());
         let retry = plan.retry.as_ref();
@@ -421,11 +419,7 @@ impl State {
 
     /// Its levels, to be shown over time.
     pub(super) fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, level| Gauge {
-            component: self.name.clone(),
-            what,
-            kept: Kept::Level(level),
-        };
+        let gauge = |what, level| Gauge::new(&self.name, what, Kept::Level(level));
         let retries = self.retry.is_some().then_some(self.waiting);
         let levels = [
             ("in_backoff", retries),

@@ -70,11 +70,8 @@ impl State {
     pub(super) fn new(plan: &Plan, _: NodeId, _: Streams, cx: &mut Context) -> Self {
         let now = cx.now();
         let recorder = &mut cx.recorder;
-        let capacity = plan.max_concurrent.map(|max| {
-            let level = recorder.add_level();
-            recorder.level(level).set(now, u64::from(max));
-            level
-        });
+        let capacity = plan.max_concurrent;
+        let capacity = capacity.map(|max| recorder.add_level_at(now, u64::from(max)));
         Self {
             name: plan.name.clone(),
             max: plan.max_concurrent.map_or(u64::MAX, u64::from),

@@ -3,7 +3,7 @@
 
 use super::program::Cacheable;
 use super::request::{Flags, Frame, Request, RequestId};
-use super::{Context, Gauge, Kept};
+use super::{Context, Gauge, Kept, NodeId, Tally};
 use crate::metrics::{CounterId, Outcome, WaitId};
 use crate::policy::http_cache::{Answer, Failure};
 use crate::units::{SimDuration, SimTime};
@@ -61,9 +61,11 @@ impl<T> Held<T> {
         }
     }
 
-    /// How many requests have numbers.
-    pub(super) fn n(&self) -> u64 {
-        self.n
+    /// Whether all that the component of this name holds is for requests that are `seen` inside of it.
+    pub(super) fn audit(&self, name: &str, own: NodeId, seen: &Tally) {
+        let held = seen.held(own).filter(|(held, _)| *held != 0);
+        let inside: u64 = held.map(|(_, n)| n).sum();
+        assert_eq!(self.n, inside, "requests that {name} holds something for");
     }
 }
 
@@ -265,16 +267,8 @@ impl Counts {
             ("rescued", self.rescued),
             ("refreshes", self.refreshes),
         ];
-        let gauge = |(what, id)| Gauge {
-            component: component.to_owned(),
-            what,
-            kept: Kept::Counter(id),
-        };
-        let ages = Gauge {
-            component: component.to_owned(),
-            what: "age",
-            kept: Kept::Ages(self.ages),
-        };
+        let gauge = |(what, id)| Gauge::new(component, what, Kept::Counter(id));
+        let ages = Gauge::new(component, "age", Kept::Ages(self.ages));
         all.map(gauge).into_iter().chain([ages]).collect()
     }
 }

@@ -171,11 +171,8 @@ impl State {
             delayed: recorder.add_counter(),
             rejected: recorder.add_counter(),
             under_way: limit.under_way().map(|_| {
-                let most = limit.capacity().map(|most| {
-                    let level = recorder.add_level();
-                    recorder.level(level).set(now, u64::from(most));
-                    level
-                });
+                let most = limit.capacity();
+                let most = most.map(|most| recorder.add_level_at(now, u64::from(most)));
                 (recorder.add_level(), most)
             }),
         });
@@ -379,21 +376,15 @@ impl Component for State {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let mut all = vec![Gauge {
-            component: self.name.clone(),
-            what: "waiting",
-            kept: Kept::Level(self.waiting),
-        }];
+        let mut all = vec![Gauge::new(&self.name, "waiting", Kept::Level(self.waiting))];
         for books in &self.books {
             let counts = [
                 ("passed", books.passed),
                 ("delayed", books.delayed),
                 ("rejected", books.rejected),
             ];
-            all.extend(counts.map(|(what, counter)| Gauge {
-                component: self.called(books),
-                what,
-                kept: Kept::Counter(counter),
+            all.extend(counts.map(|(what, counter)| {
+                Gauge::new(&self.called(books), what, Kept::Counter(counter))
             }));
         }
         all

@@ -71,6 +71,17 @@ pub struct Gauge {
     pub kept: Kept,
 }
 
+impl Gauge {
+    /// A figure `what` of a component.
+    pub fn new(component: &str, what: &'static str, kept: Kept) -> Self {
+        Self {
+            component: component.to_owned(),
+            what,
+            kept,
+        }
+    }
+}
+
 /// Where a figure is kept.
 #[derive(Debug, Clone, Copy)]
 pub enum Kept {

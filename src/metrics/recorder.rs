@@ -161,6 +161,13 @@ impl Recorder {
         LevelId(u16::try_from(self.levels.len() - 1).expect("a system has few levels"))
     }
 
+    /// Adds a level that stands at `value` from `at` on: what there is, beside what of it is used.
+    pub fn add_level_at(&mut self, at: SimTime, value: u64) -> LevelId {
+        let level = self.add_level();
+        self.level(level).set(at, value);
+        level
+    }
+
     /// Adds a figure that is read at the end of every window.
     pub fn add_sample(&mut self) -> SampleId {
         self.samples.push(vec![0.0; self.shape.windows.count]);

@@ -2,7 +2,7 @@
 
 use capsim::experiment::Findings;
 
-use crate::support::{load, run};
+use crate::support::{load, run, share};
 
 /// Fifty requests per second to whatever stands behind `lb`.
 const FRONT: &str = "
@@ -45,11 +45,6 @@ fn systems(behind: &str) -> [String; 2] {
         format!("{FRONT}enters = \"lb\"\n{behind}"),
         format!("{FRONT}enters = \"front\"\n{front}{behind}"),
     ]
-}
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let own = findings.outcomes.iter().find(|own| own.name == outcome);
-    own.map_or(0.0, |own| own.share.value)
 }
 
 const OUTSIDE: &str =

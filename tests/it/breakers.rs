@@ -2,7 +2,7 @@
 
 use capsim::experiment::Findings;
 
-use crate::support::{load, run};
+use crate::support::{load, run, share};
 
 /// A balancer with these rules in front of four servers.
 fn findings((rate, policy): (u32, &str), rules: &str, services: &str) -> Findings {
@@ -13,11 +13,6 @@ fn findings((rate, policy): (u32, &str), rules: &str, services: &str) -> Finding
          [components.web]\nkind = \"service\"\ncount = 4\nworkers = {{ count = 500 }}\n{services}"
     );
     run(&load(&text).scenario)
-}
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let own = findings.outcomes.iter().find(|own| own.name == outcome);
-    own.map_or(0.0, |own| own.share.value)
 }
 
 /// The chance that an arrival finds `places` full in an M/M/c/K queue.

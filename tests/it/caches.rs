@@ -3,13 +3,7 @@
 use capsim::experiment::{Advisory, Findings};
 use capsim::metrics::Metric;
 
-use crate::support::{load, run};
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let outcomes = &findings.outcomes;
-    let found = outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
-}
+use crate::support::{load, run, share};
 
 fn status(findings: &Findings, what: &str) -> f64 {
     let shares = findings.cache_shares.get("c");

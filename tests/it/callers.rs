@@ -1,8 +1,6 @@
 //! Callers who persist: ends that only some of their rules lead to.
 
-use capsim::experiment::Findings;
-
-use crate::support::{load, run};
+use crate::support::{load, run, share};
 
 /// The run, and the beginning of the source.
 const FRONT: &str = "
@@ -79,11 +77,6 @@ fn retries_after_the_horizon_are_of_no_second() {
     assert!((1.15..1.25).contains(&sent), "{sent}");
     let all = findings.figures["attempts_per_request"].value;
     assert!((sent - all).abs() < 0.02, "{sent} and {all}");
-}
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let found = findings.outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
 }
 
 /// A concurrency limit in front of a system with room for all is a loss system: Erlang's B of 10 servers at 10

@@ -7,15 +7,10 @@ use capsim::metrics::Metric;
 use capsim::report::words;
 use capsim::scenario::{self, Disk};
 
-use crate::support::{load, run};
+use crate::support::{load, run, share};
 
 fn figure(findings: &Findings, metric: Metric) -> f64 {
     findings.figure(metric).expect("there is data").value
-}
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let found = findings.outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
 }
 
 fn near(found: f64, expected: f64, relative: f64) {

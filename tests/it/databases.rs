@@ -2,12 +2,7 @@
 
 use capsim::experiment::{Findings, ResourceFindings};
 
-use crate::support::{load, run};
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let found = findings.outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
-}
+use crate::support::{load, run, share};
 
 fn resource<'a>(findings: &'a Findings, component: &str, what: &str) -> &'a ResourceFindings {
     let mut all = findings.resources.iter();

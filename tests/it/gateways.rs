@@ -2,13 +2,7 @@
 
 use capsim::experiment::Findings;
 
-use crate::support::{load, run};
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let outcomes = &findings.outcomes;
-    let found = outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
-}
+use crate::support::{load, run, share};
 
 /// Clients with browsers and a network, retries, and a service that calls another: the same to the bit,
 /// whether they come through gateways that let everything pass or not.

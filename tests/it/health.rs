@@ -2,7 +2,7 @@
 
 use capsim::experiment::Findings;
 
-use crate::support::{load, run};
+use crate::support::{load, run, share};
 
 /// A hundred requests per second to a balancer.
 const FRONT: &str = "
@@ -36,11 +36,6 @@ const GOOD: &str = "workers = { count = 2000 }\noperations.default.steps = [{ wa
 /// Answers with an error, always.
 const BAD: &str = "workers = { count = 2000 }\noperations.default.steps = [{ call = \"outside\" }]\n\
                    [components.outside]\nkind = \"dependency\"\nlatency = \"1ms\"\nerrors = \"100%\"\n";
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let own = findings.outcomes.iter().find(|own| own.name == outcome);
-    own.map_or(0.0, |own| own.share.value)
-}
 
 fn findings(lb: &str, services: &[(&str, &str)]) -> Findings {
     run(&load(&system(lb, services)).scenario)

@@ -3,13 +3,7 @@
 use capsim::experiment::Findings;
 use capsim::metrics::Metric;
 
-use crate::support::{load, run};
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let outcomes = &findings.outcomes;
-    let found = outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
-}
+use crate::support::{load, run, share};
 
 /// The share of requests of which this became in the cache.
 fn status(findings: &Findings, what: &str) -> f64 {

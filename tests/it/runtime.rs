@@ -3,12 +3,7 @@
 use capsim::experiment::Findings;
 use capsim::metrics::Metric;
 
-use crate::support::{load, run};
-
-fn share(findings: &Findings, outcome: &str) -> f64 {
-    let found = findings.outcomes.iter().find(|own| own.name == outcome);
-    found.map_or(0.0, |own| own.share.value)
-}
+use crate::support::{load, run, share};
 
 fn figure(findings: &Findings, metric: Metric) -> f64 {
     findings.figure(metric).expect("there is data").value

@@ -33,6 +33,12 @@ pub(crate) fn run(scenario: &scenario::Scenario) -> Findings {
     experiment::run(scenario, &session).expect("nobody interrupts")
 }
 
+/// The share of requests with this outcome; 0 if there were none.
+pub(crate) fn share(findings: &Findings, outcome: &str) -> f64 {
+    let found = findings.outcomes.iter().find(|own| own.name == outcome);
+    found.map_or(0.0, |own| own.share.value)
+}
+
 /// Does `work` on a pool of `n` threads.
 pub(crate) fn on_threads<T: Send>(n: usize, work: impl FnOnce() -> T + Send) -> T {
     let pool = rayon::ThreadPoolBuilder::new()

@@ -15,7 +15,7 @@ mod upstream;
 use super::arena::NOBODY;
 use super::program::Demand;
 use super::request::{Flags, RequestId, Requests};
-use super::{Bill, Charge, Component, Context, Gauge, NodeId, Resource, Signal, Tally};
+use super::{Bill, Component, Context, Gauge, NodeId, Resource, Signal, Tally};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::engine::Timer;
@@ -535,11 +535,7 @@ impl Component for State {
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.name.clone(),
-            what: "",
-            charge: Charge::Always(self.cost),
-        }]
+        vec![Bill::always(&self.name, self.cost)]
     }
 
     fn resources(&self) -> Vec<Resource> {

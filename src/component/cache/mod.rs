@@ -18,7 +18,7 @@ use rand::SeedableRng as _;
 
 use super::program::{Demand, KeysId, Visit};
 use super::request::{Frame, RequestId};
-use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step};
+use super::{Bill, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step};
 use crate::engine::Class;
 use crate::metrics::CounterId;
 use crate::policy::eviction::{Entry, Eviction, Filled};
@@ -433,11 +433,7 @@ impl Component for State {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, id| Gauge {
-            component: self.plan.name.clone(),
-            what,
-            kept: Kept::Counter(id),
-        };
+        let gauge = |what, id| Gauge::new(&self.plan.name, what, Kept::Counter(id));
         let counts = &self.counts;
         let mut gauges = vec![gauge("hits", counts.hits), gauge("misses", counts.misses)];
         let is_plain = !matches!(self.units, Units::Shelves(_));
@@ -455,10 +451,6 @@ impl Component for State {
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.plan.name.clone(),
-            what: "",
-            charge: Charge::Always(self.plan.cost),
-        }]
+        vec![Bill::always(&self.plan.name, self.plan.cost)]
     }
 }

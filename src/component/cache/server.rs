@@ -26,8 +26,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(command: Demand, max_clients: u32, cx: &mut Context) -> Self {
         let now = cx.now();
-        let capacity = cx.recorder.add_level();
-        cx.recorder.level(capacity).set(now, 1);
+        let capacity = cx.recorder.add_level_at(now, 1);
         Self {
             command,
             max_clients,

@@ -17,9 +17,7 @@ use super::gateway::ClientLeft;
 use super::http_cache::Bypass;
 use super::program::{Cacheable, Demand, KeysId, Visit};
 use super::request::{Flags, Frame, Line, RequestId};
-use super::{
-    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, Tally, Wake,
-};
+use super::{Bill, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, Tally, Wake};
 use crate::engine::Class;
 use crate::math;
 use crate::metrics::{CounterId, LevelId, Outcome};
@@ -498,35 +496,20 @@ impl Component for State {
 
     fn gauges(&self) -> Vec<Gauge> {
         let mut all = self.counts.gauges(&self.name);
-        all.push(Gauge {
-            component: self.name.clone(),
-            what: "refused",
-            kept: Kept::Counter(self.refused),
-        });
-        all.push(Gauge {
-            component: self.name.clone(),
-            what: "waiting",
-            kept: Kept::Level(self.waiting),
-        });
+        all.push(Gauge::new(
+            &self.name,
+            "refused",
+            Kept::Counter(self.refused),
+        ));
+        all.push(Gauge::new(&self.name, "waiting", Kept::Level(self.waiting)));
         all
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.name.clone(),
-            what: "",
-            charge: Charge::Always(self.cost),
-        }]
+        vec![Bill::always(&self.name, self.cost)]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, _: &Context) {
-        let held = seen.held(own).filter(|(held, _)| *held != 0);
-        let inside: u64 = held.map(|(_, n)| n).sum();
-        assert_eq!(
-            self.held.n(),
-            inside,
-            "requests that {} holds something for",
-            self.name
-        );
+        self.held.audit(&self.name, own, seen);
     }
 }

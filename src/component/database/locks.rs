@@ -58,8 +58,7 @@ impl Locks {
         }
         let (now, recorder) = (cx.now(), &mut cx.recorder);
         let table = |at: u16| {
-            let one = recorder.add_level();
-            recorder.level(one).set(now, 1);
+            let one = recorder.add_level_at(now, 1);
             Table {
                 keys: KeysId(at),
                 name: names[at as usize].clone(),

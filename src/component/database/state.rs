@@ -11,8 +11,8 @@ use crate::component::pool::PoolId;
 use crate::component::program::{Demand, KeysId, Op, Visit};
 use crate::component::request::RequestId;
 use crate::component::{
-    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Notice, Resource, Signal, Step,
-    Tally, Wake,
+    Bill, Component, Context, Event, Gauge, Kept, NodeId, Notice, Resource, Signal, Step, Tally,
+    Wake,
 };
 use crate::engine::{Class, Slot};
 use crate::metrics::{CounterId, LevelId, Outcome};
@@ -124,13 +124,9 @@ impl State {
         let primary = primary.map(|replicas| Primary::new(replicas, &plan.name, cx));
         let locks = Locks::new(own, &plan.catalogues, cx);
         let recorder = &mut cx.recorder;
-        let cores = recorder.add_level();
-        recorder.level(cores).set(now, (plan.cores * 1000.0) as u64);
-        let connections_max = plan.max_connections.map(|max| {
-            let level = recorder.add_level();
-            recorder.level(level).set(now, u64::from(max));
-            level
-        });
+        let cores = recorder.add_level_at(now, (plan.cores * 1000.0) as u64);
+        let max = plan.max_connections;
+        let connections_max = max.map(|max| recorder.add_level_at(now, u64::from(max)));
         let room = plan.max_connections.map_or(256, |max| max as usize);
         let on_credit = plan.credits.map(|(terms, start)| OnCredit {
             credits: Credits::new(terms, start),
@@ -455,11 +451,7 @@ impl Component for State {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, kept| Gauge {
-            component: self.plan.name.clone(),
-            what,
-            kept,
-        };
+        let gauge = |what, kept| Gauge::new(&self.plan.name, what, kept);
         let mut all = Vec::new();
         if let Some(own) = &self.on_credit {
             all.push(gauge("cpu_credits", Kept::Level(own.balance)));
@@ -478,11 +470,7 @@ impl Component for State {
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.plan.name.clone(),
-            what: "",
-            charge: Charge::Always(self.plan.cost),
-        }]
+        vec![Bill::always(&self.plan.name, self.plan.cost)]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {

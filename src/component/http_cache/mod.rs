@@ -15,7 +15,7 @@ use super::gateway::ClientLeft;
 use super::program::{Cacheable, Demand, Visit};
 use super::request::{Flags, Frame, RequestId};
 use super::{
-    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, Tally, Wake, cache,
+    Bill, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, Tally, Wake, cache,
 };
 use crate::engine::Class;
 use crate::metrics::{LevelId, Outcome};
@@ -329,30 +329,15 @@ impl Component for State {
 
     fn gauges(&self) -> Vec<Gauge> {
         let mut all = self.counts.gauges(&self.name);
-        all.push(Gauge {
-            component: self.name.clone(),
-            what: "waiting",
-            kept: Kept::Level(self.waiting),
-        });
+        all.push(Gauge::new(&self.name, "waiting", Kept::Level(self.waiting)));
         all
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.name.clone(),
-            what: "",
-            charge: Charge::Always(self.cost),
-        }]
+        vec![Bill::always(&self.name, self.cost)]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, _: &Context) {
-        let held = seen.held(own).filter(|(held, _)| *held != 0);
-        let inside: u64 = held.map(|(_, n)| n).sum();
-        assert_eq!(
-            self.held.n(),
-            inside,
-            "requests that {} holds something for",
-            self.name
-        );
+        self.held.audit(&self.name, own, seen);
     }
 }

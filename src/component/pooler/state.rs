@@ -47,13 +47,9 @@ impl State {
         let now = cx.now();
         let pool = Pool::new(&plan.pool, PoolId::new(own, 0), (1, 1), cx);
         let recorder = &mut cx.recorder;
-        let cores = recorder.add_level();
-        recorder.level(cores).set(now, 1000);
-        let clients_max = plan.max_connections.map(|max| {
-            let level = recorder.add_level();
-            recorder.level(level).set(now, u64::from(max));
-            level
-        });
+        let cores = recorder.add_level_at(now, 1000);
+        let max = plan.max_connections;
+        let clients_max = max.map(|max| recorder.add_level_at(now, u64::from(max)));
         Self {
             own,
             cpu: Cpu::new(1.0, 256),

@@ -92,11 +92,8 @@ impl State {
         let visibility = plan.visibility_timeout.map(|length| lane(length, cx));
         let delay = plan.delay.map(|length| lane(length, cx));
         let recorder = &mut cx.recorder;
-        let room = plan.max_length.map(|max| {
-            let level = recorder.add_level();
-            recorder.level(level).set(now, u64::from(max));
-            level
-        });
+        let room = plan.max_length;
+        let room = room.map(|max| recorder.add_level_at(now, u64::from(max)));
         let slots = super::deliver::slots(&plan.consumers);
         Self {
             own,

@@ -6,7 +6,7 @@ use super::state::{BACK, POLL, State};
 use crate::component::program::Visit;
 use crate::component::request::{Flags, RequestId};
 use crate::component::{
-    Bill, Charge, Component, Context, Gauge, Kept, NodeId, Resource, Signal, Step, Tally,
+    Bill, Component, Context, Gauge, Kept, NodeId, Resource, Signal, Step, Tally,
 };
 use crate::metrics::{Outcome, Recorder};
 
@@ -117,11 +117,7 @@ impl Component for State {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, kept| Gauge {
-            component: self.plan.name.clone(),
-            what,
-            kept,
-        };
+        let gauge = |what, kept| Gauge::new(&self.plan.name, what, kept);
         vec![
             gauge("messages_in_flight", Kept::Level(self.delivered)),
             gauge("messages_delayed", Kept::Level(self.later)),
@@ -130,11 +126,7 @@ impl Component for State {
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
-            component: self.plan.name.clone(),
-            what: "",
-            charge: Charge::Always(self.plan.cost),
-        }]
+        vec![Bill::always(&self.plan.name, self.plan.cost)]
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {

@@ -77,11 +77,7 @@ impl Component for State {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |what, level| Gauge {
-            component: self.plan.name.clone(),
-            what,
-            kept: Kept::Level(level),
-        };
+        let gauge = |what, level| Gauge::new(&self.plan.name, what, Kept::Level(level));
         let mut all = vec![
             gauge("instances_in_service", self.levels.in_service),
             gauge("instances_starting", self.levels.starting),

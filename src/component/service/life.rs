@@ -154,11 +154,7 @@ impl Lives {
     }
 
     pub(super) fn gauges(&self, component: &str) -> Vec<Gauge> {
-        let gauge = |what, kept| Gauge {
-            component: component.to_owned(),
-            what,
-            kept,
-        };
+        let gauge = |what, kept| Gauge::new(component, what, kept);
         vec![
             gauge("instances_down", Kept::Level(self.down)),
             gauge("crashes", Kept::Incidents(self.n_crashes)),

@@ -175,11 +175,7 @@ impl State {
 
     /// Its levels, to be shown over time.
     pub(in crate::component) fn gauges(&self) -> Vec<Gauge> {
-        let users = Gauge {
-            component: self.name.clone(),
-            what: "users",
-            kept: Kept::Level(self.books.users),
-        };
+        let users = Gauge::new(&self.name, "users", Kept::Level(self.books.users));
         if self.drive == Drive::Requests {
             Vec::new()
         } else {

@@ -142,11 +142,7 @@ impl Watch {
     }
 
     pub(super) fn gauges(&self, component: &str) -> Vec<Gauge> {
-        let gauge = |what, kept| Gauge {
-            component: component.to_owned(),
-            what,
-            kept,
-        };
+        let gauge = |what, kept| Gauge::new(component, what, kept);
         vec![
             gauge("servers_not_well", Kept::Level(self.unwell)),
             gauge("checks_failed", Kept::Counter(self.n_failed)),

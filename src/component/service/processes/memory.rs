@@ -91,11 +91,7 @@ impl Memory {
     }
 
     pub(super) fn gauges(&self, component: &str) -> [Gauge; 2] {
-        let gauge = |what, kept| Gauge {
-            component: component.to_owned(),
-            what,
-            kept,
-        };
+        let gauge = |what, kept| Gauge::new(component, what, kept);
         [
             gauge("memory_swapped", Kept::Level(self.swapped)),
             gauge("out_of_memory", Kept::Incidents(self.n_killed)),

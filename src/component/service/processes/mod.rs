@@ -166,11 +166,11 @@ impl Processes {
     }
 
     pub(super) fn gauges(&self, component: &str) -> Vec<Gauge> {
-        let mut all = vec![Gauge {
-            component: component.to_owned(),
-            what: "processes_ended",
-            kept: Kept::Incidents(self.n_ended),
-        }];
+        let mut all = vec![Gauge::new(
+            component,
+            "processes_ended",
+            Kept::Incidents(self.n_ended),
+        )];
         all.extend(self.stalls.iter().flat_map(|own| own.gauges(component)));
         all.extend(self.memory.iter().flat_map(|own| own.gauges(component)));
         all

@@ -137,11 +137,7 @@ impl Stalls {
     }
 
     pub(super) fn gauges(&self, component: &str) -> [Gauge; 2] {
-        let gauge = |what, kept| Gauge {
-            component: component.to_owned(),
-            what,
-            kept,
-        };
+        let gauge = |what, kept| Gauge::new(component, what, kept);
         [
             gauge("instances_paused", Kept::Level(self.paused)),
             gauge("pauses", Kept::Counter(self.n)),
