@@ -90,7 +90,7 @@ impl Sampler {
 }
 
 impl Sample for Sampler {
-    #[inline]
+    #[inline(never)]
     fn nanos<R: Rng>(&self, rng: &mut R) -> f64 {
         let normal: f64 = StandardNormal.sample(rng);
         math::exp(self.mu + self.sigma * normal)

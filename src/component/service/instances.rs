@@ -23,10 +23,11 @@ pub(super) enum Life {
     Down,
 }
 
-/// One instance, or a place for one.
+/// One instance, or a place for one. What every request changes comes first and fills one line of the
+/// processor's cache; there are many of them, and requests come to all in turn.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(super) struct Instance {
-    pub(super) life: Life,
     /// Threads that are held.
     pub(super) busy: u32,
     /// Requests inside, waiting ones included.
@@ -39,13 +40,14 @@ pub(super) struct Instance {
     pub(super) not_begun: u32,
     /// The loop that gets the next request.
     pub(super) next_worker: u32,
-    pub(super) cpu: Cpu,
-    /// The end of its boot, of its time to drain, or of its wait to be started again.
-    pub(super) pending: Option<Slot>,
+    pub(super) life: Life,
     /// Whether whoever sends requests to the instances knows of it.
     is_member: bool,
     /// Whether its quota was used up when its CPU was looked at last.
     pub(super) was_throttled: bool,
+    /// The end of its boot, of its time to drain, or of its wait to be started again.
+    pub(super) pending: Option<Slot>,
+    pub(super) cpu: Cpu,
 }
 
 impl Instance {

@@ -69,10 +69,15 @@ enum Opener {
 }
 
 /// One pool: its connections, and who waits for one. Those who wait are numbers of the caller's choice.
+///
+/// What a request touches that gets an idle connection stands first and together: there are many pools, and
+/// requests come to all in turn.
 #[derive(Debug, Clone, Default)]
+#[repr(C, align(64))]
 pub struct Unit {
     idle: VecDeque<Connection>,
-    waiting: VecDeque<u32>,
+    /// Live ones closed since this was asked for last.
+    closed: u32,
     /// All connections, those being opened included.
     open: u32,
     /// Those being opened.
@@ -81,11 +86,10 @@ pub struct Unit {
     dead: u32,
     /// How many it has opened so far.
     made: u32,
-    opener: Opener,
     /// Failed attempts of the opener in a row.
     failures: u32,
-    /// Live ones closed since this was asked for last.
-    closed: u32,
+    opener: Opener,
+    waiting: VecDeque<u32>,
 }
 
 impl Unit {
