@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Decision, Observation, Reason, Rule};
+use super::{Clock, Decision, Group, Reason, Rule, Sight, Unit};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Count};
@@ -87,42 +87,52 @@ pub struct State {
 }
 
 impl Rule for State {
-    fn period(&self) -> SimDuration {
-        MINUTE
+    fn clock(&self) -> Clock {
+        Clock {
+            period: MINUTE,
+            first: Some(MINUTE),
+            scrape: None,
+        }
     }
 
     fn range(&self) -> (u32, u32) {
         (self.min, self.max)
     }
 
-    fn decide(&mut self, seen: &Observation) -> Decision {
-        let wanted = self.required(seen);
-        self.fewer_in_a_row = if wanted < seen.instances {
+    fn decide(&mut self, group: &Group<'_>) -> Decision {
+        let (dynos, p95) = (group.desired, group.responses.quantile(0.95));
+        let wanted = self.required(group);
+        let sight = Some(Sight {
+            what: "response time p95",
+            unit: Unit::Seconds,
+            value: p95.map(SimDuration::as_secs_f64),
+            target: self.target,
+        });
+        self.fewer_in_a_row = if wanted < dynos {
             self.fewer_in_a_row + 1
         } else {
             0
         };
-        let since = self.last_change.map(|last| seen.now.since(last));
-        let instances = step(seen.instances, wanted, since, (self.min, self.max));
-        if instances < seen.instances
-            && seen.instances <= self.max
-            && self.fewer_in_a_row < self.patience
-        {
+        let since = self.last_change.map(|last| group.now.since(last));
+        let instances = step(dynos, wanted, since, (self.min, self.max));
+        if instances < dynos && dynos <= self.max && self.fewer_in_a_row < self.patience {
             return Decision {
                 wanted,
-                instances: seen.instances,
+                instances: dynos,
                 reason: Reason::NotYetSure,
+                sight,
             };
         }
-        let reason = self.reason(seen.instances, wanted, instances);
-        if instances != seen.instances {
-            self.last_change = Some(seen.now);
+        let reason = self.reason(dynos, wanted, instances);
+        if instances != dynos {
+            self.last_change = Some(group.now);
             self.fewer_in_a_row = 0;
         }
         Decision {
             wanted,
             instances,
             reason,
+            sight,
         }
     }
 }
@@ -145,23 +155,24 @@ impl State {
     }
 
     /// The fewest dynos that should hold the target at the present throughput.
-    fn required(&mut self, seen: &Observation) -> u32 {
-        let Some(p95) = seen.response_p95 else {
+    fn required(&mut self, group: &Group<'_>) -> u32 {
+        let Some(p95) = group.responses.quantile(0.95) else {
             return self.min;
         };
-        let (now, p95) = (seen.throughput.as_per_second(), p95.as_secs_f64());
+        let now = group.responses.n() as f64 / MINUTE.as_secs_f64();
+        let (dynos, p95) = (f64::from(group.desired), p95.as_secs_f64());
         if self.looks.len() == HOUR {
             self.looks.pop_front();
         }
-        self.looks.push_back((now / f64::from(seen.instances), p95));
+        self.looks.push_back((now / dynos, p95));
         let needed = match self.bearable_load() {
             Some(per_dyno) => now / per_dyno,
-            None => f64::from(seen.instances) * p95 / self.target,
+            None => dynos * p95 / self.target,
         };
         let needed = needed.ceil().clamp(1.0, f64::from(u32::MAX)) as u32;
         // Whatever the fit says: over the target now is over the target.
         if p95 > self.target {
-            needed.max(seen.instances + 1)
+            needed.max(group.desired + 1)
         } else {
             needed
         }
@@ -215,7 +226,7 @@ pub fn step(dynos: u32, required: u32, since: Option<SimDuration>, range: (u32, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Rate;
+    use crate::stats::Histogram;
 
     /// The documented behaviour, case by case.
     #[test]
@@ -235,11 +246,20 @@ mod tests {
     }
 
     fn look(state: &mut State, minute: u64, instances: u32, rps: f64, p95_ms: u64) -> Decision {
-        state.decide(&Observation {
+        let mut responses = Histogram::default();
+        for _ in 0..(rps * 60.0) as u32 {
+            responses.record(SimDuration::from_nanos(p95_ms * 1_000_000));
+        }
+        state.decide(&Group {
             now: SimTime::ZERO + SimDuration::from_secs(60 * minute),
-            instances,
-            throughput: Rate::per_second(rps).expect("a rate"),
-            response_p95: (p95_ms > 0).then(|| SimDuration::from_nanos(p95_ms * 1_000_000)),
+            desired: instances,
+            instances: &[],
+            cpus: 1.0,
+            memory: None,
+            responses: &responses,
+            ended: 0,
+            failed: 0,
+            backlogs: &[],
         })
     }
 

@@ -1,25 +1,15 @@
-//! Autoscaling rules as pure functions with explicit state: an observation in, a decision and its reason
-//! out. Measuring, delays and instances are not their business.
+//! Autoscaling rules as pure functions with explicit state: what there is to see of a group of instances in, a
+//! decision and its reason out. Clocks, delays and instances are not their business.
 //!
 //! One file per autoscaler. To add one: write its file (the table that describes it, its check, its
 //! state, its rule) and add its line to the list below.
 
+mod group;
 pub mod heroku_p95;
 
-use crate::units::{Rate, SimDuration, SimTime};
+pub use group::{Group, Phase, Reading, RequestTime};
 
-/// What an autoscaler is shown: the service as it was over the time since the last look.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Observation {
-    /// The present instant.
-    pub now: SimTime,
-    /// How many instances the service is meant to have at present.
-    pub instances: u32,
-    /// Answers per second.
-    pub throughput: Rate,
-    /// 95th percentile of the response time, as the balancer sees it; nothing without answers.
-    pub response_p95: Option<SimDuration>,
-}
+use crate::units::SimDuration;
 
 /// Why a decision came out as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,27 +45,83 @@ impl Reason {
     }
 }
 
-/// What an autoscaler decides.
+/// In what a figure is that an autoscaler goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A share of something: 0.7 is 70 %.
+    Share,
+    /// So many.
+    Count,
+    /// So many a second.
+    PerSecond,
+    /// Seconds.
+    Seconds,
+}
+
+/// The figure that a decision went by, beside what it is to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sight {
+    /// What it is.
+    pub what: &'static str,
+    /// In what.
+    pub unit: Unit,
+    /// What was seen; nothing without data.
+    pub value: Option<f64>,
+    /// What it is to be, or the bound that it crossed.
+    pub target: f64,
+}
+
+impl Sight {
+    /// What it is, with its unit.
+    pub fn name(&self) -> String {
+        let unit = match self.unit {
+            Unit::Share => "share",
+            Unit::Count => "count",
+            Unit::PerSecond => "per second",
+            Unit::Seconds => "s",
+        };
+        format!("{} ({unit})", self.what)
+    }
+}
+
+/// What an autoscaler decides.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {
     /// How many instances the rule asks for, before anything that holds it back.
     pub wanted: u32,
-    /// How many instances the service shall have.
+    /// How many instances the group shall have.
     pub instances: u32,
     /// Why.
     pub reason: Reason,
+    /// What it went by, if it was one figure.
+    pub sight: Option<Sight>,
+}
+
+/// When an autoscaler does what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// How often it decides.
+    pub period: SimDuration,
+    /// How long after the start of the run it decides first; somewhere within a period, drawn for each
+    /// replication, unless it is given: clocks of different machines do not know of one another.
+    pub first: Option<SimDuration>,
+    /// How often its sensor reads the instances; nothing if it goes by what it is shown when it decides.
+    pub scrape: Option<SimDuration>,
 }
 
 /// What every autoscaler can do.
 trait Rule {
-    /// How often it looks; it is shown the time since the last look.
-    fn period(&self) -> SimDuration;
+    /// When it does what.
+    fn clock(&self) -> Clock;
 
     /// The fewest and the most instances it may ask for.
     fn range(&self) -> (u32, u32);
 
-    /// Decides.
-    fn decide(&mut self, seen: &Observation) -> Decision;
+    /// Its sensor reads the group. What it has read it may use from now on.
+    fn scrape(&mut self, _: &Group<'_>) {}
+
+    /// Decides. Of the instances it may see how far they have come; what they do it has from its sensor.
+    fn decide(&mut self, group: &Group<'_>) -> Decision;
 }
 
 macro_rules! autoscalers {
@@ -101,9 +147,9 @@ macro_rules! autoscalers {
         }
 
         impl Autoscaler {
-            /// How often it looks; it is shown the time since the last look.
-            pub fn period(&self) -> SimDuration {
-                match self { $( Self::$variant(state) => state.period(), )* }
+            /// When it does what.
+            pub fn clock(&self) -> Clock {
+                match self { $( Self::$variant(state) => state.clock(), )* }
             }
 
             /// The fewest and the most instances it may ask for.
@@ -111,9 +157,14 @@ macro_rules! autoscalers {
                 match self { $( Self::$variant(state) => state.range(), )* }
             }
 
+            /// Its sensor reads the group.
+            pub fn scrape(&mut self, group: &Group<'_>) {
+                match self { $( Self::$variant(state) => state.scrape(group), )* }
+            }
+
             /// Decides.
-            pub fn decide(&mut self, seen: &Observation) -> Decision {
-                match self { $( Self::$variant(state) => state.decide(seen), )* }
+            pub fn decide(&mut self, group: &Group<'_>) -> Decision {
+                match self { $( Self::$variant(state) => state.decide(group), )* }
             }
         }
     };

@@ -408,6 +408,8 @@ pub struct Column {
 pub struct Look {
     /// The service.
     pub service: String,
+    /// Which of its autoscalers: its kind, or its name where it has one.
+    pub autoscaler: String,
     /// When, in seconds.
     pub at_s: f64,
     /// Instances there were meant to be.
@@ -420,6 +422,12 @@ pub struct Look {
     pub throughput: f64,
     /// 95th percentile of the response time that it saw, in seconds.
     pub response_p95_s: Option<f64>,
+    /// The figure that the decision went by, with its unit: `CPU utilization (share)`.
+    pub metric: Option<String>,
+    /// What it was; nothing without data.
+    pub value: Option<f64>,
+    /// What it is to be.
+    pub target: Option<f64>,
     /// Why, in words.
     pub reason: String,
 }

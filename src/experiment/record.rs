@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use super::run::Session;
-use crate::autoscaler::Reason;
+use crate::autoscaler::{Reason, Sight};
 use crate::component::caller::Counts;
 use crate::component::queue;
 use crate::component::source::Account;
 use crate::component::{
-    Bill, Blueprint, Charge, Component as _, Gauge, Kept, Node, Resource, System,
+    Bill, Blueprint, Charge, Component as _, Gauge, Kept, Node, Plan, Resource, System,
 };
 use crate::engine::Ended;
 use crate::metrics::{Outcome, Recorder, Windows};
@@ -99,6 +99,8 @@ pub(super) const WINDOW_QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 pub struct LookRecord {
     /// The service.
     pub service: String,
+    /// Which of its autoscalers: its kind, or its name where it has one.
+    pub autoscaler: String,
     /// When.
     pub at: SimTime,
     /// Instances before, asked for by the rule, and after.
@@ -111,6 +113,8 @@ pub struct LookRecord {
     pub throughput: f64,
     /// 95th percentile of the response time that it saw, in seconds.
     pub response_p95: Option<f64>,
+    /// What the decision went by.
+    pub sight: Option<Sight>,
     /// Why.
     pub reason: Reason,
 }
@@ -339,17 +343,19 @@ fn costs(system: &System, recorder: &Recorder, closed: usize) -> Vec<f64> {
 fn looks(blueprint: &Blueprint, system: &System) -> Vec<LookRecord> {
     let mut looks = Vec::new();
     for (plan, node) in blueprint.nodes.iter().zip(system.nodes()) {
-        let Node::Service(service) = node else {
+        let (Plan::Service(plan), Node::Service(service)) = (plan, node) else {
             continue;
         };
         looks.extend(service.looks().iter().map(|look| LookRecord {
-            service: plan.name().to_owned(),
+            service: plan.name.clone(),
+            autoscaler: plan.autoscalers[look.by as usize].0.clone(),
             at: look.at,
             from: look.from,
             wanted: look.wanted,
             to: look.to,
             throughput: look.throughput.as_per_second(),
             response_p95: look.response_p95.map(SimDuration::as_secs_f64),
+            sight: look.sight,
             reason: look.reason,
         }));
     }

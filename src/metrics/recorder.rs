@@ -402,6 +402,14 @@ impl Recorder {
         self.arrivals.iter().sum()
     }
 
+    /// Requests that have failed so far, warm-up included.
+    pub fn n_failed(&self) -> u64 {
+        let kinds = Outcome::ALL.iter().cycle();
+        let failed = self.outcomes.iter().zip(kinds);
+        let failed = failed.filter(|(_, outcome)| !outcome.is_success());
+        failed.map(|(n, _)| n).sum()
+    }
+
     /// All requests that have ended, warm-up included.
     pub fn n_ended(&self) -> u64 {
         self.outcomes.iter().sum()

@@ -40,8 +40,12 @@ pub fn decisions(findings: &Findings) -> io::Result<Vec<u8>> {
     writer.write_record([
         "at_s",
         "service",
+        "autoscaler",
         "throughput_per_s",
         "response_p95_s",
+        "metric",
+        "value",
+        "target",
         "instances_before",
         "instances_wanted",
         "instances_after",
@@ -51,9 +55,12 @@ pub fn decisions(findings: &Findings) -> io::Result<Vec<u8>> {
         writer.write_record([
             look.at_s.to_string(),
             look.service.clone(),
+            look.autoscaler.clone(),
             look.throughput.to_string(),
-            look.response_p95_s
-                .map_or(String::new(), |p95| p95.to_string()),
+            cell(look.response_p95_s),
+            look.metric.clone().unwrap_or_default(),
+            cell(look.value),
+            cell(look.target),
             look.from.to_string(),
             look.wanted.to_string(),
             look.to.to_string(),
@@ -319,6 +326,11 @@ fn with_unit(metric: Metric) -> String {
 }
 
 /// Figure and interval; empty where there is none.
+/// A figure that may not be there.
+fn cell(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
 fn cells(estimate: Option<&Estimate>) -> [String; 3] {
     let Some(estimate) = estimate else {
         return Default::default();

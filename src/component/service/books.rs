@@ -3,7 +3,7 @@
 use super::Runtime;
 use super::life::{BOOT_FAILED, CRASH, CYCLE, RESTART};
 use super::processes::{PAUSE, PAUSE_OVER, PROCESS_CHECK, PROCESS_UP};
-use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, State};
+use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, SCRAPE, State};
 use crate::component::pool::{FIRST_SIGNAL, Pool};
 use crate::component::{
     Bill, Charge, Component, Context, Gauge, Kept, NodeId, Resource, Signal, Tally,
@@ -19,7 +19,8 @@ impl Component for State {
             CPU => self.shared_bursts_over(signal.part, cx),
             BOOTED => self.booted(signal.part, cx),
             GRACE_OVER => self.kill(signal.part, cx),
-            LOOK => self.look(cx),
+            LOOK => self.look(signal.part, cx),
+            SCRAPE => self.scrape(signal.part, cx),
             CRASH => self.crash_is_due(signal.part, cx),
             RESTART => self.restarts(signal.part, cx),
             CYCLE => self.cycles(signal.part, cx),

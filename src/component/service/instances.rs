@@ -74,8 +74,8 @@ impl State {
         let mut count = self.plan.count;
         if let Some(scaling) = &self.scaling {
             let (min, max) = scaling.range();
-            count = count.clamp(min, max);
-            self.set_clock(cx);
+            count = count.clamp(min, max.max(min));
+            self.set_clocks(cx);
         }
         self.desired = count;
         for instance in 0..count {
@@ -155,6 +155,9 @@ impl State {
     fn asked_for(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         self.instances[at as usize].life = Life::Starting;
+        if let Some(meters) = &mut self.meters {
+            meters.begins(at, now, now);
+        }
         cx.recorder.level(self.levels.paid).up(now, 1);
         cx.recorder.level(self.levels.starting).up(now, 1);
     }
@@ -170,6 +173,9 @@ impl State {
         let instance = &mut self.instances[at as usize];
         instance.life = Life::InService;
         instance.limit = self.plan.max_connections;
+        if let Some(meters) = &mut self.meters {
+            meters.changes(at, now);
+        }
         cx.recorder.level(self.levels.starting).down(now, 1);
         cx.recorder.level(self.levels.in_service).up(now, 1);
         cx.recorder
@@ -269,6 +275,9 @@ impl State {
         let on_cpu = instance.cpu.used_milli();
         instance.cpu.clear(&mut cx.scheduler);
         cx.recorder.level(self.levels.cpu_used).down(now, on_cpu);
+        if let Some(meters) = &mut self.meters {
+            meters.cpu(at, on_cpu, 0, now);
+        }
         let was_throttled = std::mem::take(&mut instance.was_throttled);
         if let Some(throttled) = self.levels.throttled {
             cx.recorder
@@ -333,6 +342,10 @@ impl State {
         recorder
             .level(self.levels.cpu_used)
             .down(now, cut.bursts * 1000);
+        if let Some(meters) = &mut self.meters {
+            meters.cpu(at, cut.bursts * 1000, 0, now);
+            meters.goes_out(at, u64::from(instance.connections), now);
+        }
         instance.connections = 0;
         instance.busy = 0;
         instance.not_begun = 0;

@@ -81,8 +81,8 @@ impl State {
         if let Some(lane) = self.queue_lane() {
             Self::unsets_wait_limit(lane, cx);
         }
+        self.goes_out(frame.instance, now);
         let instance = &mut self.instances[frame.instance as usize];
-        instance.connections -= 1;
         if instance.life == Life::Draining && instance.connections == 0 {
             self.stop(frame.instance, cx);
         }
@@ -123,6 +123,9 @@ impl State {
             let slot = cx.requests.get(id).slot();
             cx.scheduler.cancel(slot);
             cx.recorder.level(self.levels.cpu_used).down(now, 1000);
+            if let Some(meters) = &mut self.meters {
+                meters.cpu(frame.instance, 1000, 0, now);
+            }
             return true;
         }
         // Whoever is not there is done at this very instant, and about to go on.

@@ -246,6 +246,9 @@ impl State {
         }
         instance.life = Life::Down;
         instance.limit = 0;
+        if let Some(meters) = &mut self.meters {
+            meters.changes(at, now);
+        }
         cx.recorder.count(lives.n_crashes);
         cx.recorder.level(lives.down).up(now, 1);
         cx.recorder.level(self.levels.in_service).down(now, 1);

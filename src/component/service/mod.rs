@@ -13,6 +13,7 @@ mod books;
 mod instances;
 mod leaving;
 mod life;
+mod meters;
 mod processes;
 mod quota;
 pub mod response;
@@ -40,7 +41,7 @@ use crate::policy::balance::{Policy, Random};
 use crate::policy::memory::MemorySpec;
 use crate::policy::restart::Restart;
 use crate::spec::{At, Count, Named};
-use crate::units::{CostPerHour, CostPerSize, SimDuration};
+use crate::units::{Bytes, CostPerHour, CostPerSize, SimDuration};
 use crate::{spec, words};
 
 words! {
@@ -122,6 +123,8 @@ spec! {
         pub consumes: Vec<Consumes>,
         /// Changes the number of instances.
         pub autoscaler: Option<AutoscalerSpec>,
+        /// Several of these, by name: each has its own clock, and whoever speaks last is heard.
+        pub autoscalers: Named<AutoscalerSpec>,
     }
 }
 
@@ -179,13 +182,19 @@ pub struct Plan {
     pub balance: Policy,
     /// Its pools.
     pub pools: Vec<pool::Plan>,
-    /// What changes the number of instances.
-    pub autoscaler: Option<AutoscalerSpec>,
+    /// What changes the number of instances, with a name each: its kind, where the scenario gives none.
+    pub autoscalers: Vec<(String, AutoscalerSpec)>,
     /// When the run ends: no controller looks after that.
     pub horizon: SimDuration,
 }
 
 impl Plan {
+    /// What memory an instance has, where that is looked at.
+    pub fn memory_limit(&self) -> Option<Bytes> {
+        let memory = self.processes.as_ref()?.memory.as_ref()?;
+        Some(Bytes::new(memory.limit as u64))
+    }
+
     /// vCPUs that an instance can use on average.
     pub fn cpus(&self) -> f64 {
         self.quota

@@ -103,6 +103,9 @@ impl State {
         } else {
             level.down(now, before - after);
         }
+        if let Some(meters) = &mut self.meters {
+            meters.cpu(instance, before, after, now);
+        }
         if let Some(throttled) = self.levels.throttled {
             self.notes_throttling(instance, throttled, cx);
         }

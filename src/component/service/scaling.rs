@@ -1,113 +1,196 @@
-//! The control loop around an autoscaler: it measures, asks the rule, and has the service do what it says.
+//! The control loops around autoscalers: their clocks and sensors, and that the service does what they say.
+//!
+//! Each autoscaler has its own clock. A service may have several: each says how many instances there shall be
+//! when it wants a change, and whoever speaks last is heard.
 
-use super::state::{LOOK, State};
-use crate::autoscaler::{Autoscaler, AutoscalerSpec, Observation, Reason};
+use super::state::{LOOK, SCRAPE, State};
+use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Group, Reading, Reason, Sight};
 use crate::component::{Context, Event};
 use crate::engine::Class;
+use crate::rng::Stream;
 use crate::stats::Histogram;
 use crate::units::{Rate, SimDuration, SimTime};
+use rand::Rng as _;
 
 /// What an autoscaler saw and did at one look.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
     /// When.
     pub at: SimTime,
+    /// Which of the service's autoscalers, by position.
+    pub by: u16,
     /// How many instances there were meant to be.
     pub from: u32,
     /// How many the rule asked for.
     pub wanted: u32,
     /// How many there are meant to be now.
     pub to: u32,
-    /// Answers per second since the last look.
+    /// Requests a second that have left the instances since the last look.
     pub throughput: Rate,
     /// 95th percentile of the response time since the last look.
     pub response_p95: Option<SimDuration>,
+    /// What the decision went by.
+    pub sight: Option<Sight>,
     /// Why.
     pub reason: Reason,
 }
 
-/// An autoscaler and what it measures.
+/// An autoscaler and its clock.
+#[derive(Debug)]
+struct Controller {
+    autoscaler: Autoscaler,
+    clock: Clock,
+    first: SimDuration,
+    /// When it looked last.
+    looked: SimTime,
+    /// Response times since then.
+    responses: Histogram,
+}
+
+/// The autoscalers of a service.
 #[derive(Debug)]
 pub struct Scaling {
-    autoscaler: Autoscaler,
-    /// Response times since the last look.
-    responses: Histogram,
+    controllers: Vec<Controller>,
     /// Every look.
     looks: Vec<Change>,
+    /// What was read last.
+    readings: Vec<Reading>,
 }
 
 impl Scaling {
-    pub(super) fn new(spec: &AutoscalerSpec) -> Self {
+    /// At the start of a run; `phases` says when those look first who say nothing about it themselves.
+    pub(super) fn new(specs: &[(String, AutoscalerSpec)], phases: &mut Stream) -> Self {
+        let controllers = specs.iter().map(|(_, spec)| {
+            let autoscaler = spec.start();
+            let clock = autoscaler.clock();
+            let drawn = SimDuration::from_nanos(1 + phases.next_u64() % clock.period.as_nanos());
+            Controller {
+                autoscaler,
+                clock,
+                first: clock.first.unwrap_or(drawn),
+                looked: SimTime::ZERO,
+                responses: Histogram::default(),
+            }
+        });
         Self {
-            autoscaler: spec.start(),
-            responses: Histogram::default(),
+            controllers: controllers.collect(),
             looks: Vec::new(),
+            readings: Vec::new(),
         }
     }
 
+    /// The fewest that every autoscaler allows, and the most that any may ask for.
     pub(super) fn range(&self) -> (u32, u32) {
-        self.autoscaler.range()
+        let ranges = self.controllers.iter().map(|own| own.autoscaler.range());
+        ranges.fold((0, 0), |(min, max), own| (own.0.max(min), own.1.max(max)))
     }
 
     /// An instance has answered a request.
     #[inline]
     pub(super) fn answered(&mut self, response: SimDuration) {
-        self.responses.record(response);
+        for own in &mut self.controllers {
+            own.responses.record(response);
+        }
     }
 }
 
 impl State {
-    /// Every look of the autoscaler so far.
+    /// Every look of the autoscalers so far.
     pub fn looks(&self) -> &[Change] {
         self.scaling.as_ref().map_or(&[], |scaling| &scaling.looks)
     }
 
-    /// Sets the clock for the first look.
-    pub(super) fn set_clock(&mut self, cx: &mut Context) {
-        let horizon = self.plan.horizon;
+    /// Sets the clocks for the first looks.
+    pub(super) fn set_clocks(&mut self, cx: &mut Context) {
         let Some(scaling) = &mut self.scaling else {
             return;
         };
-        let period = scaling.autoscaler.period();
-        // All room for looks is made now: the run allocates nothing.
-        scaling
-            .looks
-            .reserve((horizon.as_nanos() / period.as_nanos()) as usize + 1);
-        let signal = Event::Signal(self.own, LOOK, 0);
-        cx.signal_after(period, Class::Control, signal);
+        // All room is made now: the run allocates nothing.
+        let horizon = self.plan.horizon.as_nanos();
+        let n_looks = |own: &Controller| (horizon / own.clock.period.as_nanos()) as usize + 2;
+        let n = scaling.controllers.iter().map(n_looks).sum();
+        scaling.looks.reserve(n);
+        scaling.readings.reserve(self.instances.len());
+        for (at, own) in scaling.controllers.iter().enumerate() {
+            let signal = |code| Event::Signal(self.own, code, at as u32);
+            cx.signal_after(own.first, Class::Control, signal(LOOK));
+            if own.clock.scrape.is_some() {
+                // At once, so that there is something to compare the next with.
+                cx.signal_after(SimDuration::ZERO, Class::Control, signal(SCRAPE));
+            }
+        }
     }
 
-    /// The autoscaler looks.
-    pub(super) fn look(&mut self, cx: &mut Context) {
+    /// Shows the group to a controller.
+    fn shows_group<T>(
+        &mut self,
+        at: u32,
+        cx: &Context,
+        to: impl FnOnce(&mut Autoscaler, &Group<'_>) -> T,
+    ) -> Option<T> {
+        let mut scaling = self.scaling.take()?;
+        self.read_instances(&mut scaling.readings, cx);
+        let own = &mut scaling.controllers[at as usize];
+        let group = Group {
+            now: cx.now(),
+            desired: self.desired,
+            instances: &scaling.readings,
+            cpus: self.plan.cpus(),
+            memory: self.plan.memory_limit(),
+            responses: &own.responses,
+            ended: cx.recorder.n_ended(),
+            failed: cx.recorder.n_failed(),
+            backlogs: &[],
+        };
+        let said = to(&mut own.autoscaler, &group);
+        self.scaling = Some(scaling);
+        Some(said)
+    }
+
+    /// A controller's sensor reads the instances.
+    pub(super) fn scrape(&mut self, at: u32, cx: &mut Context) {
+        self.shows_group(at, cx, |autoscaler, group| autoscaler.scrape(group));
+        let Some(scaling) = &self.scaling else { return };
+        let every = scaling.controllers[at as usize].clock.scrape;
+        every
+            .into_iter()
+            .for_each(|every| self.again(SCRAPE, at, every, cx));
+    }
+
+    /// An autoscaler looks.
+    pub(super) fn look(&mut self, at: u32, cx: &mut Context) {
         let (now, from) = (cx.now(), self.desired);
-        let Some(scaling) = &mut self.scaling else {
+        let said = self.shows_group(at, cx, |autoscaler, group| autoscaler.decide(group));
+        let (Some(decision), Some(scaling)) = (said, &mut self.scaling) else {
             return;
         };
-        let period = scaling.autoscaler.period();
-        let per_second = scaling.responses.n() as f64 / period.as_secs_f64();
-        let seen = Observation {
-            now,
-            instances: from,
-            throughput: Rate::per_second(per_second).unwrap_or(Rate::ZERO),
-            response_p95: scaling.responses.quantile(0.95),
-        };
-        scaling.responses.clear();
-        let decision = scaling.autoscaler.decide(&seen);
+        let own = &mut scaling.controllers[at as usize];
+        let since = now.since(own.looked).as_secs_f64();
+        let per_second = own.responses.n() as f64 / since;
         scaling.looks.push(Change {
             at: now,
+            by: at as u16,
             from,
             wanted: decision.wanted,
             to: decision.instances,
-            throughput: seen.throughput,
-            response_p95: seen.response_p95,
+            throughput: Rate::per_second(per_second).unwrap_or(Rate::ZERO),
+            response_p95: own.responses.quantile(0.95),
+            sight: decision.sight,
             reason: decision.reason,
         });
+        own.responses.clear();
+        own.looked = now;
+        let period = own.clock.period;
         if decision.instances != from {
             self.scale_to(decision.instances, cx);
         }
-        if now + period <= SimTime::ZERO + self.plan.horizon {
-            let signal = Event::Signal(self.own, LOOK, 0);
-            cx.signal_after(period, Class::Control, signal);
+        self.again(LOOK, at, period, cx);
+    }
+
+    /// Sets a controller's clock for the next time, if that is within the run.
+    fn again(&self, code: u8, at: u32, after: SimDuration, cx: &mut Context) {
+        if cx.now() + after <= SimTime::ZERO + self.plan.horizon {
+            cx.signal_after(after, Class::Control, Event::Signal(self.own, code, at));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::instances::{Instance, Life};
 use super::life::Lives;
+use super::meters::Meters;
 use super::processes::Processes;
 use super::scaling::Scaling;
 use super::{Abandoned, Plan, Runtime};
@@ -23,6 +24,8 @@ pub(super) const BOOTED: u8 = 1;
 pub(super) const GRACE_OVER: u8 = 2;
 /// The autoscaler looks.
 pub(super) const LOOK: u8 = 3;
+/// The sensor of an autoscaler reads the instances.
+pub(super) const SCRAPE: u8 = 4;
 
 /// How an instance takes a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub struct State {
     pub(in crate::component) salt: Salt,
     pub(super) levels: Levels,
     pub(super) scaling: Option<Scaling>,
+    /// What each instance uses and does, if anybody looks.
+    pub(super) meters: Option<Box<Meters>>,
     /// How many instances there shall be, starting ones included.
     pub(super) desired: u32,
     pub(super) boots: Stream,
@@ -134,7 +139,11 @@ impl State {
             balance: plan.balance.start(plan.n_places),
             salt: Salt::new(&plan.name, "pick"),
             levels,
-            scaling: plan.autoscaler.as_ref().map(Scaling::new),
+            scaling: (!plan.autoscalers.is_empty()).then(|| {
+                let mut phases = streams.stream(&plan.name, "autoscalers");
+                Scaling::new(&plan.autoscalers, &mut phases)
+            }),
+            meters: (!plan.autoscalers.is_empty()).then(|| Box::new(Meters::new(plan.n_places))),
             desired: 0,
             boots: streams.stream(&plan.name, "boot"),
             shares_cpu: plan.shares_cpu(),
@@ -213,11 +222,11 @@ impl State {
 
     #[inline(always)]
     fn accept_by_thread(&mut self, id: RequestId, cx: &mut Context) -> Accepted {
-        let now = cx.now();
-        let instance = &mut self.instances[cx.requests.get(id).frame.instance as usize];
+        let (now, at) = (cx.now(), cx.requests.get(id).frame.instance);
+        let instance = &mut self.instances[at as usize];
         if instance.busy < self.plan.workers {
             instance.busy += 1;
-            instance.connections += 1;
+            self.comes_in(at, now);
             cx.recorder.level(self.levels.busy).up(now, 1);
             cx.recorder.no_wait(self.levels.wait);
             return Accepted::Begins;
@@ -225,8 +234,8 @@ impl State {
         if instance.line.len() >= self.plan.backlog {
             return self.is_full();
         }
-        instance.connections += 1;
         instance.line.push(&mut cx.requests, id);
+        self.comes_in(at, now);
         cx.requests.get_mut(id).flags.set(Flags::NOT_BEGUN);
         cx.recorder.level(self.levels.waiting).up(now, 1);
         if self.plan.queue_timeout.is_some() {
@@ -255,9 +264,9 @@ impl State {
             }
             worker as u16
         };
+        self.comes_in(at, cx.now());
         let request = cx.requests.get_mut(id);
         let instance = &mut self.instances[at as usize];
-        instance.connections += 1;
         request.frame.worker = worker;
         // A request is begun when its loop first runs it; one that begins by waiting is begun at once.
         if cx.program.begins_on_cpu(request.frame.pc) {
@@ -336,6 +345,9 @@ impl State {
         }
         if !self.shares_cpu {
             cx.recorder.level(self.levels.cpu_used).up(now, 1000);
+            if let Some(meters) = &mut self.meters {
+                meters.cpu(instance, 0, 1000, now);
+            }
             cx.resume_after(work, id);
             return;
         }
@@ -350,6 +362,9 @@ impl State {
     pub(in crate::component) fn burst_over(&mut self, id: RequestId, cx: &mut Context) {
         let now = cx.now();
         cx.recorder.level(self.levels.cpu_used).down(now, 1000);
+        if let Some(meters) = &mut self.meters {
+            meters.cpu(cx.requests.get(id).frame.instance, 1000, 0, now);
+        }
         self.free_loop(id, cx);
     }
 
@@ -421,8 +436,7 @@ impl State {
         if let Some(scaling) = &mut self.scaling {
             scaling.answered(now.since(frame.entered));
         }
-        let instance = &mut self.instances[frame.instance as usize];
-        instance.connections -= 1;
+        self.goes_out(frame.instance, now);
         let mut next = None;
         if self.processes.is_some() {
             // A copy, here and below: a frame that is lent to somebody has to be in memory as a whole, and

@@ -14,12 +14,16 @@ impl Estimating<'_> {
         };
         let look = |look: &LookRecord| Look {
             service: look.service.clone(),
+            autoscaler: look.autoscaler.clone(),
             at_s: look.at.as_secs_f64(),
             from: look.from,
             wanted: look.wanted,
             to: look.to,
             throughput: look.throughput,
             response_p95_s: look.response_p95,
+            metric: look.sight.map(|sight| sight.name()),
+            value: look.sight.and_then(|sight| sight.value),
+            target: look.sight.map(|sight| sight.target),
             reason: look.reason.words().to_owned(),
         };
         first.looks.iter().map(look).collect()

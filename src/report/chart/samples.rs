@@ -332,12 +332,16 @@ impl Sample {
     fn look(self, share: f64, from: u32, to: u32) -> Look {
         Look {
             service: "web0".to_owned(),
+            autoscaler: "heroku_p95".to_owned(),
             at_s: self.horizon_s * share,
             from,
             wanted: to,
             to,
             throughput: 0.0,
             response_p95_s: None,
+            metric: None,
+            value: None,
+            target: None,
             reason: String::new(),
         }
     }

@@ -2,11 +2,12 @@
 
 use super::super::shape::check_vcpu;
 use super::Compiler;
+use crate::autoscaler::AutoscalerSpec;
 use crate::component::program::threshold;
 use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
-use crate::spec::{At, Count};
+use crate::spec::At;
 use crate::units::{CostPerHour, CostPerSize};
 
 /// Workers of all places for instances of a service; each takes some bytes.
@@ -114,7 +115,11 @@ impl Compiler<'_> {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
                 self.with_replicas(own, &pools)
             },
-            autoscaler: own.autoscaler.clone(),
+            autoscalers: {
+                let all = autoscalers(own);
+                all.map(|(name, spec)| (name.to_owned(), spec.clone()))
+                    .collect()
+            },
             horizon: self.spec.run.horizon.value,
         })
     }
@@ -249,14 +254,19 @@ impl Compiler<'_> {
     }
 }
 
+/// All autoscalers of a service, with a name each.
+fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &AutoscalerSpec)> {
+    let one = own.autoscaler.iter().map(|spec| (spec.word(), spec));
+    let named = own.autoscalers.items.iter();
+    one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
+}
+
 /// Places for the instances of a service. With an autoscaler there are twice as many as it may ask for, so
 /// that instances can start while others still drain.
 pub(super) fn n_places(own: &Service) -> u32 {
-    match &own.autoscaler {
-        Some(autoscaler) => {
-            let (_, most) = autoscaler.start().range();
-            most.max(Count::get(own.count.value)).saturating_mul(2)
-        }
+    let most = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
+    match most.max() {
+        Some(most) => most.max(own.count.get()).saturating_mul(2),
         // One that is replaced may still drain while the new one starts.
         None if own.cycle.is_some() => own.count.get().saturating_mul(2),
         None => own.count.get(),

@@ -85,7 +85,7 @@ impl State {
         match taker {
             Taker::Process(process, delay) => {
                 cx.requests.get_mut(id).frame.worker = process as u16;
-                self.instances[frame.instance as usize].connections += 1;
+                self.comes_in(frame.instance, now);
                 let frame = cx.requests.get(id).frame;
                 if delay == SimDuration::ZERO {
                     return self.comes_to_process(id, &frame, cx);
@@ -105,8 +105,8 @@ impl State {
                 if instance.line.len() >= self.plan.backlog {
                     return self.is_full();
                 }
-                instance.connections += 1;
                 instance.line.push(&mut cx.requests, id);
+                self.comes_in(frame.instance, now);
                 let request = cx.requests.get_mut(id);
                 request.frame.worker = NO_PROCESS;
                 request.flags.set(Flags::NOT_BEGUN);

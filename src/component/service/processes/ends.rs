@@ -119,6 +119,9 @@ impl State {
         recorder
             .level(self.levels.cpu_used)
             .down(now, cut.bursts * 1000);
+        if let Some(meters) = &mut self.meters {
+            meters.cpu(instance, cut.bursts * 1000, 0, now);
+        }
         let here = &mut self.instances[instance as usize];
         if !matches!(here.life, Life::InService | Life::Draining) {
             // The instance has died, too, and what it knows is dropped as a whole.
@@ -133,6 +136,9 @@ impl State {
             ..Process::default()
         };
         here.connections -= own.inside;
+        if let Some(meters) = &mut self.meters {
+            meters.goes_out(instance, u64::from(own.inside), now);
+        }
         here.busy -= own.held;
         recorder
             .level(self.levels.busy)

@@ -5,6 +5,7 @@ use crate::component::service::state::State;
 use crate::component::{Context, Gauge, Kept, Resource};
 use crate::metrics::{CounterId, LevelId};
 use crate::policy::memory::{Over, Pressure};
+use crate::units::Bytes;
 
 /// What memory is used for, in bytes.
 #[derive(Debug, Clone)]
@@ -83,6 +84,12 @@ impl Memory {
             cx.recorder.level(level).down(now, was.saturating_sub(is));
         }
         *shown = (within, beyond);
+    }
+
+    /// What an instance held when it was weighed last.
+    pub(super) fn of(&self, instance: u32) -> Bytes {
+        let (within, beyond) = self.shown[instance as usize];
+        Bytes::new((within + beyond) * SHOWN as u64)
     }
 
     /// How many times slower an instance is because it swaps.

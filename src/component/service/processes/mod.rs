@@ -32,7 +32,7 @@ use crate::metrics::CounterId;
 use crate::policy::accept::Accept;
 use crate::policy::warm_up::WarmUp;
 use crate::rng::{Salt, Stream, Streams};
-use crate::units::{SimDuration, SimTime};
+use crate::units::{Bytes, SimDuration, SimTime};
 
 /// A process is up again.
 pub(super) const PROCESS_UP: u8 = 20;
@@ -177,6 +177,11 @@ impl Processes {
     }
 
     /// Memory as something that can run out.
+    /// What the memory of an instance held when it was weighed last.
+    pub(super) fn memory_of(&self, instance: u32) -> Option<Bytes> {
+        self.memory.as_ref().map(|own| own.of(instance))
+    }
+
     pub(super) fn memory(&self, component: &str) -> Option<Resource> {
         self.memory.as_ref().map(|own| own.resource(component))
     }
