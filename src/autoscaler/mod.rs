@@ -28,6 +28,8 @@ pub enum Reason {
     AtLimit,
     /// The present number is outside the range.
     OutOfRange,
+    /// Somebody has switched autoscaling off.
+    Paused,
 }
 
 impl Reason {
@@ -41,6 +43,7 @@ impl Reason {
             Self::NotYetSure => "fewer would do, but not for long enough",
             Self::AtLimit => "at the limit of the range",
             Self::OutOfRange => "outside the range",
+            Self::Paused => "switched off",
         }
     }
 }

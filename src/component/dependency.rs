@@ -10,7 +10,7 @@ use crate::dist::Law;
 use crate::metrics::{CounterId, LevelId, Outcome, WaitId};
 use crate::rng::{Salt, Streams};
 use crate::spec::{At, Count};
-use crate::units::Fraction;
+use crate::units::{Fraction, SimDuration, SimTime};
 use crate::{spec, words};
 
 words! {
@@ -59,6 +59,8 @@ pub struct State {
     errors_below: u64,
     salt: Salt,
     line: Line,
+    /// How many times as long calls take, what share fails, and until when that is so.
+    slow: Option<(f64, u64, SimTime)>,
     calls: LevelId,
     capacity: Option<LevelId>,
     waiting: LevelId,
@@ -79,6 +81,7 @@ impl State {
             errors_below: plan.errors_below,
             salt: Salt::new(&plan.name, "error"),
             line: Line::default(),
+            slow: None,
             calls: recorder.add_level(),
             capacity,
             waiting: recorder.add_level(),
@@ -87,12 +90,29 @@ impl State {
         }
     }
 
-    fn begin(id: RequestId, cx: &mut Context) {
+    /// From now on until then calls take `factor` times as long, and, if that is said, fail more or less often.
+    pub(super) fn is_slow(&mut self, factor: f64, errors_below: Option<u64>, until: SimTime) {
+        self.slow = Some((factor, errors_below.unwrap_or(self.errors_below), until));
+    }
+
+    /// How many times as long calls take, and what share fails.
+    fn pace(&self, now: SimTime) -> (f64, u64) {
+        match self.slow {
+            Some((factor, errors_below, until)) if now < until => (factor, errors_below),
+            _ => (1.0, self.errors_below),
+        }
+    }
+
+    fn begin(&self, id: RequestId, cx: &mut Context) {
         let pc = cx.requests.get(id).frame.pc;
         let super::program::Op::Visit(_, Visit::Use { time, .. }) = *cx.program.op(pc) else {
             unreachable!("whoever waits for a dependency is about to call it")
         };
-        let latency = cx.program.draw(time, cx.requests.get(id).seed());
+        let mut latency = cx.program.draw(time, cx.requests.get(id).seed());
+        if self.slow.is_some() {
+            let (factor, _) = self.pace(cx.now());
+            latency = SimDuration::from_nanos_f64(latency.as_nanos() as f64 * factor);
+        }
         cx.resume_after(latency, id);
     }
 }
@@ -103,7 +123,7 @@ impl Component for State {
         if cx.recorder.level_now(self.calls) < self.max {
             cx.recorder.level(self.calls).up(now, 1);
             cx.recorder.no_wait(self.wait);
-            Self::begin(id, cx);
+            self.begin(id, cx);
             return Step::Blocked;
         }
         if self.over_limit == OverLimit::Reject {
@@ -125,13 +145,12 @@ impl Component for State {
             let since = request.since;
             cx.recorder.wait(self.wait, since, now);
             cx.recorder.level(self.waiting).down(now, 1);
-            Self::begin(next, cx);
+            self.begin(next, cx);
         } else {
             cx.recorder.level(self.calls).down(now, 1);
         }
-        if self.errors_below > 0
-            && self.salt.uniform(cx.requests.get(id).seed()) < self.errors_below
-        {
+        let (_, errors_below) = self.pace(now);
+        if errors_below > 0 && self.salt.uniform(cx.requests.get(id).seed()) < errors_below {
             cx.recorder.count(self.errors);
             return Step::Fail(Outcome::DependencyError);
         }

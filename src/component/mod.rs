@@ -49,6 +49,7 @@ pub mod service;
 pub mod source;
 mod system;
 mod tally;
+pub mod timeline;
 mod user;
 
 pub use bill::{Bill, Charge};
@@ -101,6 +102,8 @@ pub enum Event {
     Source(u16, u8),
     /// A request has waited for a worker as long as it may.
     QueueTimeout(RequestId),
+    /// Something is done to a component, or happens to it: the position in the timeline.
+    Act(u32),
     /// A window of the recorder ends.
     CloseWindow,
     /// Never happens: fills empty slots of the queue.
@@ -242,6 +245,11 @@ macro_rules! components {
                 match self {
                     $( Self::$variant(plan) => Node::$variant($module::State::new(plan, own, streams, cx)), )*
                 }
+            }
+
+            /// What kind of component it is.
+            pub fn kind(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $word, )* }
             }
 
             /// The component's name in the scenario.

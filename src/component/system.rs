@@ -10,6 +10,7 @@ use super::jobs::Job;
 use super::pool::{self, Pool, PoolId};
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
+use super::timeline::Act;
 use super::user::User;
 use super::{
     Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, queue,
@@ -54,6 +55,8 @@ pub struct Blueprint {
     pub transfer: Vec<(NodeId, String, CostPerSize)>,
     /// What requests execute.
     pub program: Program,
+    /// What is done to components, or happens to them: when, to whom, what.
+    pub timeline: Vec<(SimDuration, NodeId, Act)>,
 }
 
 impl Blueprint {
@@ -124,6 +127,7 @@ pub struct System {
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
     pub(super) has: Has,
+    timeline: Vec<(SimDuration, NodeId, Act)>,
     begun: bool,
     pub(super) over: bool,
 }
@@ -249,6 +253,7 @@ impl System {
             egress: Egress::new(&blueprint.transfer, &blueprint.sources),
             overflow: None,
             has: blueprint.has(),
+            timeline: blueprint.timeline.clone(),
             begun: false,
             over: false,
         }
@@ -287,6 +292,14 @@ impl System {
             self.cx
                 .scheduler
                 .set_arrival(id, self.sources[at].next_arrival());
+        }
+        for (number, (at, ..)) in self.timeline.iter().enumerate() {
+            let at = SimTime::ZERO + *at;
+            if at > self.horizon {
+                continue;
+            }
+            let event = Event::Act(number as u32);
+            self.cx.scheduler.at(at, Class::Control, event);
         }
         self.schedules_window(0);
     }
@@ -521,6 +534,10 @@ impl Model for System {
             Occurrence::Arrival(source) => self.arrives(source),
             Occurrence::Event(Event::Signal(node, code, part)) => {
                 self.nodes[node.index()].signal(Signal { code, part }, &mut self.cx);
+            }
+            Occurrence::Event(Event::Act(number)) => {
+                let (_, node, act) = self.timeline[number as usize];
+                act.carry_out(&mut self.nodes[node.index()], &mut self.cx);
             }
             Occurrence::Event(Event::CloseWindow) => self.closes_window(),
             Occurrence::Event(Event::Nothing) => unreachable!("nothing never happens"),

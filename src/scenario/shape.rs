@@ -5,6 +5,7 @@ use serde_json::json;
 use super::sweep::SweepSpec;
 use crate::component::ComponentSpec;
 use crate::component::source::Source;
+use crate::component::timeline::Action;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::popularity::Popularity;
 use crate::dist::sizes::Sizes;
@@ -35,6 +36,8 @@ spec! {
         pub keys: Named<KeysSpec>,
         /// Instance types, by name.
         pub instances: Named<InstanceType>,
+        /// What is done to the components, and what happens to them, at which times; by name.
+        pub timeline: Named<Action>,
         /// Bounds that a run is to keep.
         pub objectives: Objectives,
         /// What `capsim sweep` tries.

@@ -14,6 +14,8 @@ impl Fraction {
     pub const ZERO: Self = Self(0.0);
     /// All of it.
     pub const ONE: Self = Self(1.0);
+    /// A quarter of it.
+    pub const QUARTER: Self = Self(0.25);
 
     /// The share `value`, or nothing if it is outside 0 and 1.
     pub fn new(value: f64) -> Option<Self> {

@@ -3,7 +3,7 @@
 use super::Runtime;
 use super::life::{BOOT_FAILED, CRASH, CYCLE, RESTART};
 use super::processes::{PAUSE, PAUSE_OVER, PROCESS_CHECK, PROCESS_UP};
-use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, SCRAPE, State};
+use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, NOTICED, SCRAPE, State, ZONE_BACK};
 use crate::component::pool::{FIRST_SIGNAL, Pool};
 use crate::component::{
     Bill, Charge, Component, Context, Gauge, Kept, NodeId, Resource, Signal, Tally,
@@ -21,6 +21,8 @@ impl Component for State {
             GRACE_OVER => self.kill(signal.part, cx),
             LOOK => self.look(signal.part, cx),
             SCRAPE => self.scrape(signal.part, cx),
+            NOTICED => self.notices_loss(signal.part, cx),
+            ZONE_BACK => self.zone_is_back(signal.part, cx),
             CRASH => self.crash_is_due(signal.part, cx),
             RESTART => self.restarts(signal.part, cx),
             CYCLE => self.cycles(signal.part, cx),

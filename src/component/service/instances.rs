@@ -85,10 +85,10 @@ impl State {
     }
 
     /// Sees to it that there will be `n` instances.
-    pub(super) fn scale_to(&mut self, n: u32, cx: &mut Context) {
+    pub(in crate::component) fn scale_to(&mut self, n: u32, cx: &mut Context) {
         self.desired = n;
         let mut there = self.n_there();
-        while there > n {
+        while there > n + self.surge() {
             self.take_out_last(cx);
             there -= 1;
         }
@@ -97,7 +97,7 @@ impl State {
     }
 
     /// True if an instance is one of those there are to be: it serves, or will, and is not being replaced.
-    fn is_there(&self, at: usize) -> bool {
+    pub(super) fn is_there(&self, at: usize) -> bool {
         let life = self.instances[at].life;
         matches!(life, Life::InService | Life::Starting | Life::Down)
             && !self
@@ -129,12 +129,13 @@ impl State {
     /// Starts instances until there are as many as desired, or no place is left; then more start when one
     /// that drains has stopped.
     pub(super) fn start_missing(&mut self, cx: &mut Context) {
-        let mut missing = self.desired.saturating_sub(self.n_there());
+        let most = self.desired + self.surge();
+        let mut missing = most.saturating_sub(self.n_there());
         for at in 0..self.instances.len() as u32 {
             if missing == 0 {
                 return;
             }
-            if self.instances[at as usize].life == Life::Stopped {
+            if self.instances[at as usize].life == Life::Stopped && self.is_open(at as usize) {
                 self.asked_for(at, cx);
                 let boot = self.plan.boot.sample(&mut self.boots);
                 self.boots_for(at, boot, cx);
@@ -158,6 +159,9 @@ impl State {
         if let Some(meters) = &mut self.meters {
             meters.begins(at, now, now);
         }
+        if let Some(rollout) = &mut self.rollout {
+            rollout.begins(at);
+        }
         cx.recorder.level(self.levels.paid).up(now, 1);
         cx.recorder.level(self.levels.starting).up(now, 1);
     }
@@ -165,10 +169,13 @@ impl State {
     /// An instance has booted.
     pub(super) fn booted(&mut self, at: u32, cx: &mut Context) {
         self.instances[at as usize].pending = None;
-        self.joins(at, cx);
+        if !self.waits_for_others(at) {
+            self.joins(at, cx);
+        }
+        self.rolls(cx);
     }
 
-    fn joins(&mut self, at: u32, cx: &mut Context) {
+    pub(super) fn joins(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         let instance = &mut self.instances[at as usize];
         instance.life = Life::InService;
@@ -263,6 +270,7 @@ impl State {
         cx.recorder.level(self.levels.paid).down(now, 1);
         self.closes(at, cx);
         self.start_missing(cx);
+        self.rolls(cx);
     }
 
     /// Nothing of an instance is left: its workers, its CPU and what it holds elsewhere are gone.

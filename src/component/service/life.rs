@@ -265,6 +265,16 @@ impl State {
         });
     }
 
+    /// The first `n` instances in service crash.
+    pub(in crate::component) fn crash_first(&mut self, n: u32, cx: &mut Context) {
+        let places = 0..self.instances.len();
+        let serve = places.filter(|at| self.instances[*at].life == Life::InService);
+        let those: Vec<_> = serve.take(n as usize).collect();
+        for at in those {
+            self.crash(at as u32, cx);
+        }
+    }
+
     /// The requests of an instance that has crashed are gone: it is started again after its wait.
     pub(super) fn has_crashed(&mut self, at: u32, cx: &mut Context) {
         self.closes(at, cx);
@@ -273,6 +283,10 @@ impl State {
 
     fn waits_to_restart(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
+        if !self.is_open(at as usize) {
+            // Its zone is gone: others start elsewhere, once that is noticed.
+            return;
+        }
         let Some(lives) = &mut self.lives else { return };
         let wait = lives.own[at as usize]
             .back_off

@@ -17,10 +17,12 @@ mod meters;
 mod processes;
 mod quota;
 pub mod response;
+mod rollout;
 mod scaling;
 mod state;
 mod steps;
 mod workers;
+mod zones;
 
 pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
@@ -78,6 +80,8 @@ spec! {
         pub transfer: Option<At<CostPerSize>>,
         /// How many instances there are at the start.
         pub count: At<Count> = At::built_in(Count::new(1)),
+        /// Over how many zones its instances are spread, in turn.
+        pub zones: At<Count> = At::built_in(Count::new(1)),
         /// The workers of an instance.
         pub workers: WorkersSpec,
         /// How many requests of an instance may wait for a worker to begin with them; 511 unless the workers'
@@ -150,6 +154,8 @@ pub struct Plan {
     pub count: u32,
     /// Places for instances: those that serve, and those that still drain while others start.
     pub n_places: u32,
+    /// Zones, over which places are spread in turn.
+    pub zones: u32,
     /// How workers work.
     pub runtime: Runtime,
     /// Workers per instance: threads, loops or processes.

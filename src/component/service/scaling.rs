@@ -55,6 +55,8 @@ pub struct Scaling {
     looks: Vec<Change>,
     /// What was read last.
     readings: Vec<Reading>,
+    /// Until when nothing is changed, whatever they say.
+    paused: SimTime,
 }
 
 impl Scaling {
@@ -76,6 +78,7 @@ impl Scaling {
             controllers: controllers.collect(),
             looks: Vec::new(),
             readings: Vec::new(),
+            paused: SimTime::ZERO,
         }
     }
 
@@ -98,6 +101,13 @@ impl State {
     /// Every look of the autoscalers so far.
     pub fn looks(&self) -> &[Change] {
         self.scaling.as_ref().map_or(&[], |scaling| &scaling.looks)
+    }
+
+    /// The autoscalers change nothing until then.
+    pub(in crate::component) fn pauses_autoscalers(&mut self, until: SimTime) {
+        if let Some(scaling) = &mut self.scaling {
+            scaling.paused = until;
+        }
     }
 
     /// Sets the clocks for the first looks.
@@ -164,6 +174,7 @@ impl State {
         let (Some(decision), Some(scaling)) = (said, &mut self.scaling) else {
             return;
         };
+        let is_paused = now < scaling.paused;
         let own = &mut scaling.controllers[at as usize];
         let since = now.since(own.looked).as_secs_f64();
         let per_second = own.responses.n() as f64 / since;
@@ -172,16 +183,20 @@ impl State {
             by: at as u16,
             from,
             wanted: decision.wanted,
-            to: decision.instances,
+            to: if is_paused { from } else { decision.instances },
             throughput: Rate::per_second(per_second).unwrap_or(Rate::ZERO),
             response_p95: own.responses.quantile(0.95),
             sight: decision.sight,
-            reason: decision.reason,
+            reason: if is_paused {
+                Reason::Paused
+            } else {
+                decision.reason
+            },
         });
         own.responses.clear();
         own.looked = now;
         let period = own.clock.period;
-        if decision.instances != from {
+        if decision.instances != from && !is_paused {
             self.scale_to(decision.instances, cx);
         }
         self.again(LOOK, at, period, cx);

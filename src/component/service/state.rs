@@ -4,6 +4,7 @@ use super::instances::{Instance, Life};
 use super::life::Lives;
 use super::meters::Meters;
 use super::processes::Processes;
+use super::rollout::Rollout;
 use super::scaling::Scaling;
 use super::{Abandoned, Plan, Runtime};
 use crate::component::pool::{Pool, PoolId};
@@ -26,6 +27,10 @@ pub(super) const GRACE_OVER: u8 = 2;
 pub(super) const LOOK: u8 = 3;
 /// The sensor of an autoscaler reads the instances.
 pub(super) const SCRAPE: u8 = 4;
+/// Whoever runs the instances finds those of a lost zone gone.
+pub(super) const NOTICED: u8 = 5;
+/// Instances can start in a zone again.
+pub(super) const ZONE_BACK: u8 = 6;
 
 /// How an instance takes a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +98,10 @@ pub struct State {
     pub(super) shares_cpu: bool,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
+    /// A deploy under way.
+    pub(super) rollout: Option<Box<Rollout>>,
+    /// By zone: whether it is lost; empty as long as none ever was.
+    pub(super) lost_zones: Vec<bool>,
     /// What happens to instances by themselves.
     pub(super) lives: Option<Box<Lives>>,
     /// What processes have of their own.
@@ -151,6 +160,8 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            rollout: None,
+            lost_zones: Vec::new(),
             lives: plan
                 .life
                 .as_ref()

@@ -1,6 +1,5 @@
 //! Balancers with every name resolved.
 
-use super::components::n_places;
 use super::sources::Traffic;
 use super::{Compiler, DEFAULT};
 use crate::component::balancer::{Backend, Balancer, Picks, Plan, UpstreamPlan};
@@ -18,11 +17,11 @@ impl Compiler<'_> {
         let mut services = Vec::new();
         for named in own.to.services() {
             let (at, behind) = self.component(named)?;
-            let ComponentSpec::Service(service) = behind else {
+            let ComponentSpec::Service(_) = behind else {
                 self.wrong_kind(named, at, "a service");
                 return None;
             };
-            services.push((at, n_places(service)));
+            services.push((at, self.places[at]));
         }
         let delay = own
             .delay

@@ -5,10 +5,11 @@ use super::Compiler;
 use crate::autoscaler::AutoscalerSpec;
 use crate::component::program::threshold;
 use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
+use crate::component::timeline::{Act, Action};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::At;
-use crate::units::{CostPerHour, CostPerSize};
+use crate::units::{CostPerHour, CostPerSize, SimDuration};
 
 /// Workers of all places for instances of a service; each takes some bytes.
 const MOST_WORKERS: u64 = 10_000_000;
@@ -56,7 +57,7 @@ impl Compiler<'_> {
     ) -> Option<service::Plan> {
         let (vcpu, workers) = self.size(own)?;
         let cost = self.price(own.instance.as_ref(), own.cost);
-        let n_places = n_places(own);
+        let n_places = self.places[at];
         let n_workers = u64::from(n_places) * u64::from(workers);
         if u64::from(n_places) > MOST_INSTANCES
             || n_workers > MOST_WORKERS
@@ -101,6 +102,7 @@ impl Compiler<'_> {
             cost,
             count: own.count.get(),
             n_places,
+            zones: own.zones.get(),
             runtime: own.workers.runtime.value,
             workers,
             backlog: backlog.map_or(Backlog::DEFAULT, |at| at.value).limit(),
@@ -109,7 +111,7 @@ impl Compiler<'_> {
             boot: boot?,
             drain: own.drain.value,
             on_stop: own.on_stop.value,
-            life: self.plan_life(own)?,
+            life: self.plan_life(name, own)?,
             balance: own.balance.clone(),
             pools: {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
@@ -126,13 +128,14 @@ impl Compiler<'_> {
 
     /// What happens to the instances of a service by themselves; nothing within if nothing does.
     #[expect(clippy::option_option, reason = "wrong; nothing; something")]
-    fn plan_life(&mut self, own: &Service) -> Option<Option<LifePlan>> {
+    fn plan_life(&mut self, name: &str, own: &Service) -> Option<Option<LifePlan>> {
         let crash_after = self.maybe_law(own.crash_after.as_ref())?;
         let reboot = self.maybe_law(own.restart.boot.as_ref())?;
         let happens = crash_after.is_some()
             || own.cycle.is_some()
             || own.boot_timeout.is_some()
-            || own.memory.is_some();
+            || own.memory.is_some()
+            || self.happens_to(name).any(Action::crashes);
         Some(happens.then(|| LifePlan {
             restart: own.restart.clone(),
             reboot,
@@ -159,7 +162,8 @@ impl Compiler<'_> {
                 workers
             }
         };
-        (n_places(own).saturating_mul(per_instance), per_instance)
+        let places = self.places[service];
+        (places.saturating_mul(per_instance), per_instance)
     }
 
     /// vCPUs and workers of an instance.
@@ -261,14 +265,61 @@ fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &AutoscalerSpec)> {
     one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
 }
 
-/// Places for the instances of a service. With an autoscaler there are twice as many as it may ask for, so
-/// that instances can start while others still drain.
-pub(super) fn n_places(own: &Service) -> u32 {
-    let most = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
-    match most.max() {
-        Some(most) => most.max(own.count.get()).saturating_mul(2),
-        // One that is replaced may still drain while the new one starts.
-        None if own.cycle.is_some() => own.count.get().saturating_mul(2),
-        None => own.count.get(),
+impl Compiler<'_> {
+    /// What the timeline has for a component.
+    pub(super) fn happens_to(&self, name: &str) -> impl Iterator<Item = &Action> {
+        let all = self.spec.timeline.items.iter();
+        let all = all.map(|(_, action)| action);
+        all.filter(move |action| action.target().value == name)
+    }
+
+    /// By component: places for the instances of a service. Where their number changes there are twice as many
+    /// as there may be, so that instances can start while others still drain.
+    pub(super) fn count_places(&self) -> Vec<u32> {
+        let places = |(name, component): &(At<String>, ComponentSpec)| {
+            let ComponentSpec::Service(own) = component else {
+                return 0;
+            };
+            let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
+            let most = range.fold(own.count.get(), u32::max);
+            let happens = self.happens_to(name).map(|action| action.places(most));
+            let most = happens.fold(most, u32::max);
+            let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
+            if changes {
+                most.saturating_mul(2)
+            } else {
+                most
+            }
+        };
+        self.spec.components.items.iter().map(places).collect()
+    }
+
+    /// What is done to components, or happens to them, ready to be carried out.
+    pub(super) fn plan_timeline(
+        &mut self,
+        nodes: &mut [Option<Plan>],
+    ) -> Vec<(SimDuration, NodeId, Act)> {
+        let mut timeline = Vec::new();
+        let spec = self.spec;
+        for (_, action) in &spec.timeline.items {
+            let (at, target) = (action.at(), action.target());
+            let horizon = spec.run.horizon;
+            if at.value > horizon.value {
+                let problem = "this happens after the end of the run";
+                let end = format!("the run ends after {}", horizon.value);
+                self.out
+                    .push(Diagnostic::warning(at.origin, problem).related(horizon.origin, end));
+            }
+            let Some((node, _)) = self.component(target) else {
+                continue;
+            };
+            let Some(component) = &mut nodes[node] else {
+                continue;
+            };
+            if let Some(act) = action.plan(component, self.out) {
+                timeline.push((at.value, NodeId::new(node), act));
+            }
+        }
+        timeline
     }
 }

@@ -1,6 +1,5 @@
 //! Rate limiters with every name resolved, and what private components are inside of.
 
-use super::components::n_places;
 use super::{Compiler, gateways};
 use crate::component::cache::Scope;
 use crate::component::rate_limiter::{Plan, RateLimiter};
@@ -24,7 +23,7 @@ impl Compiler<'_> {
             return None;
         };
         let (_, workers) = self.size(spec)?;
-        Some((NodeId::new(service), n_places(spec), workers))
+        Some((NodeId::new(service), self.places[service], workers))
     }
 
     /// The plan of a rate limiter.

@@ -86,6 +86,8 @@ struct Compiler<'a> {
     published: Vec<(Operation, usize, Origin)>,
     /// Operations that are done for the messages of queues, by position of the queue.
     consumers: Vec<(usize, Operation, queue::Consumer)>,
+    /// By component: places for instances.
+    places: Vec<u32>,
     /// Components that something refers to.
     used: Vec<bool>,
     /// Catalogues of keys that somebody asks for keys, and for classes of them.
@@ -119,10 +121,12 @@ pub(super) fn compile(
         operations: Vec::new(),
         published: Vec::new(),
         consumers: Vec::new(),
+        places: Vec::new(),
         used: vec![false; spec.components.items.len()],
         asked_by_key: vec![false; spec.keys.items.len()],
         asked_by_class: vec![false; spec.keys.items.len()],
     };
+    compiler.places = compiler.count_places();
     compiler.add_keys();
     compiler.check_gateways();
     compiler.add_operations();
@@ -131,6 +135,7 @@ pub(super) fn compile(
     compiler.check_caches();
     let mut nodes = compiler.plan_components();
     compiler.add_replicas(&mut nodes);
+    let timeline = compiler.plan_timeline(&mut nodes);
     let (sources, traffic) = compiler.plan_sources();
     compiler.mark_not_idempotent(&mut nodes, &traffic);
     let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
@@ -165,6 +170,7 @@ pub(super) fn compile(
         nodes: nodes.into_iter().collect::<Option<_>>()?,
         transfer,
         program,
+        timeline,
     })
 }
 

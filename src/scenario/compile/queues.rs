@@ -1,6 +1,5 @@
 //! Queues: who takes messages from them, and what for.
 
-use super::components::n_places;
 use super::{Compiler, Operation};
 use crate::component::program::Op;
 use crate::component::queue::{Consumer, Consumes, Plan, Queue};
@@ -84,7 +83,7 @@ impl Compiler<'_> {
             queue,
             Consumer {
                 service: NodeId::new(at),
-                n_instances: n_places(own),
+                n_instances: self.places[at],
                 prefetch,
                 pc,
             },

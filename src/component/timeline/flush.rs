@@ -1,0 +1,53 @@
+//! A cache is emptied.
+
+use super::{CarryOut, Describe, wrong_kind};
+use crate::component::{Context, Node, Plan};
+use crate::diag::Diagnostics;
+use crate::spec;
+use crate::spec::At;
+use crate::units::SimDuration;
+
+spec! {
+    /// Empties a cache, an HTTP cache or a CDN: `{ at = "10m", flush = "pages" }`.
+    pub struct Flush {
+        /// The cache.
+        pub flush: At<String>,
+        /// When.
+        pub at: At<SimDuration>,
+    }
+}
+
+/// The component's own `flush_at` does it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Act;
+
+impl Describe for Flush {
+    type Act = Act;
+
+    fn at(&self) -> At<SimDuration> {
+        self.at
+    }
+
+    fn target(&self) -> &At<String> {
+        &self.flush
+    }
+
+    fn plan(&self, component: &mut Plan, out: &mut Diagnostics) -> Option<Act> {
+        let kind = component.kind();
+        let times = match component {
+            Plan::Cache(own) => &mut own.flush_at,
+            Plan::HttpCache(own) => &mut own.flush_at,
+            Plan::Cdn(own) => &mut own.flush_at,
+            _ => {
+                wrong_kind(&self.flush, kind, "a cache", out);
+                return None;
+            }
+        };
+        times.push(self.at.value);
+        Some(Act)
+    }
+}
+
+impl CarryOut for Act {
+    fn carry_out(&self, _: &mut Node, _: &mut Context) {}
+}
