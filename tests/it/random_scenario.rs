@@ -11,6 +11,7 @@ mod pools;
 mod queues;
 mod runtime;
 mod sources;
+mod timeline;
 
 use std::fmt::Write as _;
 
@@ -141,6 +142,7 @@ impl Generator {
     fn service(&mut self, at: usize, n_services: usize, text: &mut String) {
         let _ = writeln!(text, "[components.s{at}]\nkind = \"service\"");
         let _ = writeln!(text, "count = {}", self.between(1, 4));
+        text.push_str("zones = 2\n");
         let workers = self.workers(text);
         if self.chance(60) {
             let _ = writeln!(text, "vcpu = {}", self.one_of(&["0.3", "1", "2", "8"]));
@@ -409,6 +411,7 @@ impl Generator {
             self.service(at, n_services, &mut text);
             self.gateways(at, &mut text);
         }
+        self.timeline(n_services, &mut text);
         text.push_str("[components.shared]\nkind = \"cache\"\n");
         self.cache(200, &mut text);
         let vary = if self.tells_keys_apart {

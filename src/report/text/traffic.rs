@@ -100,19 +100,23 @@ fn path(findings: &Findings, column: &Column) -> String {
         .enumerate()
         .filter_map(|(at, value)| Some((at, value.as_ref()?.value)))
         .collect();
-    let Some((first, last)) = values.first().zip(values.last()) else {
+    let Some((first, end)) = values.first().zip(values.last()) else {
         return format!("{}  no data", column.component);
     };
-    let fewest = values
-        .iter()
-        .copied()
-        .min_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or(*first);
-    let most = values
-        .iter()
-        .copied()
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or(*first);
+    let shown = |value: f64| (value * 10.0).round();
+    // Where it came to what it was at the end, not where the end is.
+    let settled = values.iter().rev();
+    let settled = settled.take_while(|(_, value)| shown(*value) == shown(end.1));
+    let last = settled.last().unwrap_or(end);
+    let (mut fewest, mut most) = (*first, *first);
+    for value in &values {
+        if value.1 < fewest.1 {
+            fewest = *value;
+        }
+        if value.1 > most.1 {
+            most = *value;
+        }
+    }
     if fewest.1 >= most.1 {
         return format!("{}  {} throughout", column.component, three_digits(first.1));
     }
@@ -121,7 +125,7 @@ fn path(findings: &Findings, column: &Column) -> String {
     turns.sort_by_key(|turn| turn.0);
     let mut path: Vec<(String, String)> = Vec::new();
     for (window, value) in turns {
-        let number = three_digits((value * 10.0).round() / 10.0);
+        let number = three_digits(shown(value) / 10.0);
         if path.last().is_none_or(|(before, _)| *before != number) {
             let since = if window == 0 {
                 String::new()
