@@ -5,6 +5,7 @@
 //! state, its rule) and add its line to the list below.
 
 pub mod heroku_p95;
+pub mod hpa;
 
 use crate::units::{Rate, SimDuration, SimTime};
 

@@ -1,0 +1,117 @@
+//! An HPA as a scenario describes it: Kubernetes' settings and defaults, in this program's spelling.
+
+mod behavior;
+mod metrics;
+
+pub use behavior::{HpaBehavior, HpaPolicy, HpaRules, HpaSelect, PercentPolicy, PodsPolicy};
+pub use metrics::{
+    AverageMetric, HpaMetric, MeanTarget, ResourceTarget, ValueMetric, ValueOrAverage,
+    UtilizationTarget,
+};
+
+use super::limits::{Bounds, LegacyPace};
+use super::metric::{Metric, PodTarget};
+use super::pods::Timing;
+use super::requests::Resource;
+use super::settings::{Config, Controller};
+use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::spec;
+use crate::spec::{At, Count};
+use crate::units::SimDuration;
+
+/// What Kubernetes wants of the CPU where nothing is said: this percentage of what is requested.
+const DEFAULT_CPU_PERCENT: u32 = 80;
+
+spec! {
+    /// Kubernetes' HorizontalPodAutoscaler (`autoscaling/v2`).
+    pub struct KubernetesHpa {
+        /// The fewest pods. None at all only with an `object` or `external` metric.
+        pub min: At<u32> = At::built_in(1),
+        /// The most pods.
+        pub max: At<Count>,
+        /// What it looks at; the largest answer counts. Without any, CPU at 80 percent of what is requested.
+        pub metrics: Vec<HpaMetric>,
+        /// How fast it goes up and down. With this section, and be it empty, what is not given has Kubernetes'
+        /// defaults. Without it, the rules from before there was one hold: at most twice as many pods, or 4, at a
+        /// time; and fewer only when fewer have been wished for all of `downscale_stabilization`.
+        pub behavior: Option<HpaBehavior>,
+        /// How far off a target is near enough, 0.1 being a tenth.
+        pub tolerance: At<f64> = At::built_in(Controller::DEFAULT.tolerance),
+        /// How often the controller looks.
+        pub sync_period: At<SimDuration> = At::built_in(Controller::DEFAULT.sync_period),
+        /// For how long fewer pods must have been wished before there are fewer, where `behavior` does not say it.
+        pub downscale_stabilization: SimDuration = Controller::DEFAULT.downscale_stabilization,
+        /// After its start, so long, a pod's CPU counts only if the pod is ready and was for the whole window of the
+        /// sample.
+        pub cpu_initialization_period: SimDuration = Timing::DEFAULT.cpu_initialization_period,
+        /// A pod that became unready within so long after its start has never been ready.
+        pub initial_readiness_delay: SimDuration = Timing::DEFAULT.initial_readiness_delay,
+    }
+    check(Self::check)
+}
+
+/// Refuses a tolerance below 0.
+fn check_tolerance(tolerance: At<f64>, out: &mut Diagnostics) {
+    if tolerance.value < 0.0 {
+        let problem = "a tolerance is not negative";
+        out.push(Diagnostic::error(tolerance.origin, problem));
+    }
+}
+
+impl KubernetesHpa {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        if self.min.value > self.max.get() {
+            out.push(
+                Diagnostic::error(self.max.origin, "autoscaler maximum is below its minimum")
+                    .label(format!("maximum is {}", self.max.value))
+                    .related(self.min.origin, format!("minimum is {}", self.min.value))
+                    .help("did you swap them?"),
+            );
+        }
+        if self.min.value == 0 && !self.metrics.iter().any(HpaMetric::is_there_without_pods) {
+            let problem = "without pods there is nothing that would bring them back";
+            out.push(
+                Diagnostic::error(self.min.origin, problem)
+                    .label("at least 1")
+                    .help("a minimum of 0 needs an `object` or `external` metric"),
+            );
+        }
+        check_tolerance(self.tolerance, out);
+        if self.sync_period.value < SimDuration::from_secs(1) {
+            let problem = "the controller does not look more often than every second";
+            out.push(Diagnostic::error(self.sync_period.origin, problem).label("at least 1 s"));
+        }
+    }
+
+    /// The settings that a sync goes by, complete; metrics in the order of the table.
+    pub fn config(&self) -> Config {
+        let metrics = if self.metrics.is_empty() {
+            vec![Metric::Resource {
+                resource: Resource::Cpu,
+                container: None,
+                target: PodTarget::Utilization(DEFAULT_CPU_PERCENT),
+            }]
+        } else {
+            self.metrics.iter().map(HpaMetric::metric).collect()
+        };
+        let behavior = self.behavior.as_ref();
+        Config {
+            bounds: Bounds {
+                min: self.min.value,
+                max: self.max.get(),
+            },
+            metrics,
+            behavior: behavior.map(|own| own.complete(self.downscale_stabilization)),
+            controller: Controller {
+                sync_period: self.sync_period.value,
+                tolerance: self.tolerance.value,
+                downscale_stabilization: self.downscale_stabilization,
+                timing: Timing {
+                    cpu_initialization_period: self.cpu_initialization_period,
+                    initial_readiness_delay: self.initial_readiness_delay,
+                },
+                legacy_pace: LegacyPace::DEFAULT,
+            },
+        }
+    }
+}
