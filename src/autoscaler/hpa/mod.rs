@@ -40,8 +40,6 @@ mod settings;
 mod stabilize;
 mod sync;
 mod table;
-#[cfg(test)]
-mod tests;
 mod tolerance;
 mod values;
 
@@ -59,7 +57,8 @@ pub use settings::{Config, Controller};
 pub use stabilize::{History, Recommendation, Windows};
 pub use sync::{State, sync};
 pub use table::{
-    AverageMetric, HpaBehavior, HpaMetric, HpaPolicy, HpaRules, HpaSelect, KubernetesHpa, MeanTarget,
-    PercentPolicy, PodsPolicy, ResourceTarget, UtilizationTarget, ValueMetric, ValueOrAverage,
+    AverageMetric, HpaBehavior, HpaMetric, HpaPolicy, HpaRules, HpaSelect, KubernetesHpa,
+    MeanTarget, PercentPolicy, PodsPolicy, ResourceTarget, UtilizationTarget, ValueMetric,
+    ValueOrAverage,
 };
 pub use tolerance::Tolerance;

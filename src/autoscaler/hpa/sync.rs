@@ -154,3 +154,103 @@ fn remember(config: &Config, state: &mut State, decision: &Decision, now: SimTim
         state.downs.store(before - after, longest, now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::autoscaler::hpa::{
+        Behavior, Bounds, Controller, Metric, Milli, Policy, PolicyKind, Reading, Rules, Select,
+        ValueTarget,
+    };
+    use crate::units::SimDuration;
+
+    fn policies() -> impl Strategy<Value = Vec<Policy>> {
+        let kind = prop_oneof![Just(PolicyKind::Pods), Just(PolicyKind::Percent)];
+        let policy = (kind, 1..150u32, 1..120u64).prop_map(|(kind, value, period)| Policy {
+            kind,
+            value,
+            period: SimDuration::from_secs(period),
+        });
+        prop::collection::vec(policy, 1..4)
+    }
+
+    fn rules() -> impl Strategy<Value = Rules> {
+        let select = prop_oneof![
+            4 => Just(Select::Max),
+            3 => Just(Select::Min),
+            1 => Just(Select::Disabled)
+        ];
+        (0..200u64, select, policies()).prop_map(|(window, select, policies)| Rules {
+            stabilization_window: SimDuration::from_secs(window),
+            select,
+            policies,
+            tolerance: None,
+        })
+    }
+
+    fn behavior() -> impl Strategy<Value = Option<Behavior>> {
+        let behavior = (rules(), rules()).prop_map(|(up, down)| Behavior { up, down });
+        prop::option::weighted(0.8, behavior)
+    }
+
+    /// What is waiting, in pods; nothing if nobody knows.
+    fn demand() -> impl Strategy<Value = Vec<Option<u32>>> {
+        prop::collection::vec(prop::option::weighted(0.9, 0..60u32), 1..80)
+    }
+
+    proptest! {
+        /// The count ends within its bounds, unless the HPA is switched off or deaf; what is held back goes in the
+        /// direction that was wished for, and no further; nothing changes without a wish.
+        #[test]
+        fn moves_are_held_back_and_never_turned_round(
+            behavior in behavior(),
+            (min, more) in (0..10u32, 0..40u32),
+            first in 0..60u32,
+            demand in demand(),
+            is_backlog in any::<bool>(),
+        ) {
+            let each = Milli::new(1000);
+            let target = if is_backlog { ValueTarget::AverageValue(each) } else { ValueTarget::Value(each) };
+            let bounds = Bounds { min, max: (min + more).max(1) };
+            let config = Config {
+                bounds,
+                metrics: vec![Metric::External(target)],
+                behavior,
+                controller: Controller::DEFAULT,
+            };
+            let (mut state, mut current) = (State::default(), first);
+            for (at, wanted) in demand.iter().enumerate() {
+                let waiting = [Milli::new(i64::from(wanted.unwrap_or(0)) * each.get())];
+                let reading = if wanted.is_some() { Reading::Values(&waiting) } else { Reading::Failed };
+                let decision = sync(&config, &mut state, &Observation {
+                    now: SimTime::ZERO + SimDuration::from_secs(15 * at as u64),
+                    spec_replicas: current,
+                    status_replicas: current,
+                    pods: &[],
+                    templates: &[],
+                    readings: &[reading],
+                });
+                let desired = decision.desired;
+                match decision.course {
+                    Course::Disabled => prop_assert!(current == 0 && min > 0 && desired == 0),
+                    Course::NoMetric { .. } => prop_assert!(desired == current),
+                    Course::OutOfBounds => prop_assert!(desired == current.clamp(bounds.min, bounds.max)),
+                    Course::Asked { wish, stabilized, .. } => {
+                        let between = |a: u32, b: u32| a.min(b)..=a.max(b);
+                        if config.behavior.is_some() {
+                            prop_assert!(between(current, wish).contains(&stabilized));
+                            prop_assert!(between(current, stabilized).contains(&desired));
+                        } else {
+                            prop_assert!(stabilized >= wish);
+                            prop_assert!(desired <= (2 * current).max(4).max(bounds.min));
+                        }
+                        prop_assert!((bounds.min..=bounds.max).contains(&desired));
+                    }
+                }
+                current = desired;
+            }
+        }
+    }
+}

@@ -55,13 +55,12 @@ fn total_never_negative(found: &[Milli]) -> Milli {
     sum.map_or(Milli::MAX, Milli::new)
 }
 
-fn propose(
-    target: ValueTarget,
-    usage: Milli,
-    ask: &Ask<'_>,
-) -> Result<Proposal, MetricError> {
+fn propose(target: ValueTarget, usage: Milli, ask: &Ask<'_>) -> Result<Proposal, MetricError> {
     let (replicas, usage) = match target {
-        ValueTarget::Value(target) => (by_value(usage.as_f64() / target.as_f64(), ask)?, Some(usage)),
+        ValueTarget::Value(target) => (
+            by_value(usage.as_f64() / target.as_f64(), ask)?,
+            Some(usage),
+        ),
         ValueTarget::AverageValue(target) => by_average(usage.as_f64(), target.as_f64(), ask),
     };
     Ok(Proposal {

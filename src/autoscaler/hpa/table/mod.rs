@@ -5,8 +5,8 @@ mod metrics;
 
 pub use behavior::{HpaBehavior, HpaPolicy, HpaRules, HpaSelect, PercentPolicy, PodsPolicy};
 pub use metrics::{
-    AverageMetric, HpaMetric, MeanTarget, ResourceTarget, ValueMetric, ValueOrAverage,
-    UtilizationTarget,
+    AverageMetric, HpaMetric, MeanTarget, ResourceTarget, UtilizationTarget, ValueMetric,
+    ValueOrAverage,
 };
 
 use super::limits::{Bounds, LegacyPace};
@@ -112,6 +112,114 @@ impl KubernetesHpa {
                 },
                 legacy_pace: LegacyPace::DEFAULT,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autoscaler::hpa::Rules;
+    use crate::spec::{Entry, Node, Spec as _, Table, Value};
+
+    fn node(value: &toml::Value) -> Node {
+        let value = match value {
+            toml::Value::String(text) => Value::Text(text.clone()),
+            toml::Value::Integer(number) => Value::Whole(*number),
+            toml::Value::Float(number) => Value::Real(*number),
+            toml::Value::Boolean(truth) => Value::Truth(*truth),
+            toml::Value::Datetime(date) => Value::Date(date.to_string()),
+            toml::Value::Array(items) => Value::List(items.iter().map(node).collect()),
+            toml::Value::Table(table) => {
+                let entry = |(key, value): (&String, &toml::Value)| Entry {
+                    key: key.clone(),
+                    key_origin: Origin::BUILT_IN,
+                    node: node(value),
+                };
+                Value::Table(Table {
+                    entries: table.iter().map(entry).collect(),
+                })
+            }
+        };
+        Node {
+            value,
+            origin: Origin::BUILT_IN,
+        }
+    }
+
+    fn read(text: &str) -> Result<KubernetesHpa, Vec<String>> {
+        let table: toml::Table = text.parse().expect(text);
+        let mut out = Diagnostics::default();
+        let read = KubernetesHpa::read(&node(&toml::Value::Table(table)), &mut out);
+        let problems = out.sorted().into_iter().map(|own| own.message.clone());
+        read.ok_or_else(|| problems.collect())
+    }
+
+    #[test]
+    fn what_is_not_given_is_as_kubernetes_has_it() {
+        let plain = read("max = 10").expect("all there").config();
+        assert_eq!(plain.bounds, Bounds { min: 1, max: 10 });
+        assert_eq!(plain.controller, Controller::DEFAULT);
+        assert!(plain.behavior.is_none() && plain.metrics.len() == 1);
+
+        // A section that says something about one direction completes both.
+        let half =
+            read("max = 10\ndownscale_stabilization = '60s'\nbehavior.scale_up.tolerance = 0.0");
+        let half = half.expect("all there").config();
+        let tolerance = half.tolerance();
+        assert_eq!(
+            (tolerance.down.to_bits(), tolerance.up.to_bits()),
+            (0.1_f64.to_bits(), 0)
+        );
+        let behavior = half.behavior.expect("it is given");
+        let up = Rules {
+            tolerance: Some(0.0),
+            ..Rules::default_up()
+        };
+        assert_eq!(behavior.up, up);
+        assert_eq!(
+            behavior.down,
+            Rules::default_down(SimDuration::from_secs(60))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let problem = |text: &str| read(text).expect_err(text).join("; ");
+        let backlog = "metrics = [{ external = { metric = 'backlog', average_value = 5 } }]";
+        assert!(read(&format!("min = 0\nmax = 3\n{backlog}")).is_ok());
+        let cases = [
+            ("min = 5\nmax = 3", "maximum is below its minimum"),
+            ("min = 0\nmax = 3", "nothing that would bring them back"),
+            ("max = 3\ntolerance = -0.1", "not negative"),
+            (
+                "max = 3\nsync_period = '10ms'",
+                "more often than every second",
+            ),
+            (
+                "max = 3\nmetrics = [{ pods = { metric = 'x', average_value = 0 } }]",
+                "at least a thousandth",
+            ),
+            (
+                "max = 3\nmetrics = [{ cpu = {} }]",
+                "does not say what it is",
+            ),
+            (
+                "max = 3\nbehavior.scale_down.stabilization_window = '2h'",
+                "an hour at most",
+            ),
+            (
+                "max = 3\nbehavior.scale_up.policies = [{ pods = 4, period = '31m' }]",
+                "1 s to 30 minutes",
+            ),
+            (
+                "max = 3\nbehavior.scale_up.policies = [{ percent = 0, period = '1m' }]",
+                "at least 1",
+            ),
+        ];
+        for (text, wanted) in cases {
+            let found = problem(text);
+            assert!(found.contains(wanted), "{text}: {found}");
         }
     }
 }
