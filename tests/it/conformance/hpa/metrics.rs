@@ -7,8 +7,8 @@ use capsim::autoscaler::hpa::{
 use serde_json::Value;
 
 use super::reading::{
-    NOW, Names, Read, Workload, count, list, maybe, maybe_list, milli, number, resource, text,
-    timing,
+    NOW, Names, Read, Workload, count, list, maybe, maybe_list, milli, number, resource, selected,
+    text, timing,
 };
 use super::{compare, ours};
 
@@ -29,12 +29,8 @@ pub(in super::super) fn metric_replicas(vector: &Value) -> Result<(), String> {
     let input = &vector["input"];
     let mut workload = Workload::read(&input["pods"])?;
     let metric = workload.metric(&input["metric"])?;
-    let templates = workload.templates(&input["pods"], &input["metric"])?;
-    let selected = match metric {
-        Metric::Resource { container, .. } => container,
-        _ => None,
-    };
-    let samples = workload.samples(&input["samples"], selected)?;
+    let templates = workload.templates(&input["pods"], &[metric])?;
+    let samples = workload.samples(&input["samples"], selected(&metric))?;
     let values = maybe_list(&input["values_milli"]).iter().map(milli);
     let values = values.collect::<Read<Vec<_>>>()?;
     let reading = match metric {

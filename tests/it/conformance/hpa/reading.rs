@@ -140,20 +140,31 @@ impl Workload {
         Ok(own)
     }
 
-    /// What the pods are made from, each from its own: the requests of a vector are of the resource that its
-    /// metric is about. Without any request, the container that is looked at is there, but requests nothing.
-    pub(super) fn templates(&mut self, pods: &Value, metric: &Value) -> Read<Vec<PodTemplate>> {
-        let resource = maybe(&metric["resource"], resource)?.unwrap_or(Resource::Cpu);
-        let looked_at = metric["container"].as_str().unwrap_or("");
+    /// What the pods are made from, each from its own. The requests of a vector are of whatever resource its
+    /// metrics are about. Without any request, the containers that metrics look at are there, but request nothing.
+    pub(super) fn templates(&mut self, pods: &Value, metrics: &[Metric]) -> Read<Vec<PodTemplate>> {
+        let idle = |id| Container {
+            id,
+            requests: Requests::default(),
+        };
         let mut templates = Vec::new();
         for pod in list(pods)? {
             let mut containers = Vec::new();
             for (name, request) in pod["requests_milli"].as_object().into_iter().flatten() {
                 let request = maybe(request, milli)?;
-                containers.push(self.container(name, Requests::of(resource, request)));
+                containers.push(Container {
+                    id: ContainerId(self.containers.number(name)),
+                    requests: Requests {
+                        cpu: request,
+                        memory: request,
+                    },
+                });
             }
             if containers.is_empty() {
-                containers.push(self.container(looked_at, Requests::default()));
+                containers.extend(metrics.iter().filter_map(selected).map(idle));
+            }
+            if containers.is_empty() {
+                containers.push(idle(ContainerId(self.containers.number("the only one"))));
             }
             templates.push(PodTemplate {
                 containers,
@@ -161,13 +172,6 @@ impl Workload {
             });
         }
         Ok(templates)
-    }
-
-    fn container(&mut self, name: &str, requests: Requests) -> Container {
-        Container {
-            id: ContainerId(self.containers.number(name)),
-            requests,
-        }
     }
 
     /// The samples, in the order of their pods; `selected` is the container that is looked at.
@@ -223,6 +227,14 @@ impl Workload {
             "unsupported" => Metric::Unknown,
             other => return Err(format!("unknown metric {other}")),
         })
+    }
+}
+
+/// The container that a metric looks at, if it is a single one.
+pub(super) fn selected(metric: &Metric) -> Option<ContainerId> {
+    match metric {
+        Metric::Resource { container, .. } => *container,
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::reading::{
     NOW, Read, Workload, behavior, bounds, count, events, history, legacy_pace, list, maybe,
-    maybe_list, milli, number, span, timing,
+    maybe_list, milli, number, selected, span, timing,
 };
 use super::{compare, ours};
 
@@ -46,18 +46,12 @@ pub(in super::super) fn reconcile(vector: &Value) -> Result<(), String> {
     let (mut metrics, mut samples, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for own in given {
         let metric = workload.metric(&own["metric"])?;
-        let selected = match metric {
-            Metric::Resource { container, .. } => container,
-            _ => None,
-        };
-        samples.push(workload.samples(&own["samples"], selected)?);
+        samples.push(workload.samples(&own["samples"], selected(&metric))?);
         let series = maybe_list(&own["values_milli"]).iter().map(milli);
         values.push(series.collect::<Read<Vec<_>>>()?);
         metrics.push(metric);
     }
-    let about_pods = given.iter().map(|own| &own["metric"]);
-    let about_pods = about_pods.clone().find(|own| own["resource"].is_string());
-    let templates = workload.templates(&input["pods"], about_pods.unwrap_or(&Value::Null))?;
+    let templates = workload.templates(&input["pods"], &metrics)?;
     let readings: Vec<_> = (0..metrics.len())
         .map(|at| match metrics[at] {
             _ if given[at]["fetch_error"] == true => Reading::Failed,
