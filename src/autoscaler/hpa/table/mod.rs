@@ -23,7 +23,7 @@ use crate::units::SimDuration;
 const DEFAULT_CPU_PERCENT: u32 = 80;
 
 spec! {
-    /// Kubernetes' HorizontalPodAutoscaler (`autoscaling/v2`).
+    /// Kubernetes' horizontal pod autoscaler (`autoscaling/v2`).
     pub struct KubernetesHpa {
         /// The fewest pods. None at all only with an `object` or `external` metric.
         pub min: At<u32> = At::built_in(1),
