@@ -6,6 +6,7 @@
 
 mod group;
 pub mod heroku_p95;
+pub mod hpa;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 

@@ -10,6 +10,7 @@
 
 mod addresses;
 mod cache;
+mod hpa;
 mod limit_conn;
 mod limit_req;
 mod upstream;
@@ -28,6 +29,17 @@ type Check = fn(&Value) -> Result<(), String>;
 /// What is checked, by the kind of a vector.
 const KINDS: &[(&str, Check)] = &[
     ("cache", cache::check),
+    ("hpa.behavior_limit", hpa::behavior_limit),
+    ("hpa.classify_pods", hpa::classify_pods),
+    ("hpa.legacy_limit", hpa::legacy_limit),
+    ("hpa.metric_replicas", hpa::metric_replicas),
+    ("hpa.normalize_sequence", hpa::normalize_sequence),
+    ("hpa.pod_request", hpa::pod_request),
+    ("hpa.policy_limit", hpa::policy_limit),
+    ("hpa.reconcile", hpa::reconcile),
+    ("hpa.stabilize_behavior", hpa::stabilize_behavior),
+    ("hpa.stabilize_legacy", hpa::stabilize_legacy),
+    ("hpa.store_event", hpa::store_event),
     ("limit_conn", limit_conn::check),
     ("limit_req", limit_req::check),
     ("upstream", upstream::check),
