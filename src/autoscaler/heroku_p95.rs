@@ -14,7 +14,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Clock, Decision, Group, Reason, Rule, Sight, Unit};
+use super::{Clock, Decision, Describe, Group, Reason, Rule, Sight, Unit};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Count};
@@ -58,8 +58,12 @@ impl HerokuP95 {
             ));
         }
     }
+}
 
-    pub(super) fn start(&self) -> State {
+impl Describe for HerokuP95 {
+    type State = State;
+
+    fn start(&self) -> State {
         State {
             min: self.min.get(),
             max: self.max.get(),

@@ -7,9 +7,11 @@
 mod group;
 pub mod heroku_p95;
 pub mod hpa;
+pub mod kubernetes_hpa;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
+use crate::spec::At;
 use crate::units::SimDuration;
 
 /// Why a decision came out as it did.
@@ -29,8 +31,14 @@ pub enum Reason {
     AtLimit,
     /// The present number is outside the range.
     OutOfRange,
-    /// Somebody has switched autoscaling off.
+    /// Somebody has switched autoscaling off for some time.
     Paused,
+    /// It is switched off, as there is nothing to scale.
+    SwitchedOff,
+    /// Nothing has been measured that would tell.
+    NoData,
+    /// A change is wanted, and comes as fast as is allowed.
+    TooFast,
 }
 
 impl Reason {
@@ -44,7 +52,10 @@ impl Reason {
             Self::NotYetSure => "fewer would do, but not for long enough",
             Self::AtLimit => "at the limit of the range",
             Self::OutOfRange => "outside the range",
-            Self::Paused => "switched off",
+            Self::Paused => "paused by hand",
+            Self::SwitchedOff => "off, for there is nothing to scale",
+            Self::NoData => "no data",
+            Self::TooFast => "as fast as is allowed",
         }
     }
 }
@@ -113,6 +124,20 @@ pub struct Clock {
     pub scrape: Option<SimDuration>,
 }
 
+/// What every description of an autoscaler can do.
+trait Describe {
+    /// The autoscaler at work.
+    type State;
+
+    /// The autoscaler at the start of a run.
+    fn start(&self) -> Self::State;
+
+    /// The queues whose length it goes by, in the order in which it is shown them.
+    fn queues(&self) -> Vec<&At<String>> {
+        Vec::new()
+    }
+}
+
 /// What every autoscaler can do.
 trait Rule {
     /// When it does what.
@@ -148,6 +173,11 @@ macro_rules! autoscalers {
             pub fn start(&self) -> Autoscaler {
                 match self { $( Self::$variant(own) => Autoscaler::$variant(own.start()), )* }
             }
+
+            /// The queues whose length it goes by, in the order in which it is shown them.
+            pub fn queues(&self) -> Vec<&At<String>> {
+                match self { $( Self::$variant(own) => own.queues(), )* }
+            }
         }
 
         impl Autoscaler {
@@ -177,4 +207,6 @@ macro_rules! autoscalers {
 autoscalers! {
     /// Heroku's own autoscaling of web dynos, by the 95th percentile of the response time.
     HerokuP95: heroku_p95 = "heroku_p95",
+    /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
+    KubernetesHpa: kubernetes_hpa = "hpa",
 }

@@ -198,9 +198,19 @@ impl System {
             notices: VecDeque::with_capacity(64),
         };
         let nodes = blueprint.nodes.iter().enumerate();
-        let nodes: Vec<_> = nodes
+        let mut nodes: Vec<_> = nodes
             .map(|(at, plan)| plan.build(NodeId::new(at), streams, &mut cx))
             .collect();
+        let depth = |node: &Node| match node {
+            Node::Queue(queue) => Some(queue.depth),
+            _ => None,
+        };
+        let depths: Vec<_> = nodes.iter().map(depth).collect();
+        for node in &mut nodes {
+            if let Node::Service(service) = node {
+                service.finds_backlogs(&depths);
+            }
+        }
         let mut lanes = service_lanes(&nodes);
         let callers = blueprint.callers.iter().map(|plan| {
             let state = caller::State::new(plan, &mut cx);

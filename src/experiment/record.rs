@@ -348,7 +348,7 @@ fn looks(blueprint: &Blueprint, system: &System) -> Vec<LookRecord> {
         };
         looks.extend(service.looks().iter().map(|look| LookRecord {
             service: plan.name.clone(),
-            autoscaler: plan.autoscalers[look.by as usize].0.clone(),
+            autoscaler: plan.autoscalers[look.by as usize].name.clone(),
             at: look.at,
             from: look.from,
             wanted: look.wanted,

@@ -57,8 +57,8 @@ pub use settings::{Config, Controller};
 pub use stabilize::{History, Recommendation, Windows};
 pub use sync::{State, sync};
 pub use table::{
-    AverageMetric, HpaBehavior, HpaMetric, HpaPolicy, HpaRules, HpaSelect, KubernetesHpa,
-    MeanTarget, PercentPolicy, PodsPolicy, ResourceTarget, UtilizationTarget, ValueMetric,
-    ValueOrAverage,
+    ExternalMetric, HpaBehavior, HpaFigure, HpaMetric, HpaPolicy, HpaRules, HpaSelect,
+    KubernetesHpa, MeanTarget, ObjectMetric, PercentPolicy, PodFigure, PodsMetric, PodsPolicy,
+    ResourceTarget, UtilizationTarget,
 };
 pub use tolerance::Tolerance;

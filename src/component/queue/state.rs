@@ -68,7 +68,7 @@ pub struct State {
     redraw: Salt,
     visibility: Option<LaneId>,
     delay: Option<LaneId>,
-    pub(super) depth: LevelId,
+    pub(in crate::component) depth: LevelId,
     pub(super) later: LevelId,
     pub(super) delivered: LevelId,
     pub(super) blocked: LevelId,

@@ -28,7 +28,7 @@ pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
 pub use processes::{Every, KeepAlive, MemoryPlan, PauseScope, Pauses, PausesPlan, ProcessesPlan};
 pub use quota::{QuotaMode, QuotaPlan, QuotaSpec};
-pub use scaling::{Change, Scaling};
+pub use scaling::{Change, ControllerPlan, Scaling};
 pub(super) use state::Accepted;
 pub use state::State;
 pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
@@ -189,7 +189,7 @@ pub struct Plan {
     /// Its pools.
     pub pools: Vec<pool::Plan>,
     /// What changes the number of instances, with a name each: its kind, where the scenario gives none.
-    pub autoscalers: Vec<(String, AutoscalerSpec)>,
+    pub autoscalers: Vec<ControllerPlan>,
     /// When the run ends: no controller looks after that.
     pub horizon: SimDuration,
 }

@@ -5,12 +5,24 @@
 
 use super::state::{LOOK, SCRAPE, State};
 use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Group, Reading, Reason, Sight};
-use crate::component::{Context, Event};
+use crate::component::{Context, Event, NodeId};
 use crate::engine::Class;
+use crate::metrics::LevelId;
 use crate::rng::Stream;
 use crate::stats::Histogram;
 use crate::units::{Rate, SimDuration, SimTime};
 use rand::Rng as _;
+
+/// An autoscaler with every name resolved.
+#[derive(Debug, Clone)]
+pub struct ControllerPlan {
+    /// Its name: its kind, where the scenario gives none.
+    pub name: String,
+    /// What it is.
+    pub spec: AutoscalerSpec,
+    /// The queues whose length it goes by.
+    pub queues: Vec<NodeId>,
+}
 
 /// What an autoscaler saw and did at one look.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +57,8 @@ struct Controller {
     looked: SimTime,
     /// Response times since then.
     responses: Histogram,
+    /// What stands in the queues that it goes by.
+    backlogs: Vec<LevelId>,
 }
 
 /// The autoscalers of a service.
@@ -55,15 +69,16 @@ pub struct Scaling {
     looks: Vec<Change>,
     /// What was read last.
     readings: Vec<Reading>,
+    waiting: Vec<u64>,
     /// Until when nothing is changed, whatever they say.
     paused: SimTime,
 }
 
 impl Scaling {
     /// At the start of a run; `phases` says when those look first who say nothing about it themselves.
-    pub(super) fn new(specs: &[(String, AutoscalerSpec)], phases: &mut Stream) -> Self {
-        let controllers = specs.iter().map(|(_, spec)| {
-            let autoscaler = spec.start();
+    pub(super) fn new(plans: &[ControllerPlan], phases: &mut Stream) -> Self {
+        let controllers = plans.iter().map(|plan| {
+            let autoscaler = plan.spec.start();
             let clock = autoscaler.clock();
             let drawn = SimDuration::from_nanos(1 + phases.next_u64() % clock.period.as_nanos());
             Controller {
@@ -72,12 +87,14 @@ impl Scaling {
                 first: clock.first.unwrap_or(drawn),
                 looked: SimTime::ZERO,
                 responses: Histogram::default(),
+                backlogs: Vec::new(),
             }
         });
         Self {
             controllers: controllers.collect(),
             looks: Vec::new(),
             readings: Vec::new(),
+            waiting: Vec::new(),
             paused: SimTime::ZERO,
         }
     }
@@ -107,6 +124,18 @@ impl State {
     pub(in crate::component) fn pauses_autoscalers(&mut self, until: SimTime) {
         if let Some(scaling) = &mut self.scaling {
             scaling.paused = until;
+        }
+    }
+
+    /// Tells the autoscalers where to read how many messages wait, given the level of each component that is a
+    /// queue.
+    pub(in crate::component) fn finds_backlogs(&mut self, levels: &[Option<LevelId>]) {
+        let Some(scaling) = &mut self.scaling else {
+            return;
+        };
+        for (own, plan) in scaling.controllers.iter_mut().zip(&self.plan.autoscalers) {
+            let levels = plan.queues.iter().map(|queue| levels[queue.index()]);
+            own.backlogs = levels.flatten().collect();
         }
     }
 
@@ -141,6 +170,11 @@ impl State {
         let mut scaling = self.scaling.take()?;
         self.read_instances(&mut scaling.readings, cx);
         let own = &mut scaling.controllers[at as usize];
+        let backlogs = own.backlogs.iter();
+        scaling.waiting.clear();
+        scaling
+            .waiting
+            .extend(backlogs.map(|level| cx.recorder.level_now(*level)));
         let group = Group {
             now: cx.now(),
             desired: self.desired,
@@ -150,7 +184,7 @@ impl State {
             responses: &own.responses,
             ended: cx.recorder.n_ended(),
             failed: cx.recorder.n_failed(),
-            backlogs: &[],
+            backlogs: &scaling.waiting,
         };
         let said = to(&mut own.autoscaler, &group);
         self.scaling = Some(scaling);

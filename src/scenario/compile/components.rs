@@ -4,7 +4,9 @@ use super::super::shape::check_vcpu;
 use super::Compiler;
 use crate::autoscaler::AutoscalerSpec;
 use crate::component::program::threshold;
-use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
+use crate::component::service::{
+    self, Backlog, ControllerPlan, LifePlan, Runtime, Service, WhenFull,
+};
 use crate::component::timeline::{Act, Action};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
@@ -117,13 +119,35 @@ impl Compiler<'_> {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
                 self.with_replicas(own, &pools)
             },
-            autoscalers: {
-                let all = autoscalers(own);
-                all.map(|(name, spec)| (name.to_owned(), spec.clone()))
-                    .collect()
-            },
+            autoscalers: self.plan_autoscalers(own)?,
             horizon: self.spec.run.horizon.value,
         })
+    }
+
+    /// The autoscalers of a service.
+    fn plan_autoscalers(&mut self, own: &Service) -> Option<Vec<ControllerPlan>> {
+        let plans: Vec<_> = autoscalers(own)
+            .map(|(name, spec)| {
+                let queues = spec.queues();
+                let queues: Vec<_> = queues.into_iter().map(|queue| self.queue(queue)).collect();
+                Some(ControllerPlan {
+                    name: name.to_owned(),
+                    spec: spec.clone(),
+                    queues: queues.into_iter().collect::<Option<_>>()?,
+                })
+            })
+            .collect();
+        plans.into_iter().collect()
+    }
+
+    /// The queue of this name; reports it if it is none.
+    fn queue(&mut self, name: &At<String>) -> Option<NodeId> {
+        let (at, component) = self.component(name)?;
+        if !matches!(component, ComponentSpec::Queue(_)) {
+            self.wrong_kind(name, at, "a queue");
+            return None;
+        }
+        Some(NodeId::new(at))
     }
 
     /// What happens to the instances of a service by themselves; nothing within if nothing does.

@@ -5,7 +5,7 @@ use super::super::quantity::Milli;
 use super::super::requests::Resource;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::{At, Count};
-use crate::{choice, leads, spec};
+use crate::{choice, leads, spec, words};
 
 choice! {
     /// What an HPA looks at.
@@ -15,11 +15,11 @@ choice! {
         /// The memory that pods use, in bytes.
         Memory(ResourceTarget) = "memory",
         /// A figure that every pod reports.
-        Pods(AverageMetric) = "pods",
-        /// A figure of something else in the cluster.
-        Object(ValueOrAverage) = "object",
-        /// A figure from outside of the cluster.
-        External(ValueOrAverage) = "external",
+        Pods(PodsMetric) = "pods",
+        /// A figure of the service as a whole, as its ingress reports it.
+        Object(ObjectMetric) = "object",
+        /// The messages that wait in a queue.
+        External(ExternalMetric) = "external",
     }
 }
 
@@ -50,38 +50,77 @@ spec! {
     check(Self::check)
 }
 
-leads! {
-    /// What a figure that is not measured pod by pod should be.
-    pub enum ValueOrAverage {
-        /// The figure itself.
-        Value(ValueMetric) = "value",
-        /// The figure divided by the pods.
-        Average(AverageMetric) = "average_value",
+words! {
+    /// A figure that pods report.
+    pub enum PodFigure {
+        /// Requests that are done in a second.
+        RequestsPerSecond = "requests_per_second",
+        /// Requests that are inside, on average over the time between two scrapes.
+        InFlight = "in_flight",
     }
 }
 
 spec! {
-    /// What a figure should be. There are as many times the ready pods as it is too large: for what becomes
-    /// smaller with more pods.
-    pub struct ValueMetric {
+    /// What a figure that every pod reports should be on average.
+    pub struct PodsMetric {
         /// Which figure.
-        pub metric: At<String>,
-        /// What it should be.
-        pub value: At<f64>,
-    }
-    check(Self::check)
-}
-
-spec! {
-    /// What a figure should be for each pod: as a mean, or as the part of each in what they share, such as a
-    /// backlog.
-    pub struct AverageMetric {
-        /// Which figure.
-        pub metric: At<String>,
-        /// What it should be.
+        pub metric: At<PodFigure>,
+        /// What its mean over the pods should be.
         pub average_value: At<f64>,
     }
     check(Self::check)
+}
+
+spec! {
+    /// What a figure of the service as a whole should be: `value` itself, or `average_value` for each pod. With
+    /// `value` there are as many times the ready pods as it is too large: for what becomes smaller with more pods.
+    pub struct ObjectMetric {
+        /// Which figure: the sum over the pods.
+        pub metric: At<PodFigure>,
+        /// What it should be.
+        pub value: Option<At<f64>>,
+        /// What it should be for each pod.
+        pub average_value: Option<At<f64>>,
+    }
+    check(Self::check)
+}
+
+spec! {
+    /// How many messages should wait in a queue: `value` in all, or `average_value` for each pod. With `value` there
+    /// are as many times the ready pods as there are too many: what a shared backlog needs is `average_value`.
+    pub struct ExternalMetric {
+        /// Which queue.
+        pub queue: At<String>,
+        /// What should wait in all.
+        pub value: Option<At<f64>>,
+        /// What should wait for each pod.
+        pub average_value: Option<At<f64>>,
+    }
+    check(Self::check)
+}
+
+/// Where a figure comes from that an HPA looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HpaFigure {
+    /// CPU of the pods.
+    Cpu,
+    /// Memory of the pods.
+    Memory,
+    /// Requests that are done in a second.
+    RequestsPerSecond,
+    /// Requests that are inside.
+    InFlight,
+    /// What waits in a queue: its position among the queues that are looked at.
+    Backlog(u16),
+}
+
+impl PodFigure {
+    const fn figure(self) -> HpaFigure {
+        match self {
+            Self::RequestsPerSecond => HpaFigure::RequestsPerSecond,
+            Self::InFlight => HpaFigure::InFlight,
+        }
+    }
 }
 
 /// Refuses a target that is nothing.
@@ -102,15 +141,49 @@ impl MeanTarget {
     }
 }
 
-impl ValueMetric {
+impl PodsMetric {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        check_target(self.value, out);
+        check_target(self.average_value, out);
     }
 }
 
-impl AverageMetric {
-    fn check(&self, _: Origin, out: &mut Diagnostics) {
-        check_target(self.average_value, out);
+impl ObjectMetric {
+    fn check(&self, table: Origin, out: &mut Diagnostics) {
+        check_one_target(self.value, self.average_value, table, out);
+    }
+}
+
+impl ExternalMetric {
+    fn check(&self, table: Origin, out: &mut Diagnostics) {
+        check_one_target(self.value, self.average_value, table, out);
+    }
+}
+
+/// Refuses no target, and two.
+fn check_one_target(
+    value: Option<At<f64>>,
+    average: Option<At<f64>>,
+    table: Origin,
+    out: &mut Diagnostics,
+) {
+    match (value, average) {
+        (Some(target), None) | (None, Some(target)) => check_target(target, out),
+        (Some(value), Some(average)) => out.push(
+            Diagnostic::error(average.origin, "a metric has one target")
+                .related(value.origin, "the other")
+                .help("give `value` or `average_value`"),
+        ),
+        (None, None) => out.push(
+            Diagnostic::error(table, "what should it be?")
+                .label("needs `value` or `average_value`"),
+        ),
+    }
+}
+
+fn target(value: Option<At<f64>>, average: Option<At<f64>>) -> ValueTarget {
+    match (value, average) {
+        (Some(value), _) => ValueTarget::Value(quantity(value)),
+        (None, average) => ValueTarget::AverageValue(average.map_or(Milli::ZERO, quantity)),
     }
 }
 
@@ -119,15 +192,6 @@ impl ResourceTarget {
         match self {
             Self::Utilization(own) => PodTarget::Utilization(own.average_utilization.get()),
             Self::Mean(own) => PodTarget::AverageValue(quantity(own.average_value)),
-        }
-    }
-}
-
-impl ValueOrAverage {
-    fn target(&self) -> ValueTarget {
-        match self {
-            Self::Value(own) => ValueTarget::Value(quantity(own.value)),
-            Self::Average(own) => ValueTarget::AverageValue(quantity(own.average_value)),
         }
     }
 }
@@ -149,8 +213,19 @@ impl HpaMetric {
             Self::Cpu(own) => resource(Resource::Cpu, own),
             Self::Memory(own) => resource(Resource::Memory, own),
             Self::Pods(own) => Metric::Pods(quantity(own.average_value)),
-            Self::Object(own) => Metric::Object(own.target()),
-            Self::External(own) => Metric::External(own.target()),
+            Self::Object(own) => Metric::Object(target(own.value, own.average_value)),
+            Self::External(own) => Metric::External(target(own.value, own.average_value)),
+        }
+    }
+
+    /// Where it comes from; `n_queues` are looked at by those before it.
+    pub(super) fn figure(&self, n_queues: u16) -> HpaFigure {
+        match self {
+            Self::Cpu(_) => HpaFigure::Cpu,
+            Self::Memory(_) => HpaFigure::Memory,
+            Self::Pods(own) => own.metric.value.figure(),
+            Self::Object(own) => own.metric.value.figure(),
+            Self::External(_) => HpaFigure::Backlog(n_queues),
         }
     }
 }

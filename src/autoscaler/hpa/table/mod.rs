@@ -5,8 +5,8 @@ mod metrics;
 
 pub use behavior::{HpaBehavior, HpaPolicy, HpaRules, HpaSelect, PercentPolicy, PodsPolicy};
 pub use metrics::{
-    AverageMetric, HpaMetric, MeanTarget, ResourceTarget, UtilizationTarget, ValueMetric,
-    ValueOrAverage,
+    ExternalMetric, HpaFigure, HpaMetric, MeanTarget, ObjectMetric, PodFigure, PodsMetric,
+    ResourceTarget, UtilizationTarget,
 };
 
 use super::limits::{Bounds, LegacyPace};
@@ -46,6 +46,10 @@ spec! {
         pub cpu_initialization_period: SimDuration = Timing::DEFAULT.cpu_initialization_period,
         /// A pod that became unready within so long after its start has never been ready.
         pub initial_readiness_delay: SimDuration = Timing::DEFAULT.initial_readiness_delay,
+        /// How often the metrics server looks at the pods: 15 s as it is shipped.
+        pub metrics_resolution: At<SimDuration> = At::built_in(SimDuration::from_secs(15)),
+        /// How old what it is told is already: the kubelets look every 10 to 15 s themselves.
+        pub metrics_age: At<SimDuration> = At::built_in(SimDuration::from_secs(6)),
     }
     check(Self::check)
 }
@@ -81,6 +85,34 @@ impl KubernetesHpa {
             let problem = "the controller does not look more often than every second";
             out.push(Diagnostic::error(self.sync_period.origin, problem).label("at least 1 s"));
         }
+        if self.metrics_resolution.value < SimDuration::from_secs(1) {
+            let problem = "the metrics server does not look more often than every second";
+            let origin = self.metrics_resolution.origin;
+            out.push(Diagnostic::error(origin, problem).label("at least 1 s"));
+        }
+    }
+
+    /// Where the figures of its metrics come from, in their order.
+    pub(in crate::autoscaler) fn figures(&self) -> Vec<HpaFigure> {
+        if self.metrics.is_empty() {
+            return vec![HpaFigure::Cpu];
+        }
+        let mut n_queues = 0;
+        let figure = |metric: &HpaMetric| {
+            let figure = metric.figure(n_queues);
+            n_queues += u16::from(matches!(figure, HpaFigure::Backlog(_)));
+            figure
+        };
+        self.metrics.iter().map(figure).collect()
+    }
+
+    /// The queues that it looks at, in the order of its metrics.
+    pub(in crate::autoscaler) fn looked_at(&self) -> Vec<&At<String>> {
+        let queues = self.metrics.iter().filter_map(|metric| match metric {
+            HpaMetric::External(own) => Some(&own.queue),
+            _ => None,
+        });
+        queues.collect()
     }
 
     /// The settings that a sync goes by, complete; metrics in the order of the table.
@@ -186,7 +218,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         let problem = |text: &str| read(text).expect_err(text).join("; ");
-        let backlog = "metrics = [{ external = { metric = 'backlog', average_value = 5 } }]";
+        let backlog = "metrics = [{ external = { queue = 'jobs', average_value = 5 } }]";
         assert!(read(&format!("min = 0\nmax = 3\n{backlog}")).is_ok());
         let cases = [
             ("min = 5\nmax = 3", "maximum is below its minimum"),
@@ -197,7 +229,7 @@ mod tests {
                 "more often than every second",
             ),
             (
-                "max = 3\nmetrics = [{ pods = { metric = 'x', average_value = 0 } }]",
+                "max = 3\nmetrics = [{ pods = { metric = 'in_flight', average_value = 0 } }]",
                 "at least a thousandth",
             ),
             (

@@ -1,0 +1,351 @@
+//! Kubernetes' horizontal pod autoscaler over the instances of a service: its controller is in [`hpa`](super::hpa),
+//! what feeds it is here.
+//!
+//! The metrics server scrapes all kubelets every `metrics_resolution` and keeps the last two points of each pod: CPU
+//! is what was used between them, by how long that was, and a pod without a point before has none, unless it is
+//! between 10 s and one resolution old, when it is measured from its start (kubernetes-sigs/metrics-server,
+//! `pkg/storage/pod.go`). What a kubelet says is a little old itself (cAdvisor looks every 10 to 15 s):
+//! `metrics_age`. Figures other than CPU and memory come the same way, as from an adapter of custom metrics with the
+//! same resolution. Everything is asynchronous: syncs and scrapes have clocks of their own.
+
+pub use super::hpa::KubernetesHpa;
+
+use std::collections::VecDeque;
+
+use super::hpa::{
+    self, Config, Course, HpaFigure, Limit, Metric, Milli, Observation, Phase as PodPhase, Pod,
+    PodId, PodTemplate, Proposal, Readiness, Requests, Sample, ValueTarget,
+};
+use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit};
+use crate::spec::At;
+use crate::units::{SimDuration, SimTime};
+
+/// A pod that is younger is not measured from its start.
+const YOUNGEST: SimDuration = SimDuration::from_secs(10);
+
+/// All pods at one scrape.
+#[derive(Debug, Clone)]
+struct Scrape {
+    at: SimTime,
+    pods: Vec<Reading>,
+    backlogs: Vec<u64>,
+}
+
+/// An HPA at work.
+#[derive(Debug, Clone)]
+pub struct State {
+    config: Config,
+    /// By metric: what it is read from.
+    figures: Vec<HpaFigure>,
+    /// Which cpu and memory a pod requests is known when it is first seen.
+    memory: hpa::State,
+    resolution: SimDuration,
+    age: SimDuration,
+    /// The last scrapes, the oldest first: two that can be seen, and those that are too young.
+    scrapes: VecDeque<Scrape>,
+}
+
+impl Describe for KubernetesHpa {
+    type State = State;
+
+    fn start(&self) -> State {
+        State {
+            config: self.config(),
+            figures: self.figures(),
+            memory: hpa::State::default(),
+            resolution: self.metrics_resolution.value,
+            age: self.metrics_age.value,
+            scrapes: VecDeque::new(),
+        }
+    }
+
+    fn queues(&self) -> Vec<&At<String>> {
+        self.looked_at()
+    }
+}
+
+impl Rule for State {
+    fn clock(&self) -> Clock {
+        Clock {
+            period: self.config.controller.sync_period,
+            first: None,
+            scrape: Some(self.resolution),
+        }
+    }
+
+    fn range(&self) -> (u32, u32) {
+        (self.config.bounds.min, self.config.bounds.max)
+    }
+
+    fn scrape(&mut self, group: &Group<'_>) {
+        let pods = group.instances.iter().copied().collect();
+        let seen_from = group.now;
+        let is_old = |own: &Scrape| own.at + self.age <= seen_from;
+        // The last two that can be seen are needed.
+        while self.scrapes.len() > 2 && self.scrapes.iter().skip(2).any(is_old) {
+            self.scrapes.pop_front();
+        }
+        self.scrapes.push_back(Scrape {
+            at: group.now,
+            pods,
+            backlogs: group.backlogs.to_vec(),
+        });
+    }
+
+    fn decide(&mut self, group: &Group<'_>) -> Decision {
+        let pods: Vec<Pod> = group
+            .instances
+            .iter()
+            .map(|own| pod(own, group.now))
+            .collect();
+        let template = template(group);
+        let visible = self
+            .scrapes
+            .iter()
+            .filter(|own| own.at + self.age <= group.now);
+        let visible: Vec<&Scrape> = visible.collect();
+        let last = visible.last().copied();
+        let before = visible.len().checked_sub(2).map(|at| visible[at]);
+        let (mut samples, mut values) = (Vec::new(), Vec::new());
+        for figure in &self.figures {
+            samples.push(self.samples(*figure, last, before));
+            values.push(value(*figure, last, before));
+        }
+        let readings = self.config.metrics.iter().enumerate();
+        let readings: Vec<_> = readings
+            .map(|(at, metric)| match metric {
+                Metric::Resource { .. } | Metric::Pods(_) => hpa::Reading::Samples(&samples[at]),
+                _ => match &values[at] {
+                    Some(value) => hpa::Reading::Values(std::slice::from_ref(value)),
+                    None => hpa::Reading::Failed,
+                },
+            })
+            .collect();
+        let seen = Observation {
+            now: group.now,
+            spec_replicas: group.desired,
+            status_replicas: pods.iter().filter(|pod| !pod.is_deleting).count() as u32,
+            pods: &pods,
+            templates: std::slice::from_ref(&template),
+            readings: &readings,
+        };
+        let decision = hpa::sync(&self.config, &mut self.memory, &seen);
+        let (wanted, reason) = explain(&decision);
+        Decision {
+            wanted,
+            instances: decision.desired,
+            reason,
+            sight: self.sight(&decision),
+        }
+    }
+}
+
+/// What the API server says of an instance.
+fn pod(own: &Reading, now: SimTime) -> Pod {
+    let started = own.started.filter(|started| *started <= now);
+    Pod {
+        id: PodId(own.place),
+        phase: match started {
+            None => PodPhase::Pending,
+            Some(_) => PodPhase::Running,
+        },
+        started,
+        readiness: started.map(|started| Readiness {
+            is_ready: matches!(own.phase, Phase::InService | Phase::Draining),
+            since: own.changed.unwrap_or(started),
+        }),
+        is_deleting: own.phase == Phase::Draining,
+        template: 0,
+    }
+}
+
+/// What pods request: all the CPU and the memory that they may use.
+fn template(group: &Group<'_>) -> PodTemplate {
+    let memory = group
+        .memory
+        .map(|own| Milli::new(own.get().saturating_mul(1000) as i64));
+    PodTemplate {
+        pod_level: Requests {
+            cpu: Some(Milli::from_units(group.cpus)),
+            memory,
+        },
+        ..PodTemplate::default()
+    }
+}
+
+impl State {
+    /// What the metrics API has of each pod, in the order of their places.
+    fn samples(
+        &self,
+        figure: HpaFigure,
+        last: Option<&Scrape>,
+        before: Option<&Scrape>,
+    ) -> Vec<Sample> {
+        let Some(last) = last else { return Vec::new() };
+        let sample = |own: &Reading| {
+            let (window, value) = self.measure(figure, own, last, before)?;
+            Some(Sample {
+                pod: PodId(own.place),
+                at: last.at,
+                window,
+                value: Some(value),
+            })
+        };
+        last.pods.iter().filter_map(sample).collect()
+    }
+
+    /// How long a pod was measured, and what came of it; nothing if it has no point before.
+    fn measure(
+        &self,
+        figure: HpaFigure,
+        own: &Reading,
+        last: &Scrape,
+        before: Option<&Scrape>,
+    ) -> Option<(SimDuration, Milli)> {
+        let started = own.started?;
+        if figure == HpaFigure::Memory {
+            let held = own.memory?.get();
+            return Some((self.resolution, Milli::from_units(held as f64)));
+        }
+        let earlier = before.and_then(|before| {
+            let same = before.pods.iter().find(|other| other.is_same(own))?;
+            same.started.map(|_| (before.at, *same))
+        });
+        let (since, cpu, in_flight, n_done) = match earlier {
+            Some((at, same)) => (at, same.cpu, same.in_flight, same.n_done),
+            None => {
+                let age = last.at.since(started);
+                if age < YOUNGEST || age >= self.resolution {
+                    return None;
+                }
+                Default::default()
+            }
+        };
+        let since = since.max(started);
+        let window = last.at.since(since);
+        if window == SimDuration::ZERO {
+            return None;
+        }
+        let per_second = |n: f64| n / window.as_secs_f64();
+        let value = match figure {
+            HpaFigure::Cpu => per_second(own.cpu.as_secs_f64() - cpu.as_secs_f64()),
+            HpaFigure::RequestsPerSecond => per_second((own.n_done - n_done) as f64),
+            HpaFigure::InFlight => own.in_flight.average_since(in_flight, window)?,
+            HpaFigure::Memory | HpaFigure::Backlog(_) => return None,
+        };
+        Some((window, Milli::from_units(value)))
+    }
+
+    /// The figure of the metric that asked for the most.
+    fn sight(&self, decision: &hpa::Decision) -> Option<Sight> {
+        let all = decision.proposals.iter().enumerate();
+        let good = all.filter_map(|(at, own)| own.as_ref().ok().map(|own| (at, own)));
+        let (at, most) = good.max_by_key(|(at, own)| (own.replicas, usize::MAX - at))?;
+        Some(sight(self.figures[at], &self.config.metrics[at], most))
+    }
+}
+
+/// What is not measured pod by pod: the sum over the pods, or what waits in a queue.
+fn value(figure: HpaFigure, last: Option<&Scrape>, before: Option<&Scrape>) -> Option<Milli> {
+    let last = last?;
+    if let HpaFigure::Backlog(at) = figure {
+        let waiting = *last.backlogs.get(at as usize)?;
+        return Some(Milli::from_units(waiting as f64));
+    }
+    let before = before?;
+    let span = last.at.since(before.at);
+    let mut sum = 0.0;
+    for own in &last.pods {
+        let same = before.pods.iter().find(|other| other.is_same(own));
+        sum += match figure {
+            HpaFigure::RequestsPerSecond => {
+                let n = own.n_done - same.map_or(0, |same| same.n_done);
+                n as f64 / span.as_secs_f64()
+            }
+            HpaFigure::InFlight => {
+                let then = same.map_or_else(Default::default, |same| same.in_flight);
+                own.in_flight.average_since(then, span)?
+            }
+            HpaFigure::Cpu | HpaFigure::Memory | HpaFigure::Backlog(_) => return None,
+        };
+    }
+    Some(Milli::from_units(sum))
+}
+
+fn sight(figure: HpaFigure, metric: &Metric, proposal: &Proposal) -> Sight {
+    let thousandths = |own: Milli| own.as_f64() / 1000.0;
+    let (what, unit) = match figure {
+        HpaFigure::Cpu => ("CPU per pod", Unit::Count),
+        HpaFigure::Memory => ("memory per pod in bytes", Unit::Count),
+        HpaFigure::RequestsPerSecond => ("requests", Unit::PerSecond),
+        HpaFigure::InFlight => ("requests in flight", Unit::Count),
+        HpaFigure::Backlog(_) => ("messages waiting", Unit::Count),
+    };
+    let plain = |target: Milli| {
+        (
+            what,
+            unit,
+            proposal.usage.map(thousandths),
+            thousandths(target),
+        )
+    };
+    let (what, unit, value, target) = match metric {
+        Metric::Resource {
+            target: hpa::PodTarget::Utilization(percent),
+            ..
+        } => {
+            let share = |percent: f64| percent / 100.0;
+            let used = proposal
+                .utilization_percent
+                .map(|own| share(f64::from(own)));
+            let what = if figure == HpaFigure::Cpu {
+                "CPU utilization"
+            } else {
+                "memory utilization"
+            };
+            (what, Unit::Share, used, share(f64::from(*percent)))
+        }
+        Metric::Resource {
+            target: hpa::PodTarget::AverageValue(target),
+            ..
+        }
+        | Metric::Pods(target)
+        | Metric::Object(ValueTarget::Value(target) | ValueTarget::AverageValue(target))
+        | Metric::External(ValueTarget::Value(target) | ValueTarget::AverageValue(target)) => {
+            plain(*target)
+        }
+        Metric::Unknown => plain(Milli::ZERO),
+    };
+    Sight {
+        what,
+        unit,
+        value,
+        target,
+    }
+}
+
+/// What a sync wanted, and why it came out as it did.
+fn explain(decision: &hpa::Decision) -> (u32, Reason) {
+    let (current, desired) = (decision.current, decision.desired);
+    match decision.course {
+        Course::Disabled => (current, Reason::SwitchedOff),
+        Course::OutOfBounds => (desired, Reason::OutOfRange),
+        Course::NoMetric { .. } => (current, Reason::NoData),
+        Course::Asked {
+            wish,
+            stabilized,
+            limit,
+            ..
+        } => {
+            let reason = match limit {
+                Limit::GrowthRate | Limit::ShrinkRate => Reason::TooFast,
+                Limit::Minimum | Limit::Maximum if desired == current => Reason::AtLimit,
+                _ if desired > current => Reason::TooFew,
+                _ if desired < current => Reason::TooMany,
+                _ if stabilized != wish => Reason::NotYetSure,
+                _ => Reason::Right,
+            };
+            (wish, reason)
+        }
+    }
+}
