@@ -4,7 +4,16 @@
 //! One file per autoscaler. To add one: write its file (the table that describes it, its check, its
 //! state, its rule) and add its line to the list below.
 
+pub mod aws;
+pub mod azure;
+pub mod cloud_run;
+pub mod comparison;
+pub mod count;
 pub mod heroku_p95;
+pub mod keda;
+pub mod kpa;
+pub mod outcome;
+pub mod threshold;
 
 use crate::units::{Rate, SimDuration, SimTime};
 
