@@ -276,3 +276,58 @@ fn scaled_in(config: &Config, seen: &Observation<'_>, fewest: i64) -> Outcome<Re
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        let rule = |comparison, threshold, direction| Rule {
+            metric: 0,
+            comparison,
+            threshold,
+            direction,
+            change: Change::Count(1),
+            cooldown: SimDuration::from_secs(300),
+        };
+        Config {
+            bounds: Bounds { min: 2, max: 6 },
+            default: 4,
+            rules: vec![
+                rule(Comparison::Above, 70.0, Direction::Out),
+                rule(Comparison::Below, 30.0, Direction::In),
+            ],
+        }
+    }
+
+    fn look(state: &mut State, second: u64, n: u32, cpu: Option<f64>) -> (u32, Reason) {
+        let outcome = state.decide(
+            &config(),
+            &Observation {
+                now: SimTime::ZERO + SimDuration::from_secs(second),
+                instances: n,
+                metrics: &[cpu.map(Metric::Average)],
+            },
+        );
+        (outcome.instances, outcome.reason)
+    }
+
+    #[test]
+    fn any_change_starts_the_cooldown_of_every_rule() {
+        let state = &mut State::default();
+        assert_eq!(look(state, 0, 3, Some(80.0)), (4, Reason::ScaledOut));
+        assert_eq!(look(state, 60, 4, Some(90.0)), (4, Reason::Cooldown));
+        assert_eq!(look(state, 120, 4, Some(10.0)), (4, Reason::Cooldown));
+        assert_eq!(look(state, 300, 4, Some(10.0)), (3, Reason::ScaledIn));
+        assert_eq!(look(state, 600, 2, Some(10.0)), (2, Reason::AtMin));
+    }
+
+    #[test]
+    fn without_data_there_are_no_fewer_and_the_default_at_least() {
+        let state = &mut State::default();
+        assert_eq!(look(state, 0, 3, None), (4, Reason::ToDefault));
+        assert_eq!(look(state, 60, 5, None), (5, Reason::NoData));
+        assert_eq!(look(state, 120, 9, None), (6, Reason::OutOfRange));
+        assert_eq!(look(state, 120, 1, Some(10.0)), (2, Reason::OutOfRange));
+    }
+}

@@ -157,3 +157,34 @@ pub fn decide(config: &Config, seen: &Observation) -> Outcome<Reason> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_follow_the_time_of_the_day() {
+        let from = |hour, min| Scheduled {
+            from: SimDuration::from_secs(hour * 3600),
+            bounds: Bounds { min, max: 20 },
+        };
+        let config = Config {
+            schedule: vec![from(8, 10), from(20, 3)],
+            ..Config::new(Bounds { min: 1, max: 5 })
+        };
+        let at = |hour, replicas| {
+            let seen = Observation {
+                now: SimTime::ZERO + SimDuration::from_secs(hour * 3600),
+                replicas,
+                cpu: 50.0,
+                memory: 50.0,
+                error_rate: None,
+            };
+            decide(&config, &seen).instances
+        };
+        assert_eq!(at(7, 2), 3, "the night's, of the day before");
+        assert_eq!(at(8, 2), 10);
+        assert_eq!(at(24 + 19, 2), 10);
+        assert_eq!(at(24 + 20, 12), 12);
+    }
+}

@@ -64,3 +64,32 @@ impl State {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::adjustment::Kind;
+    use super::*;
+
+    #[test]
+    fn a_change_that_there_is_none_of_starts_no_cooldown() {
+        let config = Config {
+            adjustment: Adjustment {
+                kind: Kind::Change,
+                amount: 2,
+            },
+            cooldown: SimDuration::from_secs(300),
+            bounds: Bounds { min: 1, max: 4 },
+        };
+        let mut state = State::default();
+        let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
+        let full = state.alarm(&config, Group::settled(4), at(0));
+        assert_eq!((full.wish, full.reason), (6, Reason::AtMax));
+        let mut reason = |n, now| state.alarm(&config, Group::settled(n), now).reason;
+        assert_eq!(reason(3, at(60)), Reason::AtMax);
+        assert_eq!(reason(4, at(120)), Reason::Activity);
+        state.carried_out(&config, at(150));
+        let mut reason = |n, now| state.alarm(&config, Group::settled(n), now).reason;
+        assert_eq!(reason(2, at(449)), Reason::Cooldown);
+        assert_eq!(reason(2, at(450)), Reason::AsWished);
+    }
+}

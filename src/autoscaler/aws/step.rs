@@ -152,3 +152,53 @@ pub fn decide(config: &Config, group: Group, metric: f64) -> Outcome<Reason> {
     };
     bounded(wish, damped, config.bounds, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(lower: Option<f64>, upper: Option<f64>, amount: i64) -> Step {
+        Step {
+            lower,
+            upper,
+            amount,
+        }
+    }
+
+    #[test]
+    fn steps_that_aws_refuses_are_refused() {
+        let of = |steps: &[Step]| Steps::new(Side::Above, steps.to_vec()).map(|_| ());
+        let (low, high) = (step(Some(0.0), Some(10.0), 1), step(Some(10.0), None, 2));
+        assert_eq!(of(&[high, low]), Ok(()));
+        assert_eq!(of(&[]), Err(StepsError::None));
+        assert_eq!(of(&[step(None, None, 1)]), Err(StepsError::Empty));
+        assert_eq!(of(&[low]), Err(StepsError::NotToTheEnd));
+        let gap = step(Some(12.0), None, 2);
+        assert_eq!(of(&[low, gap]), Err(StepsError::NotAdjacent));
+        let overlap = step(Some(8.0), None, 2);
+        assert_eq!(of(&[low, overlap]), Err(StepsError::NotAdjacent));
+    }
+
+    #[test]
+    fn nothing_is_removed_while_instances_warm_up_nor_twice_while_they_leave() {
+        let config = Config {
+            threshold: 50.0,
+            kind: Kind::Percent {
+                min_magnitude: None,
+            },
+            steps: Steps::new(Side::Below, vec![step(None, Some(0.0), -30)]).expect("steps"),
+            bounds: Bounds { min: 1, max: 20 },
+        };
+        let mut group = Group::settled(10);
+        assert_eq!(decide(&config, group, 20.0).instances, 7);
+        group.warming = 1;
+        let held = decide(&config, group, 20.0);
+        assert_eq!((held.instances, held.reason), (10, Reason::WarmingUp));
+        let leaving = Group {
+            desired: 7,
+            warming: 0,
+            terminating: 3,
+        };
+        assert_eq!(decide(&config, leaving, 20.0).instances, 7);
+    }
+}

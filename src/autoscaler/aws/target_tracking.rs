@@ -171,3 +171,47 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_in_proportion_after_three_minutes_and_removes_slowly_after_fifteen() {
+        let config = Config::new(50.0, Bounds { min: 2, max: 30 });
+        let mut state = State::default();
+        let mut desired = 10;
+        let mut minute = |metric, warming| {
+            let group = Group {
+                desired,
+                warming,
+                terminating: 0,
+            };
+            let said = state.decide(&config, group, Some(metric));
+            desired = said.capacity.instances;
+            (desired, said.capacity.reason)
+        };
+        assert_eq!(minute(80.0, 0).0, 10);
+        assert_eq!(minute(80.0, 0).0, 10);
+        assert_eq!(minute(80.0, 0), (16, Reason::AsWished));
+        assert_eq!(minute(46.0, 6), (16, Reason::Right), "within the band");
+        for _ in 0..14 {
+            assert_eq!(minute(20.0, 0), (16, Reason::Right));
+        }
+        assert_eq!(minute(20.0, 1), (16, Reason::WarmingUp));
+        assert_eq!(minute(20.0, 0), (15, Reason::RemovedSlowly));
+    }
+
+    #[test]
+    fn a_policy_that_removes_nothing_has_no_say_in_removal() {
+        let config = Config {
+            removes: false,
+            ..Config::new(50.0, Bounds { min: 2, max: 30 })
+        };
+        let mut state = State::default();
+        let group = Group::settled(10);
+        let votes = (0..20).map(|_| state.decide(&config, group, Some(1.0)).vote);
+        assert!(votes.into_iter().all(|own| own == Vote::Abstain));
+        assert_eq!(vote(&[Vote::Abstain]), Vote::Hold);
+    }
+}

@@ -157,3 +157,65 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An hour after the start of time, with nothing active before.
+    fn round(
+        config: &Config,
+        replicas: u32,
+        is_active: bool,
+        has_error: bool,
+    ) -> (Decision, State) {
+        let mut state = State::start(SimTime::ZERO);
+        let seen = Observation {
+            now: SimTime::ZERO + SimDuration::from_secs(3600),
+            replicas,
+            is_active,
+            has_error,
+        };
+        (state.decide(config, &seen), state)
+    }
+
+    #[test]
+    fn activity_beside_an_error_is_not_noted_and_a_fallback_to_none_is_not_waited_for() {
+        let config = Config::default();
+        assert_eq!(round(&config, 3, true, true).1.last_active, None);
+        assert!(round(&config, 0, true, true).1.last_active.is_some());
+        assert_eq!(round(&config, 3, false, true).0.replicas, 3);
+        for (fallback, replicas) in [(0, 0), (2, 3)] {
+            let config = Config {
+                fallback: Some(fallback),
+                ..config
+            };
+            assert_eq!(round(&config, 3, false, true).0.replicas, replicas);
+        }
+    }
+
+    #[test]
+    fn idle_and_minimum_are_two_things() {
+        let config = Config {
+            min: 4,
+            idle: Some(1),
+            ..Config::default()
+        };
+        let of = |replicas, is_active| round(&config, replicas, is_active, false).0;
+        assert_eq!(of(1, true), decided(4, Reason::Activated));
+        assert_eq!(of(6, false), decided(1, Reason::Deactivated));
+        assert_eq!(of(1, false), decided(1, Reason::AsIs));
+        let paused = Config {
+            is_scale_out_paused: true,
+            idle: None,
+            ..config
+        };
+        // Only the way up from none is paused, not the way to the minimum.
+        let inactive = round(&paused, 1, false, false).0;
+        assert_eq!(inactive, decided(4, Reason::BelowMin));
+    }
+
+    fn decided(replicas: u32, reason: Reason) -> Decision {
+        Decision { replicas, reason }
+    }
+}

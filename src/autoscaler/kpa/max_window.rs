@@ -68,3 +68,27 @@ impl MaxOverTime {
         self.window.record(index, value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn is_the_largest_of_the_recent_ones(
+            size in 1_u64..6,
+            steps in prop::collection::vec((0_u64..4, 0_u32..9), 1..40),
+        ) {
+            let mut window = MaxWindow::new(size);
+            let (mut index, mut all) = (0, Vec::new());
+            for (ahead, value) in steps {
+                index += ahead;
+                all.push((index, value));
+                let recent = all.iter().filter(|own| index - own.0 < size);
+                let largest = recent.map(|own| own.1).max();
+                prop_assert_eq!(Some(window.record(index, value)), largest);
+            }
+        }
+    }
+}

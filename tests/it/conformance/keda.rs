@@ -45,6 +45,9 @@ fn target_type(input: Fields<'_>) -> Result<TargetType, String> {
 /// The fallback, if there is one. One with negative numbers is none.
 fn configured(input: Fields<'_>) -> Result<Option<fallback::Config>, String> {
     use fallback::Behavior;
+    if !input.yes("enabled")? {
+        return Ok(None);
+    }
     let behavior = match input.text("behavior")? {
         "static" => Behavior::Static,
         "currentReplicas" => Behavior::CurrentReplicas,
@@ -52,9 +55,6 @@ fn configured(input: Fields<'_>) -> Result<Option<fallback::Config>, String> {
         "currentReplicasIfLower" => Behavior::CurrentReplicasIfLower,
         other => return Err(format!("unknown behavior {other}")),
     };
-    if !input.yes("enabled")? {
-        return Ok(None);
-    }
     let threshold = input.integer("failure_threshold")?;
     let replicas = input.integer("fallback_replicas")?;
     Ok(u32::try_from(threshold)

@@ -234,7 +234,7 @@ pub(super) fn scale_decision(vector: &Value) -> Checked {
         },
         activity_for: activity.span("for_s")?,
         is_initial_scale_reached: input.yes("initial_scale_reached")?,
-        is_activator_answering: input.text("activator_probe")? == "ok",
+        is_activator_answering: input.0["activator_probe"] == "ok",
         activator_in_path: input.span("activator_in_path_for_s")?,
     };
     let ours = zero::decide(&scaler(input)?, &seen);
