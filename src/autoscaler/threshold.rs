@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn bounds_follow_the_time_of_the_day() {
-        let from = |hour, min| Scheduled {
+        let from = |hour: u64, min| Scheduled {
             from: SimDuration::from_secs(hour * 3600),
             bounds: Bounds { min, max: 20 },
         };
@@ -172,7 +172,7 @@ mod tests {
             schedule: vec![from(8, 10), from(20, 3)],
             ..Config::new(Bounds { min: 1, max: 5 })
         };
-        let at = |hour, replicas| {
+        let at = |hour: u64, replicas| {
             let seen = Observation {
                 now: SimTime::ZERO + SimDuration::from_secs(hour * 3600),
                 replicas,
