@@ -21,14 +21,14 @@ pub struct Interval {
 /// The elasticity measures; 0 is best for all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Elasticity {
-    /// By how much too little there was, on average over all the time, in percent of the demand (θ_U).
+    /// By how much too little there was, on average over all the time, in percent of the demand (θU).
     pub under_accuracy: f64,
-    /// By how much too much there was, likewise (θ_O). Intervals without demand, of which there are no
+    /// By how much too much there was, likewise (θO). Intervals without demand, of which there are no
     /// percents, add nothing; they are part of [`Elasticity::over_timeshare`].
     pub over_accuracy: f64,
-    /// Percent of the time in which there was too little (τ_U).
+    /// Percent of the time in which there was too little (τU).
     pub under_timeshare: f64,
-    /// Percent of the time in which there was too much (τ_O).
+    /// Percent of the time in which there was too much (τO).
     pub over_timeshare: f64,
     /// Percent of the steps from one interval to the next in which demand and supply did not move in the
     /// same direction, or one moved and the other did not (υ); nothing with fewer than two intervals.
@@ -109,18 +109,33 @@ mod tests {
     #[test]
     fn a_supply_that_is_the_demand_is_perfect() {
         let perfect = of(&[1.0, 4.0, 2.0, 0.0], &[1.0, 4.0, 2.0, 0.0]);
-        assert_eq!(perfect.deviation(5.0), 0.0);
-        assert_eq!(perfect.jitter_per_hour, 0.0);
+        let best = Elasticity {
+            under_accuracy: 0.0,
+            over_accuracy: 0.0,
+            under_timeshare: 0.0,
+            over_timeshare: 0.0,
+            instability: Some(0.0),
+            jitter_per_hour: 0.0,
+        };
+        assert_eq!(perfect, best);
+        assert_eq!(perfect.deviation(5.0).to_bits(), 0.0_f64.to_bits());
     }
 
     #[test]
     fn restless_supply_has_jitter_and_no_demand_has_no_percents() {
         let restless = of(&[2.0, 2.0, 2.0, 0.0], &[2.0, 3.0, 2.0, 3.0]);
-        // Three changes against one in an hour.
-        assert_eq!(restless.jitter_per_hour, 2.0);
-        assert_eq!(restless.over_timeshare, 50.0);
-        assert_eq!(restless.over_accuracy, 12.5);
-        assert_eq!(restless.deviation(1.0), 0.5 + 0.125 + 1.0);
+        let expected = Elasticity {
+            under_accuracy: 0.0,
+            over_accuracy: 12.5,
+            under_timeshare: 0.0,
+            over_timeshare: 50.0,
+            instability: Some(100.0),
+            // Three changes against one in an hour.
+            jitter_per_hour: 2.0,
+        };
+        assert_eq!(restless, expected);
+        let distance = restless.deviation(2.0);
+        assert!((distance * distance - (0.015_625 + 0.25 + 1.0)).abs() < 1e-12);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! CloudWatch alarms: M of N data points, and what becomes of missing ones.
+//! `CloudWatch` alarms: M of N data points, and what becomes of missing ones.
 //!
-//! Source: `AlarmThatSendsEmail.md` of the CloudWatch user guide, "How alarm state is evaluated when data is
-//! missing".
+//! Source: `AlarmThatSendsEmail.md` of the `CloudWatch` user guide, "How alarm state is evaluated when data
+//! is missing".
 
 use std::collections::VecDeque;
 

@@ -6,7 +6,7 @@
 //! many stand by.
 //!
 //! The group service is closed: these rules are those of the user guides of EC2 Auto Scaling (6c46a78) and
-//! CloudWatch (before 3e2afd41). What they do not say is marked "ours" where it is decided.
+//! `CloudWatch` (before 3e2afd41). What they do not say is marked "ours" where it is decided.
 
 pub mod adjustment;
 pub mod alarm;

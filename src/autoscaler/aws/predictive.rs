@@ -70,3 +70,26 @@ pub fn decide(config: &Config, dynamic: u32, forecast: Option<u32>) -> Outcome<R
     let wish = i64::from(forecast.max(dynamic));
     bounded(wish, wish, bounds, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guide's example, and what it says of a buffer of 0.
+    #[test]
+    fn a_maximum_that_may_grow_is_the_forecast_and_its_buffer() {
+        let max = |forecast, buffer_percent| {
+            MaxBehavior::Increase { buffer_percent }.effective_max(forecast, 40)
+        };
+        assert_eq!([max(50, 10), max(50, 0), max(20, 10)], [55, 50, 40]);
+        let config = Config {
+            max_behavior: MaxBehavior::Increase { buffer_percent: 0 },
+            scheduling_buffer: SimDuration::from_secs(600),
+            bounds: Bounds { min: 2, max: 40 },
+        };
+        assert_eq!(decide(&config, 45, Some(50)).instances, 50);
+        assert_eq!(decide(&config, 45, None).instances, 40);
+        let at = |seconds| config.hour(SimTime::ZERO + SimDuration::from_secs(seconds));
+        assert_eq!([at(2999), at(3000)], [0, 1]);
+    }
+}

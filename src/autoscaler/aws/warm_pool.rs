@@ -16,3 +16,18 @@ pub fn size(config: &Config, desired: u32, max: u32) -> u32 {
     let prepared = config.max_prepared.unwrap_or(max);
     prepared.saturating_sub(desired).max(config.min_size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_has_its_least_size_however_full_the_group_is() {
+        let config = Config {
+            max_prepared: Some(8),
+            min_size: 1,
+        };
+        assert_eq!(size(&config, 6, 10), 2);
+        assert_eq!(size(&config, 9, 10), 1);
+    }
+}

@@ -67,7 +67,7 @@ pub(super) fn step_warmup(vector: &Value) -> Checked {
     let desired = input.count("desired_capacity")?;
     let group = Group {
         desired,
-        warming: desired - input.count("warm_capacity")?,
+        warming: desired.saturating_sub(input.count("warm_capacity")?),
         terminating: 0,
     };
     let config = policy(input, Side::Above, "scale_out_steps")?;

@@ -24,7 +24,13 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn maybe_number(self, key: &str) -> Result<Option<f64>, String> {
-        maybe(&self.0[key], Value::as_f64).ok_or_else(|| format!("no number: {key}"))
+        self.maybe(key, Value::as_f64)
+    }
+
+    fn maybe<T>(self, key: &str, read: fn(&Value) -> Option<T>) -> Result<Option<T>, String> {
+        let value = Some(&self.0[key]).filter(|value| !value.is_null());
+        let read = |value| read(value).ok_or_else(|| format!("{key} is {value}"));
+        value.map(read).transpose()
     }
 
     pub(super) fn integer(self, key: &str) -> Result<i64, String> {
@@ -36,8 +42,9 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn maybe_count(self, key: &str) -> Result<Option<u32>, String> {
-        let whole = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
-        maybe(&self.0[key], whole).ok_or_else(|| format!("no count: {key}"))
+        self.maybe(key, |value| {
+            value.as_u64().and_then(|n| u32::try_from(n).ok())
+        })
     }
 
     pub(super) fn yes(self, key: &str) -> Result<bool, String> {
@@ -76,14 +83,6 @@ impl<'a> Fields<'a> {
             min: self.count("min")?,
             max: self.count("max")?,
         })
-    }
-}
-
-fn maybe<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Option<T>> {
-    if value.is_null() {
-        Some(None)
-    } else {
-        read(value).map(Some)
     }
 }
 
