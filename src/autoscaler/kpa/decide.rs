@@ -134,16 +134,12 @@ impl State {
         self.panics(config, seen.now, panic.exact / ready);
 
         let is_panicking = self.panic_since.is_some();
-        let winner = if is_panicking && panic.pods > stable.pods {
-            panic
+        let (winner, asked) = if is_panicking && panic.pods > stable.pods {
+            (panic, Reason::Panic)
         } else {
-            stable
+            (stable, Reason::AsWished)
         };
-        let mut reason = match winner.held_back {
-            Some(reason) => reason,
-            None if is_panicking => Reason::Panic,
-            None => Reason::AsWished,
-        };
+        let mut reason = winner.held_back.unwrap_or(asked);
         let mut damped = winner.pods;
         if is_panicking {
             if self.panic_floor > damped {
