@@ -16,6 +16,7 @@ use super::hpa::{
     self, Config, Course, HpaFigure, Limit, Metric, Milli, Observation, Phase as PodPhase, Pod,
     PodId, PodTemplate, Proposal, Readiness, Requests, Sample, ValueTarget,
 };
+use super::sensor::{Snapshot, Use};
 use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit};
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
@@ -23,26 +24,17 @@ use crate::units::{SimDuration, SimTime};
 /// A pod that is younger is not measured from its start.
 const YOUNGEST: SimDuration = SimDuration::from_secs(10);
 
-/// All pods at one scrape.
-#[derive(Debug, Clone)]
-struct Scrape {
-    at: SimTime,
-    pods: Vec<Reading>,
-    backlogs: Vec<u64>,
-}
-
 /// An HPA at work.
 #[derive(Debug, Clone)]
 pub struct State {
     config: Config,
     /// By metric: what it is read from.
     figures: Vec<HpaFigure>,
-    /// Which cpu and memory a pod requests is known when it is first seen.
     memory: hpa::State,
     resolution: SimDuration,
     age: SimDuration,
     /// The last scrapes, the oldest first: two that can be seen, and those that are too young.
-    scrapes: VecDeque<Scrape>,
+    scrapes: VecDeque<Snapshot>,
 }
 
 impl Describe for KubernetesHpa {
@@ -78,18 +70,12 @@ impl Rule for State {
     }
 
     fn scrape(&mut self, group: &Group<'_>) {
-        let pods = group.instances.iter().copied().collect();
-        let seen_from = group.now;
-        let is_old = |own: &Scrape| own.at + self.age <= seen_from;
+        let is_old = |own: &Snapshot| own.at + self.age <= group.now;
         // The last two that can be seen are needed.
         while self.scrapes.len() > 2 && self.scrapes.iter().skip(2).any(is_old) {
             self.scrapes.pop_front();
         }
-        self.scrapes.push_back(Scrape {
-            at: group.now,
-            pods,
-            backlogs: group.backlogs.to_vec(),
-        });
+        self.scrapes.push_back(Snapshot::of(group));
     }
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
@@ -103,7 +89,7 @@ impl Rule for State {
             .scrapes
             .iter()
             .filter(|own| own.at + self.age <= group.now);
-        let visible: Vec<&Scrape> = visible.collect();
+        let visible: Vec<&Snapshot> = visible.collect();
         let last = visible.last().copied();
         let before = visible.len().checked_sub(2).map(|at| visible[at]);
         let (mut samples, mut values) = (Vec::new(), Vec::new());
@@ -178,8 +164,8 @@ impl State {
     fn samples(
         &self,
         figure: HpaFigure,
-        last: Option<&Scrape>,
-        before: Option<&Scrape>,
+        last: Option<&Snapshot>,
+        before: Option<&Snapshot>,
     ) -> Vec<Sample> {
         let Some(last) = last else { return Vec::new() };
         let sample = |own: &Reading| {
@@ -191,7 +177,7 @@ impl State {
                 value: Some(value),
             })
         };
-        last.pods.iter().filter_map(sample).collect()
+        last.instances.iter().filter_map(sample).collect()
     }
 
     /// How long a pod was measured, and what came of it; nothing if it has no point before.
@@ -199,41 +185,28 @@ impl State {
         &self,
         figure: HpaFigure,
         own: &Reading,
-        last: &Scrape,
-        before: Option<&Scrape>,
+        last: &Snapshot,
+        before: Option<&Snapshot>,
     ) -> Option<(SimDuration, Milli)> {
         let started = own.started?;
         if figure == HpaFigure::Memory {
             let held = own.memory?.get();
             return Some((self.resolution, Milli::from_units(held as f64)));
         }
-        let earlier = before.and_then(|before| {
-            let same = before.pods.iter().find(|other| other.is_same(own))?;
-            same.started.map(|_| (before.at, *same))
-        });
-        let (since, cpu, in_flight, n_done) = match earlier {
-            Some((at, same)) => (at, same.cpu, same.in_flight, same.n_done),
-            None => {
-                let age = last.at.since(started);
-                if age < YOUNGEST || age >= self.resolution {
-                    return None;
-                }
-                Default::default()
-            }
-        };
-        let since = since.max(started);
-        let window = last.at.since(since);
-        if window == SimDuration::ZERO {
+        let earlier = before.and_then(|before| Some((before.at, before.find(own)?)));
+        let earlier = earlier.filter(|(_, before)| before.started.is_some());
+        let age = last.at.since(started);
+        if earlier.is_none() && !(YOUNGEST..self.resolution).contains(&age) {
             return None;
         }
-        let per_second = |n: f64| n / window.as_secs_f64();
+        let used = Use::since(earlier, own, last.at)?;
         let value = match figure {
-            HpaFigure::Cpu => per_second(own.cpu.as_secs_f64() - cpu.as_secs_f64()),
-            HpaFigure::RequestsPerSecond => per_second((own.n_done - n_done) as f64),
-            HpaFigure::InFlight => own.in_flight.average_since(in_flight, window)?,
+            HpaFigure::Cpu => used.cpus,
+            HpaFigure::RequestsPerSecond => used.requests_per_second,
+            HpaFigure::InFlight => used.in_flight,
             HpaFigure::Memory | HpaFigure::Backlog(_) => return None,
         };
-        Some((window, Milli::from_units(value)))
+        Some((used.window, Milli::from_units(value)))
     }
 
     /// The figure of the metric that asked for the most.
@@ -246,29 +219,28 @@ impl State {
 }
 
 /// What is not measured pod by pod: the sum over the pods, or what waits in a queue.
-fn value(figure: HpaFigure, last: Option<&Scrape>, before: Option<&Scrape>) -> Option<Milli> {
+fn value(figure: HpaFigure, last: Option<&Snapshot>, before: Option<&Snapshot>) -> Option<Milli> {
     let last = last?;
     if let HpaFigure::Backlog(at) = figure {
         let waiting = *last.backlogs.get(at as usize)?;
         return Some(Milli::from_units(waiting as f64));
     }
     let before = before?;
-    let span = last.at.since(before.at);
-    let mut sum = 0.0;
-    for own in &last.pods {
-        let same = before.pods.iter().find(|other| other.is_same(own));
-        sum += match figure {
-            HpaFigure::RequestsPerSecond => {
-                let n = own.n_done - same.map_or(0, |same| same.n_done);
-                n as f64 / span.as_secs_f64()
-            }
-            HpaFigure::InFlight => {
-                let then = same.map_or_else(Default::default, |same| same.in_flight);
-                own.in_flight.average_since(then, span)?
-            }
-            HpaFigure::Cpu | HpaFigure::Memory | HpaFigure::Backlog(_) => return None,
-        };
-    }
+    let used =
+        |own: &Reading| Use::since(before.find(own).map(|then| (before.at, then)), own, last.at);
+    let sum: f64 = match figure {
+        HpaFigure::RequestsPerSecond => {
+            let rates = last.instances.iter().filter_map(used);
+            rates.map(|own| own.requests_per_second).sum()
+        }
+        HpaFigure::InFlight => last
+            .instances
+            .iter()
+            .filter_map(used)
+            .map(|own| own.in_flight)
+            .sum(),
+        HpaFigure::Cpu | HpaFigure::Memory | HpaFigure::Backlog(_) => return None,
+    };
     Some(Milli::from_units(sum))
 }
 

@@ -4,10 +4,20 @@
 //! One file per autoscaler. To add one: write its file (the table that describes it, its check, its
 //! state, its rule) and add its line to the list below.
 
+pub mod aws;
+pub mod azure;
+pub mod cloud_run;
+pub mod comparison;
+pub mod count;
 mod group;
 pub mod heroku_p95;
 pub mod hpa;
+pub mod keda;
+pub mod kpa;
 pub mod kubernetes_hpa;
+pub mod outcome;
+mod sensor;
+pub mod threshold;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 

@@ -1,5 +1,6 @@
 //! Estimators: from what was recorded to figures with intervals.
 
+pub mod elasticity;
 mod estimate;
 mod histogram;
 mod level;

@@ -9,10 +9,19 @@
 //! fail, and fails if any does. A vector of a kind that is not listed fails.
 
 mod addresses;
+mod aws;
+mod azure;
 mod cache;
+mod cloud_run;
+mod elasticity;
+mod fields;
+mod heroku;
 mod hpa;
+mod keda;
+mod kpa;
 mod limit_conn;
 mod limit_req;
+mod scripts;
 mod upstream;
 
 use std::io::Write as _;
@@ -28,7 +37,33 @@ type Check = fn(&Value) -> Result<(), String>;
 
 /// What is checked, by the kind of a vector.
 const KINDS: &[(&str, Check)] = &[
+    ("aws.alarm_state", aws::alarm_state),
+    ("aws.multiple_policies", aws::multiple_policies),
+    ("aws.percent_rounding", aws::percent_rounding),
+    ("aws.predictive", aws::predictive),
+    ("aws.predictive_max", aws::predictive_max),
+    ("aws.simple_adjustment", aws::simple_adjustment),
+    ("aws.simple_cooldown", aws::simple_cooldown),
+    ("aws.step_adjustment", aws::step_adjustment),
+    ("aws.step_warmup", aws::step_warmup),
+    (
+        "aws.target_tracking_multiple",
+        aws::target_tracking_multiple,
+    ),
+    (
+        "aws.target_tracking_proportional",
+        aws::target_tracking_proportional,
+    ),
+    (
+        "aws.target_tracking_rounding",
+        aws::target_tracking_rounding,
+    ),
+    ("aws.warm_pool_size", aws::warm_pool_size),
+    ("azure.decide", azure::decide),
     ("cache", cache::check),
+    ("cloudrun.metrics_based", cloud_run::metrics_based),
+    ("elasticity.metrics", elasticity::metrics),
+    ("heroku.step", heroku::step),
     ("hpa.behavior_limit", hpa::behavior_limit),
     ("hpa.classify_pods", hpa::classify_pods),
     ("hpa.legacy_limit", hpa::legacy_limit),
@@ -40,8 +75,27 @@ const KINDS: &[(&str, Check)] = &[
     ("hpa.stabilize_behavior", hpa::stabilize_behavior),
     ("hpa.stabilize_legacy", hpa::stabilize_legacy),
     ("hpa.store_event", hpa::store_event),
+    ("keda.activation", keda::activation),
+    ("keda.fallback", keda::fallback),
+    ("keda.hpa_target", keda::hpa_target),
+    ("keda.job_strategy", keda::job_strategy),
+    ("keda.trigger_active", keda::trigger_active),
+    ("kpa.decide", kpa::decide),
+    ("kpa.initial_state", kpa::initial_state),
+    ("kpa.max_index_window", kpa::max_index_window),
+    ("kpa.max_time_window", kpa::max_time_window),
+    ("kpa.panic_window", kpa::panic_window),
+    ("kpa.resolve_target", kpa::resolve_target),
+    ("kpa.scale_decision", kpa::scale_decision),
+    ("kpa.scrape_sample_size", kpa::scrape_sample_size),
+    ("kpa.smoothing_coefficient", kpa::smoothing_coefficient),
+    ("kpa.weighted_average", kpa::weighted_average),
+    ("kpa.window_average", kpa::window_average),
     ("limit_conn", limit_conn::check),
     ("limit_req", limit_req::check),
+    ("script.cpu_memory_loop", scripts::once),
+    ("script.emergency_loop", scripts::once),
+    ("script.loop_sequence", scripts::loop_sequence),
     ("upstream", upstream::check),
 ];
 

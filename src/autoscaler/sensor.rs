@@ -1,0 +1,90 @@
+//! What sensors make of readings: what instances did between two of them.
+
+use super::{Group, Reading};
+use crate::units::{SimDuration, SimTime};
+
+/// All instances at one instant, kept for later.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    /// When.
+    pub at: SimTime,
+    /// The instances, by place.
+    pub instances: Vec<Reading>,
+    /// What stood in the queues that the autoscaler goes by.
+    pub backlogs: Vec<u64>,
+    /// Requests of the whole system that had ended, and failed.
+    pub ended: u64,
+    /// See `ended`.
+    pub failed: u64,
+}
+
+impl Snapshot {
+    /// The group as it is now.
+    pub fn of(group: &Group<'_>) -> Self {
+        Self {
+            at: group.now,
+            instances: group.instances.to_vec(),
+            backlogs: group.backlogs.to_vec(),
+            ended: group.ended,
+            failed: group.failed,
+        }
+    }
+
+    /// This instance as it was then; nothing if it was not there.
+    pub fn find(&self, own: &Reading) -> Option<&Reading> {
+        let at = self
+            .instances
+            .binary_search_by_key(&own.place, |other| other.place);
+        at.ok()
+            .map(|at| &self.instances[at])
+            .filter(|other| other.is_same(own))
+    }
+
+    /// The share of requests that failed among those that have ended since `earlier`; nothing if none has.
+    pub fn error_rate_since(&self, earlier: &Self) -> Option<f64> {
+        let ended = self.ended - earlier.ended;
+        (ended > 0).then(|| (self.failed - earlier.failed) as f64 / ended as f64)
+    }
+}
+
+/// What an instance did over some time, on average.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Use {
+    /// How long that was.
+    pub window: SimDuration,
+    /// vCPUs in use.
+    pub cpus: f64,
+    /// Requests done a second.
+    pub requests_per_second: f64,
+    /// Requests inside.
+    pub in_flight: f64,
+}
+
+impl Use {
+    /// Since it was read `earlier`, at `then`, or since its software began to start, if it was not there or had
+    /// not begun; nothing before that, and over no time.
+    pub fn since(
+        earlier: Option<(SimTime, &Reading)>,
+        own: &Reading,
+        now: SimTime,
+    ) -> Option<Self> {
+        let started = own.started?;
+        let earlier = earlier.filter(|(_, before)| before.is_same(own));
+        let then = earlier.map_or(started, |(at, _)| at.max(started));
+        let window = now.since(then);
+        if window == SimDuration::ZERO {
+            return None;
+        }
+        let before = earlier.map(|(_, before)| *before);
+        let (cpu, in_flight, n_done) = before.map_or_else(Default::default, |before| {
+            (before.cpu, before.in_flight, before.n_done)
+        });
+        let seconds = window.as_secs_f64();
+        Some(Self {
+            window,
+            cpus: (own.cpu.as_secs_f64() - cpu.as_secs_f64()) / seconds,
+            requests_per_second: (own.n_done - n_done) as f64 / seconds,
+            in_flight: own.in_flight.average_since(in_flight, window)?,
+        })
+    }
+}
