@@ -142,7 +142,7 @@ pub(super) fn sweeps() -> Vec<(&'static str, Swept)> {
         ("all hold", Swept::product(&axes, |v| at(v[0], v[1] * 9))),
         ("undecided", Swept::product(&axes, rough)),
         ("no objectives", Swept::product(&axes, none)),
-        ("no objectives, all alike", Swept::product(&axes, alike)),
+        ("no objectives, all alike", Swept::product(&[counts], alike)),
         ("single replication", Swept::product(&axes, once)),
         ("one axis", Swept::product(&[counts], |v| at(10, v[0]))),
         ("only traffic", Swept::product(&[rates], |v| at(v[0], 6))),
