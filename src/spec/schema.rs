@@ -193,3 +193,26 @@ pub struct Variant {
     /// Whether the name alone will do.
     pub bare: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_described_once_and_may_contain_itself() {
+        let mut definitions = Definitions::default();
+        let reference = definitions.refer::<u8>("Step", |definitions| {
+            definitions.refer::<u8>("Step", |_| unreachable!("it is being made"))
+        });
+        assert_eq!(reference["$ref"], "#/$defs/Step");
+        assert_eq!(definitions.into_value()["Step"], reference);
+    }
+
+    #[test]
+    #[should_panic(expected = "two tables are called Step")]
+    fn two_tables_of_one_name_are_a_mistake() {
+        let mut definitions = Definitions::default();
+        definitions.refer::<u8>("Step", |_| Value::Null);
+        definitions.refer::<u16>("Step", |_| Value::Null);
+    }
+}
