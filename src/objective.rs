@@ -180,7 +180,7 @@ impl Spec for Objectives {
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        definitions.refer("Objectives", |_| {
+        definitions.refer::<Self>("Objectives", |_| {
             let bound = |metric: &Metric| {
                 let meaning: Vec<_> = metric.meaning().iter().map(|line| line.trim()).collect();
                 let about = format!("{} A bound such as \"{}\".", meaning.join(" "), example(*metric));

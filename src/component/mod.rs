@@ -323,7 +323,7 @@ components! {
     Database: database = "database",
     /// A pooler between services and a database: many clients share few connections.
     Pooler: pooler = "pooler",
-    /// A cache of real keys, in each instance or shared.
+    /// A cache, in each instance or shared: of real keys, or, with `mode = "ratio"`, of their hit ratio alone.
     Cache: cache = "cache",
     /// Something outside, known only by its latency and its limits.
     Dependency: dependency = "dependency",

@@ -19,3 +19,4 @@ pub mod restart;
 pub mod server;
 pub mod upstream;
 pub mod warm_up;
+pub mod zone;

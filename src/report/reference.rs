@@ -134,21 +134,39 @@ pub fn preset(name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// One section of the reference; the nearest name if there is no such section.
+/// The sections of the reference about a name: the one that is called so, and those about what is written as
+/// this word; the nearest name if there is none.
 pub fn section(name: &str) -> Result<String, Option<String>> {
     let schema = schema();
     let Some(definitions) = schema["$defs"].as_object() else {
         return Err(None);
     };
     let wanted = name.replace(['_', '-'], "").to_lowercase();
-    let is_it = |own: &&String| {
+    let called_so = |own: &&String| {
         let own = own.to_lowercase();
         own == wanted || own == format!("{wanted}spec")
     };
-    match definitions.keys().find(is_it) {
-        Some(found) => Ok(describe(found, definitions)),
-        None => Err(nearest(name, definitions.keys().map(String::as_str)).map(str::to_owned)),
+    let mut found: Vec<&str> = definitions
+        .keys()
+        .filter(called_so)
+        .map(String::as_str)
+        .collect();
+    for definition in definitions.values() {
+        for option in definition["anyOf"].as_array().into_iter().flatten() {
+            let is_it = word_of(option, definitions).is_some_and(|(word, _)| word == name);
+            let path = option["$ref"].as_str();
+            let path = path.or_else(|| option["properties"][name]["$ref"].as_str());
+            match path.map(name_of) {
+                Some(own) if is_it && !found.contains(&own) => found.push(own),
+                _ => {}
+            }
+        }
     }
+    if found.is_empty() {
+        return Err(nearest(name, definitions.keys().map(String::as_str)).map(str::to_owned));
+    }
+    let sections = found.iter().map(|own| describe(own, definitions));
+    Ok(sections.collect())
 }
 
 /// Definitions as they are met from the top: what a reader needs first comes first.

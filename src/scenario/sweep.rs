@@ -138,7 +138,7 @@ impl Spec for SweepSpec {
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        definitions.refer("Sweep", |_| {
+        definitions.refer::<Self>("Sweep", |_| {
             json!({
                 "type": "object",
                 "description": "What `capsim sweep` tries: the product of `axes`, or the listed `points`.",

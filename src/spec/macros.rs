@@ -115,7 +115,7 @@ macro_rules! spec {
             }
 
             fn schema(definitions: &mut $crate::spec::Definitions) -> ::serde_json::Value {
-                definitions.refer(stringify!($name), |definitions| {
+                definitions.refer::<Self>(stringify!($name), |definitions| {
                     let _ = &definitions;
                     let fields = vec![$( {
                         let default: Option<$type> = $crate::spec!(@default $type $(, $default)?);
@@ -204,7 +204,7 @@ macro_rules! choice {
             }
 
             fn schema(definitions: &mut $crate::spec::Definitions) -> ::serde_json::Value {
-                definitions.refer(stringify!($name), |definitions| {
+                definitions.refer::<Self>(stringify!($name), |definitions| {
                     let variants = vec![$( $crate::spec::Variant {
                         name: $word,
                         doc: &[$($variant_doc),*],
@@ -337,7 +337,7 @@ macro_rules! kinds {
             }
 
             fn schema(definitions: &mut $crate::spec::Definitions) -> ::serde_json::Value {
-                definitions.refer(stringify!($name), |definitions| {
+                definitions.refer::<Self>(stringify!($name), |definitions| {
                     let kinds = vec![$( {
                         let reference = <$type as $crate::spec::Spec>::schema(definitions);
                         let doc: &[&str] = &[$($variant_doc),*];
@@ -395,7 +395,7 @@ macro_rules! leads {
             }
 
             fn schema(definitions: &mut $crate::spec::Definitions) -> ::serde_json::Value {
-                definitions.refer(stringify!($name), |definitions| {
+                definitions.refer::<Self>(stringify!($name), |definitions| {
                     let kinds = vec![$( {
                         let schema = <$type as $crate::spec::Spec>::schema(definitions);
                         ($lead, $crate::spec::describe_field(schema, &[$($variant_doc),*], None))

@@ -95,7 +95,14 @@ pub fn describe_presets(schema: &mut Json, presets: &[Preset]) {
         .map(|entry| entry.key)
         .collect();
     if let Some(required) = schema.get_mut("required").and_then(Json::as_array_mut) {
-        required.retain(|key| !set.iter().any(|own| key == own));
+        let may_be_set = |key: &Json| set.iter().any(|own| key == own);
+        let (by_presets, always): (Vec<_>, Vec<_>) = required.drain(..).partition(may_be_set);
+        *required = always;
+        for key in by_presets.iter().filter_map(Json::as_str) {
+            let own = &mut schema["properties"][key];
+            let about = own["description"].as_str().unwrap_or("");
+            own["description"] = format!("{about}\n\nRequired unless the `model` sets it.").into();
+        }
     }
     let texts: serde_json::Map<String, Json> = presets
         .iter()
@@ -180,5 +187,9 @@ mod tests {
         let door = &definitions.into_value()["Door"];
         assert_eq!(door["properties"]["model"]["enum"][0], "barn");
         assert_eq!(door["required"], Json::Array(Vec::new()));
+        // That it is optional only with a model is said in words.
+        let about = |key: &str| door["properties"][key]["description"].as_str();
+        assert!(about("width").is_some_and(|text| text.contains("Required unless")));
+        assert_eq!(about("queue"), Some("How many wait."));
     }
 }

@@ -1,5 +1,6 @@
 //! JSON Schema (draft 2020-12) of what can be written.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -8,11 +9,20 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Default)]
 pub struct Definitions {
     by_name: BTreeMap<&'static str, Value>,
+    /// Whose each of them is: two types of the same name would be described as one.
+    owners: BTreeMap<&'static str, TypeId>,
 }
 
 impl Definitions {
-    /// A reference to the definition `name`, made by `make` the first time it is asked for.
-    pub fn refer(&mut self, name: &'static str, make: impl FnOnce(&mut Self) -> Value) -> Value {
+    /// A reference to the definition `name` of the type `T`, made by `make` the first time it is asked for.
+    pub fn refer<T: 'static>(
+        &mut self,
+        name: &'static str,
+        make: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let owner = *self.owners.entry(name).or_insert(TypeId::of::<T>());
+        // No scenario brings this about: whoever gives a table the name of another one sees it in any test.
+        assert!(owner == TypeId::of::<T>(), "two tables are called {name}");
         if !self.by_name.contains_key(name) {
             // Entered before it is made, so that a table may contain itself (steps inside steps).
             self.by_name.insert(name, Value::Null);
@@ -182,4 +192,27 @@ pub struct Variant {
     pub schema: Value,
     /// Whether the name alone will do.
     pub bare: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_described_once_and_may_contain_itself() {
+        let mut definitions = Definitions::default();
+        let reference = definitions.refer::<u8>("Step", |definitions| {
+            definitions.refer::<u8>("Step", |_| unreachable!("it is being made"))
+        });
+        assert_eq!(reference["$ref"], "#/$defs/Step");
+        assert_eq!(definitions.into_value()["Step"], reference);
+    }
+
+    #[test]
+    #[should_panic(expected = "two tables are called Step")]
+    fn two_tables_of_one_name_are_a_mistake() {
+        let mut definitions = Definitions::default();
+        definitions.refer::<u8>("Step", |_| Value::Null);
+        definitions.refer::<u16>("Step", |_| Value::Null);
+    }
 }

@@ -25,9 +25,21 @@ impl Bytes {
 
     /// Text that parses back to exactly this size.
     pub fn to_text(self) -> String {
-        format!("{}B", self.0)
+        let whole = |unit: &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(unit.1);
+        let (unit, factor) = WHOLE.iter().find(whole).unwrap_or(&("B", 1));
+        format!("{}{unit}", self.0 / factor)
     }
 }
+
+/// Units of which a size may be a whole number, the roundest first.
+const WHOLE: [(&str, u64); 6] = [
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("kB", 1_000),
+    ("KiB", 1 << 10),
+];
 
 /// A size for people: `14.6 kB`.
 impl fmt::Display for Bytes {
@@ -160,6 +172,16 @@ mod tests {
         for text in ["20Mbit/s", "1.5 Gbit/s", "5MB/s", "3bit/s"] {
             let bandwidth: Bandwidth = text.parse().expect(text);
             assert_eq!(bandwidth.to_text().parse(), Ok(bandwidth), "{text}");
+        }
+        let texts = [
+            (0, "0B"),
+            (700, "700B"),
+            (14_000, "14kB"),
+            (10 << 20, "10MiB"),
+            (2_500_000_000, "2500MB"),
+        ];
+        for (bytes, text) in texts {
+            assert_eq!(Bytes::new(bytes).to_text(), text);
         }
         // 1 MB is 8 million bits.
         let fast: Bandwidth = "8Mbit/s".parse().expect("a bandwidth");

@@ -1,5 +1,6 @@
 //! Pages that are made from the program are as the program makes them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use capsim::report::reference;
@@ -19,6 +20,33 @@ fn the_reference_of_the_scenario_language_is_current() {
         stored == page,
         "docs/scenario.md is not what the program says: CAPSIM_UPDATE_DOCS=1 cargo test"
     );
+}
+
+/// A link leads to the one section that it means.
+#[test]
+fn no_two_sections_of_the_reference_have_the_same_address() {
+    let page = reference::page();
+    let titles = page.lines().filter_map(|line| line.strip_prefix("## "));
+    let mut seen = BTreeSet::new();
+    for title in titles {
+        assert!(seen.insert(title.to_lowercase()), "two are called {title}");
+    }
+    assert!(seen.len() > 100, "{} sections", seen.len());
+}
+
+/// What several parts of the language call by the same word is all shown, each under a name of its own.
+#[test]
+fn a_word_is_explained_wherever_it_can_be_written() {
+    let titles = |name: &str| {
+        let text = reference::section(name).expect("it is explained");
+        let titles = text.lines().filter_map(|line| line.strip_prefix("## "));
+        titles.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(titles("source"), ["Source", "SourceHash"]);
+    assert_eq!(titles("random"), ["Random", "RandomEviction"]);
+    assert_eq!(titles("least_conn"), ["NginxLeastConn"]);
+    assert_eq!(titles("leastconn"), ["HaproxyLeastconn"]);
+    assert_eq!(titles("service"), ["Service"]);
 }
 
 /// The catalogues are what `capsim catalogue` makes of the table; `CAPSIM_UPDATE_DOCS=1 cargo test` makes them

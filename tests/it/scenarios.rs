@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use capsim::experiment::Findings;
 use capsim::scenario::{self, Disk};
 
-use crate::support::run;
+use crate::random_scenario::Generator;
+use crate::support::{load, run};
 
 fn scenarios() -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -66,6 +67,25 @@ fn every_scenario_validates_against_the_schema() {
     wrong = as_json(&scenarios()[0]);
     wrong["run"]["seed"] = "one".into();
     assert!(!problems(&wrong).is_empty(), "a wrong type is found");
+}
+
+/// What the generator writes uses far more of the language than the scenarios do.
+#[test]
+fn random_scenarios_validate_against_the_schema() {
+    let validator = jsonschema::validator_for(&scenario::schema()).expect("a schema");
+    for seed in 0..300 {
+        let text = Generator::new(seed).scenario();
+        let loaded = load(&text);
+        for text in [&text, loaded.scenario.resolved()] {
+            let table: toml::Table = text.parse().expect("TOML");
+            let value = serde_json::to_value(table).expect("JSON");
+            let problems: Vec<_> = validator
+                .iter_errors(&value)
+                .map(|e| format!("{}: {e}", e.instance_path()))
+                .collect();
+            assert!(problems.is_empty(), "seed {seed}: {problems:?}\n{text}");
+        }
+    }
 }
 
 #[test]

@@ -229,7 +229,7 @@ impl Balancer {
             let help = "set max_conns: how many requests may be under way at a server";
             out.push(Diagnostic::error(queue.origin, problem).help(help));
         }
-        if let Method::Leastconn(_) = self.policy.value {
+        if let Method::HaproxyLeastconn(_) = self.policy.value {
             for own in servers.iter().filter(|own| own.weight.get() > HEAVIEST) {
                 let problem = format!("HAProxy knows weights up to {HEAVIEST}");
                 out.push(Diagnostic::error(own.weight.origin, problem));

@@ -1,4 +1,5 @@
-//! A cache of real keys, with a policy for who leaves when it is full, and times to live.
+//! A cache: of real keys, with a policy for who leaves when it is full, and times to live; or, in ratio mode, of
+//! their hit ratio alone.
 //!
 //! Each worker or instance has its own, or all share one. Hits are not drawn but found: requests ask for
 //! keys from a catalogue with a popularity, and whether the key is there depends on who asked before. A

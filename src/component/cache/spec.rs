@@ -114,7 +114,7 @@ spec! {
 
 spec! {
     /// One goes; the others look again from time to time, as with a lock in Redis (`SET NX PX`).
-    pub struct Lock {
+    pub struct LockInCache {
         /// How long the others wait until they look again.
         pub interval: At<SimDuration> = At::built_in(SimDuration::from_nanos(50_000_000)),
         /// How long they wait in all; then they go themselves.
@@ -126,7 +126,7 @@ spec! {
     check(Self::check)
 }
 
-impl Lock {
+impl LockInCache {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.interval.value == SimDuration::ZERO {
             let problem = "the time between two looks must be longer than 0";
@@ -143,7 +143,7 @@ choice! {
         /// One in each process; the others wait for what comes of it.
         SingleFlight(SingleFlight) = "single_flight",
         /// One of all; the others look again from time to time.
-        Lock(Lock) = "lock",
+        Lock(LockInCache) = "lock",
     }
 }
 
@@ -173,7 +173,7 @@ words! {
 spec! {
     /// A server of its own behind the network, as Redis is: one core that executes commands in the order in
     /// which they come. Looking up is a command, and so is putting in.
-    pub struct Server {
+    pub struct CacheServer {
         /// How long a command takes; 5 to 15 µs are usual for Redis.
         pub command: Law,
         /// Commands that may be under way at a time, each over a connection of its own; one more is
@@ -195,7 +195,7 @@ spec! {
 }
 
 spec! {
-    /// A cache of real keys, in each instance or shared.
+    /// A cache, in each instance or shared: of real keys, or, with `mode = "ratio"`, of their hit ratio alone.
     pub struct Cache {
         /// How look-ups are simulated.
         pub mode: At<Mode> = At::built_in(Mode::Exact),
@@ -234,7 +234,7 @@ spec! {
         /// `stale_while_revalidate` they do so in the background.
         pub early_expiration: Option<At<f64>>,
         /// The server that it runs on; without it, as many as ask can be served at a time.
-        pub server: Option<Server>,
+        pub server: Option<CacheServer>,
         /// When it does not answer.
         pub down: Vec<Outage>,
         /// What a request does then, or when it is refused.
@@ -274,7 +274,7 @@ impl Cache {
     pub fn ratio_rules(&self) -> Option<RatioRules> {
         let forgets = match &self.policy {
             Eviction::LeastRecentlyUsed(_) => Forgets::LeastRecent,
-            Eviction::FirstInFirstOut(_) | Eviction::Random(_) => Forgets::AnyWhoCame,
+            Eviction::FirstInFirstOut(_) | Eviction::RandomEviction(_) => Forgets::AnyWhoCame,
             _ => return None,
         };
         let Capacity::Entries(capacity) = self.capacity.value else {
@@ -294,7 +294,7 @@ impl Cache {
         let known = is_lru
             || matches!(
                 self.policy,
-                Eviction::FirstInFirstOut(_) | Eviction::Random(_)
+                Eviction::FirstInFirstOut(_) | Eviction::RandomEviction(_)
             );
         let mode = self.mode.origin;
         let early = self.early_expiration.map_or(mode, |own| own.origin);

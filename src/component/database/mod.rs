@@ -20,7 +20,7 @@ mod replicas;
 mod state;
 mod storage;
 
-pub use operations::{Cold, Operation, Planned};
+pub use operations::{Cold, Maintenance, Planned};
 pub use replicas::Replicas;
 pub use state::State;
 pub use storage::{Plan as StoragePlan, Storage, VolumeSpec};
@@ -72,7 +72,7 @@ spec! {
         /// Read replicas. What is planned below is of the primary.
         pub replicas: Option<Replicas>,
         /// What is planned: a change of the server, a failover, a reboot.
-        pub maintenance: Vec<Operation>,
+        pub maintenance: Vec<Maintenance>,
         /// What a cache that was emptied does to queries.
         pub cold: Option<Cold>,
         /// What it costs; overrides the instance type.

@@ -8,7 +8,7 @@ use crate::{leads, math, spec};
 leads! {
     /// Something that is planned for a database. While it lasts, new connections are refused; those that were
     /// open are broken, and queries fail. Afterwards its cache is cold.
-    pub enum Operation {
+    pub enum Maintenance {
         /// It starts anew.
         Reboot(Reboot) = "reboot",
         /// Its standby takes over, with a cold cache: 60 to 120 s on RDS.
@@ -80,7 +80,7 @@ pub struct Planned {
     pub cores: Option<f64>,
 }
 
-impl Operation {
+impl Maintenance {
     /// When, how long, and where that is said.
     fn times(&self) -> (At<SimDuration>, At<SimDuration>) {
         match self {
@@ -106,7 +106,7 @@ impl Operation {
 }
 
 /// Reports operations that are not one after another, or take no time.
-pub(super) fn check_order(operations: &[Operation], out: &mut Diagnostics) {
+pub(super) fn check_order(operations: &[Maintenance], out: &mut Diagnostics) {
     let mut before: Option<(SimTime, Origin)> = None;
     for operation in operations {
         let (at, outage) = operation.times();

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::policy::http_cache::{self, Codes, Lock, Rules, UseStale};
+use crate::policy::zone::keys_in;
 use crate::spec::{At, Count, Definitions, Node, Spec, Value};
 use crate::units::{Bytes, CostPerHour, CostPerSize, Fraction, SimDuration};
 use crate::{spec, words};
@@ -207,8 +208,8 @@ spec! {
         /// How large all answers may be together; any size unless given. What is too much is taken out
         /// afterwards, the one asked for least recently first; the catalogue of keys needs sizes.
         pub max_size: Option<At<Bytes>>,
-        /// The memory for what is known of keys, of which there is room for 8,000 per megabyte.
-        pub keys_zone: At<Bytes> = At::built_in(Bytes::new(10_000_000)),
+        /// The memory for what is known of keys, of which there is room for 8,000 per MiB.
+        pub keys_zone: At<Bytes> = At::built_in(Bytes::new(10 << 20)),
         /// How long the cache takes for a request, found or not: 20 to 100 µs of CPU.
         pub time: Option<Law>,
         /// When somebody empties it.
@@ -234,15 +235,10 @@ impl HttpCache {
                 out.push(Diagnostic::error(case.origin, problem));
             }
         }
-        if self.most_keys() == 0 {
+        if keys_in(self.keys_zone.value) == 0 {
             let problem = "there is no room for a single key";
-            out.push(Diagnostic::error(self.keys_zone.origin, problem).label("8,000 per megabyte"));
+            out.push(Diagnostic::error(self.keys_zone.origin, problem).label("8,000 per MiB"));
         }
-    }
-
-    fn most_keys(&self) -> u32 {
-        let keys = self.keys_zone.get().saturating_mul(8) / 1000;
-        u32::try_from(keys).unwrap_or(u32::MAX - 1)
     }
 
     /// What it is told to do.
@@ -260,7 +256,7 @@ impl HttpCache {
             lock: self.lock.0,
             revalidate: self.revalidate,
             max_size: self.max_size.map(|size| size.get()),
-            most_keys: self.most_keys(),
+            most_keys: keys_in(self.keys_zone.value),
         }
     }
 }

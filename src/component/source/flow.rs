@@ -105,7 +105,7 @@ spec! {
     /// Does one of several things: `{ choose = [{ weight = 3, steps = [...] }, ...] }`.
     pub struct ChooseStep {
         /// What there is to choose from.
-        pub choose: Vec<Branch>,
+        pub choose: Vec<ChoiceBranch>,
     }
     check(Self::check)
 }
@@ -121,7 +121,7 @@ impl ChooseStep {
 
 spec! {
     /// One of several things to do.
-    pub struct Branch {
+    pub struct ChoiceBranch {
         /// How often it is chosen, in proportion to the others.
         pub weight: At<f64> = At::built_in(1.0),
         /// The steps.
@@ -130,7 +130,7 @@ spec! {
     check(Self::check)
 }
 
-impl Branch {
+impl ChoiceBranch {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         if self.weight.value < 0.0 {
             let problem = format!(

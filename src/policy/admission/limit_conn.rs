@@ -3,9 +3,9 @@
 //! Several of them in a row are one location's: a request that one of them turns away is counted by none.
 
 use super::keyed::Keyed;
-use super::limit_req::keys_in;
 use super::{LimitKey, Rules, Sender, Verdict};
 use crate::metrics::Outcome;
+use crate::policy::zone::keys_in;
 use crate::spec;
 use crate::spec::{At, Count};
 use crate::units::{Bytes, SimTime};
@@ -18,7 +18,7 @@ spec! {
         pub max: At<Count>,
         /// Who is counted together; nginx is told by a variable, mostly `$binary_remote_addr`.
         pub key: At<LimitKey> = At::built_in(LimitKey::Address),
-        /// The size of the zone that keeps the counts: 8000 keys per MiB. When it is full, requests of other
+        /// The size of the zone that keeps the counts: 8,000 keys per MiB. When it is full, requests of other
         /// keys are turned away. Unlimited unless given.
         pub zone_size: Option<At<Bytes>>,
     }

@@ -12,6 +12,7 @@ use super::keyed::{Keyed, Order};
 use super::{LimitKey, Rules, Sender, Verdict};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::metrics::Outcome;
+use crate::policy::zone::keys_in;
 use crate::spec;
 use crate::spec::{At, Definitions, Node, Spec, Value};
 use crate::units::{Bytes, SimDuration, SimTime};
@@ -102,7 +103,7 @@ spec! {
         pub nodelay: At<bool> = At::built_in(false),
         /// Who is counted together; nginx is told by a variable, mostly `$binary_remote_addr`.
         pub key: At<LimitKey> = At::built_in(LimitKey::Address),
-        /// The size of the zone that keeps what is known of each key: 8000 keys per MiB. When it is full, the
+        /// The size of the zone that keeps what is known of each key: 8,000 keys per MiB. When it is full, the
         /// one that came least recently is forgotten. Unlimited unless given.
         pub zone_size: Option<At<Bytes>>,
     }
@@ -120,15 +121,9 @@ impl LimitReq {
         if self.zone_size.is_some_and(|size| keys_in(size.value) == 0) {
             let origin = self.zone_size.map_or(self.rate.origin, |size| size.origin);
             let problem = "such a zone has no room for a single key";
-            out.push(Diagnostic::error(origin, problem).help("a MiB holds 8000 keys"));
+            out.push(Diagnostic::error(origin, problem).help("a MiB holds 8,000 keys"));
         }
     }
-}
-
-/// How many keys a zone of this size holds.
-pub(super) fn keys_in(size: Bytes) -> u32 {
-    let keys = u128::from(size.get()) * 8000 / (1 << 20);
-    keys.min(u128::from(u32::MAX - 1)) as u32
 }
 
 /// What a zone keeps of a key.

@@ -191,7 +191,7 @@ fn a_sliding_counter_weighs_the_window_before() {
 /// begins anew.
 #[test]
 fn a_full_zone_forgets_the_least_recent() {
-    // 8000 keys per MiB.
+    // 8,000 keys per MiB.
     let mut spec = limit_req("1/s", 0, true);
     spec.zone_size = Some(At::built_in(Bytes::new((1 << 20) / 4000 + 1)));
     let mut limit = RequestLimit::LimitReq(spec).start();

@@ -29,7 +29,7 @@ pub use index::{Index, Key, NOWHERE};
 pub use lfu::LeastFrequentlyUsed;
 pub use lru::{LeastRecentlyUsed, Lru};
 pub use none::NoEviction;
-pub use random::Random;
+pub use random::RandomEviction;
 pub use redis_lfu::RedisLfu;
 pub use redis_lru::RedisLru;
 pub use shelf::{Filled, Shelf};
@@ -170,7 +170,7 @@ policies! {
     /// The one that came first, unless it was used: then it has another chance.
     Clock: clock = "clock",
     /// Anyone.
-    Random: random = "random",
+    RandomEviction: random = "random",
     /// The one asked for least often since it came.
     LeastFrequentlyUsed: lfu = "lfu",
     /// Whoever was asked for less often lately: the newcomer, or whom it would replace.

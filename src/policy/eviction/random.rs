@@ -11,7 +11,7 @@ use crate::units::SimTime;
 
 spec! {
     /// Anyone goes, all alike. Its hit ratio is that of first in, first out.
-    pub struct Random {}
+    pub struct RandomEviction {}
 }
 
 /// The policy at work.
@@ -25,9 +25,9 @@ pub(super) struct Crowd {
 }
 
 impl Order for Crowd {
-    type Spec = Random;
+    type Spec = RandomEviction;
 
-    fn new(_: &Random, bounds: Bounds) -> Self {
+    fn new(_: &RandomEviction, bounds: Bounds) -> Self {
         Self {
             members: Members::default(),
             draw: Draw::seed_from_u64(bounds.seed),

@@ -116,12 +116,12 @@ pub struct Rules {
     pub revalidate: bool,
     /// How many bytes of answers there may be, `max_size`.
     pub max_size: Option<u64>,
-    /// How many keys there may be, by the size of `keys_zone`: about 8,000 per megabyte.
+    /// How many keys there may be, by the size of `keys_zone`.
     pub most_keys: u32,
 }
 
 impl Default for Rules {
-    /// nginx's defaults, with a zone of 10 MB.
+    /// nginx's defaults, with a zone of 10 MiB (`10m`).
     fn default() -> Self {
         Self {
             valid: Vec::new(),

@@ -7,7 +7,7 @@ use crate::spec;
 
 spec! {
     /// The one with the fewest requests under way in relation to its weight; of several, in turn (nginx).
-    pub struct LeastConn {}
+    pub struct NginxLeastConn {}
 }
 
 /// Everything is kept in the peers.

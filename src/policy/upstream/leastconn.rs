@@ -8,7 +8,7 @@ use crate::spec;
 spec! {
     /// The one with the fewest requests under way or waiting for it, and one more, in relation to its weight;
     /// one with none comes before all others. Of several, the one that has been so for the longest (HAProxy).
-    pub struct Leastconn {}
+    pub struct HaproxyLeastconn {}
 }
 
 /// Weights in HAProxy are this many times as fine as they are written, and there is a largest.

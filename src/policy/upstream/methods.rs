@@ -2,12 +2,12 @@
 
 use super::first::First;
 use super::ip_hash::IpHash;
-use super::least_conn::LeastConn;
+use super::least_conn::NginxLeastConn;
 use super::least_request::LeastRequest;
-use super::leastconn::Leastconn;
+use super::leastconn::HaproxyLeastconn;
 use super::random_draws::RandomDraws;
 use super::random_two::RandomTwo;
-use super::source::Source;
+use super::source::SourceHash;
 use super::{Ask, Policy, View};
 use crate::policy::balance::{LeastOutstanding, PowerOfTwo, Random, RoundRobin};
 
@@ -68,7 +68,7 @@ methods! {
     /// The less busy, by weight, of two drawn at random (nginx).
     RandomTwo(super::random_two::State) = "random_two",
     /// The one with the fewest requests under way in relation to its weight; of several, in turn (nginx).
-    LeastConn(super::least_conn::State) = "least_conn",
+    NginxLeastConn(super::least_conn::State) = "least_conn",
     /// The least busy of two drawn at random, one of them perhaps twice; where weights differ, in turn by
     /// weights that shrink with the load (Envoy).
     LeastRequest(super::least_request::State) = "least_request",
@@ -81,13 +81,13 @@ methods! {
     PowerOfTwo(super::random_two::State) = "power_of_two",
     /// The one with the fewest requests under way or waiting for it, and one more, in relation to its weight;
     /// of several, the one that has been so for the longest (HAProxy).
-    Leastconn(super::leastconn::State) = "leastconn",
+    HaproxyLeastconn(super::leastconn::State) = "leastconn",
     /// The least busy, by weight, of some drawn at random, two unless told otherwise (HAProxy).
     RandomDraws(super::random_draws::State) = "random_draws",
     /// The first one that has room for another request (HAProxy).
     First(super::first::State) = "first",
     /// By the client's address, modulo the weights of the servers that are up (HAProxy).
-    Source(super::source::State) = "source",
+    SourceHash(super::source::State) = "source",
 }
 
 impl Method {
@@ -99,13 +99,13 @@ impl Method {
             Self::LeastOutstanding(own) => Policy::LeastOutstanding(own.clone()),
             Self::PowerOfTwo(own) => Policy::PowerOfTwo(own.clone()),
             Self::RandomTwo(_)
-            | Self::LeastConn(_)
+            | Self::NginxLeastConn(_)
             | Self::LeastRequest(_)
             | Self::IpHash(_)
-            | Self::Leastconn(_)
+            | Self::HaproxyLeastconn(_)
             | Self::RandomDraws(_)
             | Self::First(_)
-            | Self::Source(_) => return None,
+            | Self::SourceHash(_) => return None,
         })
     }
 

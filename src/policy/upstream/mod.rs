@@ -1,8 +1,8 @@
 //! A group of servers as a balancer in front of them sees it: which can be picked, by which method one of
 //! them is, what its failures make of it, and whether a request is tried again on the next.
 //!
-//! One file per method. To add one: write its file (its table, its rules) and add its line to the list
-//! below. A method is shown the peers that it may pick from; what makes one available is `peer`'s business,
+//! One file per method. To add one: write its file (its table, its rules) and add its line to the list in
+//! `methods.rs`. A method is shown the peers that it may pick from; what makes one available is `peer`'s business,
 //! what a failure leads to is `next`'s.
 //!
 //! The rules and their arithmetic are those of nginx 1.22 to 1.31
@@ -39,9 +39,9 @@ pub use breakers::{CircuitBreakers, RetryBudget};
 pub use first::First;
 pub use health::HealthRules;
 pub use ip_hash::{Address, IpHash};
-pub use least_conn::LeastConn;
+pub use least_conn::NginxLeastConn;
 pub use least_request::LeastRequest;
-pub use leastconn::{HEAVIEST, Leastconn};
+pub use leastconn::{HEAVIEST, HaproxyLeastconn};
 pub use lines::{Bound, LineRules, MayWait};
 pub use methods::Method;
 pub use next::{Condition, Ending, NextRules, NextUpstream, Trial};
@@ -50,7 +50,7 @@ pub use queue::{Place, Queue, Waiter};
 pub use random_draws::RandomDraws;
 pub use random_two::RandomTwo;
 pub use retries::{Next, Redispatch, Retries, RetryRules};
-pub use source::Source;
+pub use source::SourceHash;
 
 use health::Health;
 use lines::Lines;

@@ -7,7 +7,7 @@ use crate::spec;
 spec! {
     /// By the client's address, modulo the weights of the servers that are up: when one goes down or comes up,
     /// most clients move (HAProxy). A request waits for its server if that is at its limit.
-    pub struct Source {}
+    pub struct SourceHash {}
 }
 
 /// Nothing is kept.

@@ -64,7 +64,7 @@ pub(super) fn chart(title: &str, sweep: SweepView<'_>) -> Option<Chart> {
         key(sweep)
     );
     let heading = Heading {
-        title: finding(sweep),
+        title: finding(sweep, metric),
         subtitle,
         source: &source,
     };
@@ -76,11 +76,7 @@ pub(super) fn chart(title: &str, sweep: SweepView<'_>) -> Option<Chart> {
 
 /// The signs that occur, with their words.
 fn key(sweep: SweepView<'_>) -> String {
-    if sweep
-        .findings
-        .iter()
-        .all(|findings| findings.objectives.is_empty())
-    {
+    if !is_judged(sweep) {
         return ", the darker the slower".to_owned();
     }
     let all = [
@@ -207,13 +203,7 @@ fn draw(sheet: &mut Sheet, sweep: SweepView<'_>, table: &Table<'_>, metric: Metr
     sheet.text(Text::new(axes, (MARGIN, sheet.top + 24.0)).colour(INK));
     grid.name_columns(sheet, sweep, table);
     grid.name_rows(sheet, table, row_names);
-    let values = sweep
-        .findings
-        .iter()
-        .filter_map(|findings| findings.figure(metric));
-    let range = values.fold((f64::INFINITY, 0.0_f64), |(low, high), figure| {
-        (low.min(figure.value), high.max(figure.value))
-    });
+    let range = range(sweep, metric);
     let cell = |at: &usize| Cell::new(&sweep.findings[*at], metric, range);
     let all: Vec<Cell> = table.cells.iter().flatten().flatten().map(cell).collect();
     let layout = Layout::of(&all, size);
@@ -229,6 +219,14 @@ fn draw(sheet: &mut Sheet, sweep: SweepView<'_>, table: &Table<'_>, metric: Metr
     if is_judged(sweep) {
         grid.frame_choices(sheet, sweep, table);
     }
+}
+
+/// The lowest and the highest value that a metric has at a point.
+fn range(sweep: SweepView<'_>, metric: Metric) -> (f64, f64) {
+    let figures = sweep.findings.iter().filter_map(|own| own.figure(metric));
+    figures.fold((f64::INFINITY, 0.0), |(low, high), figure| {
+        (low.min(figure.value), high.max(figure.value))
+    })
 }
 
 fn is_judged(sweep: SweepView<'_>) -> bool {
@@ -312,26 +310,17 @@ impl Grid {
 }
 
 /// What the chart shows, as a sentence.
-fn finding(sweep: SweepView<'_>) -> String {
+fn finding(sweep: SweepView<'_>, metric: Metric) -> String {
     let n = sweep.points.len();
-    if sweep
-        .findings
-        .iter()
-        .all(|findings| findings.objectives.is_empty())
-    {
-        let p95 = sweep
-            .findings
-            .iter()
-            .filter_map(|findings| findings.figure(Metric::LatencyP95));
-        let (low, high) = p95.fold((f64::INFINITY, 0.0_f64), |(low, high), figure| {
-            (low.min(figure.value), high.max(figure.value))
-        });
-        let unit = Metric::LatencyP95.unit();
-        return format!(
-            "p95 is between {} and {}",
-            show(unit, low),
-            show(unit, high)
-        );
+    if !is_judged(sweep) {
+        let (low, high) = range(sweep, metric);
+        let (low, high) = (show(metric.unit(), low), show(metric.unit(), high));
+        let name = short(metric.name());
+        return if low == high {
+            format!("{name} is {low} everywhere")
+        } else {
+            format!("{name} is between {low} and {high}")
+        };
     }
     let n_of = |verdict: Verdict| {
         sweep

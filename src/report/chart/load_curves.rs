@@ -320,13 +320,13 @@ fn finding(sweep: SweepView<'_>, loads: &[Load], names: &Names<'_>) -> String {
         } else {
             ""
         };
-        return format!(
-            "The best p95 goes from {} at {} to {} at {}{once}",
-            p95(lightest),
-            at(lightest),
-            p95(heaviest),
-            at(heaviest)
-        );
+        let (low, high) = (p95(lightest), p95(heaviest));
+        let (from, to) = (at(lightest), at(heaviest));
+        return if low == high {
+            format!("The best p95 is {low} at {from} and at {to}{once}")
+        } else {
+            format!("The best p95 goes from {low} at {from} to {high} at {to}{once}")
+        };
     }
     let held = |load: &&Load| match choose(&load.points, sweep.findings) {
         Some(Choice::Cheapest(point)) => Some((at(load), point)),

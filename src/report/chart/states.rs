@@ -124,6 +124,7 @@ pub(super) fn sweeps() -> Vec<(&'static str, Swept)> {
         has_objectives: false,
         ..at(v[0], v[1])
     };
+    let alike = |_: &[i64]| none(&[1, 3]);
     let once = |v: &[i64]| Sample {
         replications: 1,
         ..at(v[0], v[1])
@@ -141,6 +142,7 @@ pub(super) fn sweeps() -> Vec<(&'static str, Swept)> {
         ("all hold", Swept::product(&axes, |v| at(v[0], v[1] * 9))),
         ("undecided", Swept::product(&axes, rough)),
         ("no objectives", Swept::product(&axes, none)),
+        ("no objectives, all alike", Swept::product(&[counts], alike)),
         ("single replication", Swept::product(&axes, once)),
         ("one axis", Swept::product(&[counts], |v| at(10, v[0]))),
         ("only traffic", Swept::product(&[rates], |v| at(v[0], 6))),
