@@ -61,3 +61,33 @@ impl Changes<'_> {
         i64::from(current) - sum(self.ups) + sum(self.downs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand, from `markScaleEventsOutdated` and `storeScaleEvent`.
+    #[test]
+    fn a_change_takes_the_last_place_that_nobody_looks_back_to() {
+        let seconds = SimDuration::from_secs;
+        let event = |change, at| ScaleEvent {
+            change,
+            at: SimTime::ZERO + seconds(at),
+            is_outdated: false,
+        };
+        let now = SimTime::ZERO + seconds(100);
+        let mut events = Events(vec![event(1, 30), event(2, 40), event(3, 39), event(4, 90)]);
+        events.store(5, seconds(60), now);
+        let changes = |events: &Events| events.0.iter().map(|own| own.change).collect::<Vec<_>>();
+        assert_eq!(
+            changes(&events),
+            [1, 2, 5, 4],
+            "as old as the period is not outdated"
+        );
+        // What was outdated once stays so, even if policies look back further now.
+        events.store(6, seconds(1000), now);
+        assert_eq!(changes(&events), [6, 2, 5, 4]);
+        events.store(7, seconds(1000), now);
+        assert_eq!(changes(&events), [6, 2, 5, 4, 7]);
+    }
+}

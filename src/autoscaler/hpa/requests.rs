@@ -132,3 +132,43 @@ impl PodTemplate {
         self.containers.iter().fold(sidecars, plus).max(most_before)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand, from `AggregateContainerRequests`: as the scheduler counts, where requests at pod level are in
+    /// use but silent about a resource.
+    #[test]
+    fn a_pod_that_requests_only_cpu_as_a_whole_takes_the_memory_of_its_containers() {
+        let container = |id, memory: Option<i64>| Container {
+            id: ContainerId(id),
+            requests: Requests::of(Resource::Memory, memory.map(Milli::new)),
+        };
+        let init = |is_sidecar, container| InitContainer {
+            container,
+            is_sidecar,
+        };
+        let mut template = PodTemplate {
+            containers: vec![container(0, Some(50)), container(1, None)],
+            init_containers: vec![
+                init(false, container(2, Some(60))),
+                init(true, container(3, Some(30))),
+                init(false, container(4, Some(200))),
+            ],
+            pod_level: Requests::of(Resource::Cpu, Some(Milli::new(800))),
+        };
+        let request = |of: &PodTemplate| of.request(Resource::Memory, None).map(Milli::get);
+        assert_eq!(
+            request(&template),
+            Ok(230),
+            "the last init container and the sidecar"
+        );
+        template.init_containers.pop();
+        assert_eq!(request(&template), Ok(80), "all that stays");
+        (template.containers, template.init_containers) = (vec![container(1, None)], Vec::new());
+        assert_eq!(request(&template), Err(MetricError::MissingRequest));
+        let cpu = template.request(Resource::Cpu, None).map(Milli::get);
+        assert_eq!(cpu, Ok(800));
+    }
+}
