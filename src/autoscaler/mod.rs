@@ -5,6 +5,7 @@
 //! state, its rule) and add its line to the list below.
 
 pub mod aws;
+pub mod aws_target_tracking;
 pub mod azure;
 pub mod cloud_run;
 pub mod comparison;
@@ -21,7 +22,8 @@ pub mod threshold;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
-use crate::spec::At;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::spec::{At, Count};
 use crate::units::SimDuration;
 
 /// Why a decision came out as it did.
@@ -49,6 +51,8 @@ pub enum Reason {
     NoData,
     /// A change is wanted, and comes as fast as is allowed.
     TooFast,
+    /// Something of the autoscaler's own, in words.
+    Own(&'static str),
 }
 
 impl Reason {
@@ -66,6 +70,7 @@ impl Reason {
             Self::SwitchedOff => "off, for there is nothing to scale",
             Self::NoData => "no data",
             Self::TooFast => "as fast as is allowed",
+            Self::Own(words) => words,
         }
     }
 }
@@ -163,6 +168,18 @@ trait Rule {
     fn decide(&mut self, group: &Group<'_>) -> Decision;
 }
 
+/// Reports a range that ends before it begins.
+fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
+    if min.value > max.value {
+        out.push(
+            Diagnostic::error(max.origin, "autoscaler maximum is below its minimum")
+                .label(format!("maximum is {}", max.value))
+                .related(min.origin, format!("minimum is {}", min.value))
+                .help("did you swap them?"),
+        );
+    }
+}
+
 macro_rules! autoscalers {
     ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
         crate::kinds! {
@@ -217,6 +234,8 @@ macro_rules! autoscalers {
 autoscalers! {
     /// Heroku's own autoscaling of web dynos, by the 95th percentile of the response time.
     HerokuP95: heroku_p95 = "heroku_p95",
+    /// Target tracking of EC2 Auto Scaling, by CPU or requests.
+    AwsTargetTracking: aws_target_tracking = "aws_target_tracking",
     /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
     KubernetesHpa: kubernetes_hpa = "hpa",
 }

@@ -7,20 +7,20 @@ use crate::units::{SimDuration, SimTime};
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     /// When.
-    pub at: SimTime,
+    pub(super) at: SimTime,
     /// The instances, by place.
-    pub instances: Vec<Reading>,
+    pub(super) instances: Vec<Reading>,
     /// What stood in the queues that the autoscaler goes by.
-    pub backlogs: Vec<u64>,
+    pub(super) backlogs: Vec<u64>,
     /// Requests of the whole system that had ended, and failed.
-    pub ended: u64,
+    pub(super) ended: u64,
     /// See `ended`.
-    pub failed: u64,
+    pub(super) failed: u64,
 }
 
 impl Snapshot {
     /// The group as it is now.
-    pub fn of(group: &Group<'_>) -> Self {
+    pub(super) fn of(group: &Group<'_>) -> Self {
         Self {
             at: group.now,
             instances: group.instances.to_vec(),
@@ -31,7 +31,7 @@ impl Snapshot {
     }
 
     /// This instance as it was then; nothing if it was not there.
-    pub fn find(&self, own: &Reading) -> Option<&Reading> {
+    pub(super) fn find(&self, own: &Reading) -> Option<&Reading> {
         let at = self
             .instances
             .binary_search_by_key(&own.place, |other| other.place);
@@ -41,7 +41,7 @@ impl Snapshot {
     }
 
     /// The share of requests that failed among those that have ended since `earlier`; nothing if none has.
-    pub fn error_rate_since(&self, earlier: &Self) -> Option<f64> {
+    pub(super) fn error_rate_since(&self, earlier: &Self) -> Option<f64> {
         let ended = self.ended - earlier.ended;
         (ended > 0).then(|| (self.failed - earlier.failed) as f64 / ended as f64)
     }
@@ -51,19 +51,19 @@ impl Snapshot {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Use {
     /// How long that was.
-    pub window: SimDuration,
+    pub(super) window: SimDuration,
     /// vCPUs in use.
-    pub cpus: f64,
+    pub(super) cpus: f64,
     /// Requests done a second.
-    pub requests_per_second: f64,
+    pub(super) requests_per_second: f64,
     /// Requests inside.
-    pub in_flight: f64,
+    pub(super) in_flight: f64,
 }
 
 impl Use {
     /// Since it was read `earlier`, at `then`, or since its software began to start, if it was not there or had
     /// not begun; nothing before that, and over no time.
-    pub fn since(
+    pub(super) fn since(
         earlier: Option<(SimTime, &Reading)>,
         own: &Reading,
         now: SimTime,

@@ -124,7 +124,7 @@ pub struct State {
 
 impl State {
     /// Decides after a period of 60 s, whose metric per warm instance is given; nothing if none was
-    /// reported. Instances that warm up are part of the capacity, and while any does none is removed.
+    /// reported. Instances that warm up count towards what is wished, and while any does none is removed.
     pub fn decide(&mut self, config: &Config, group: Group, metric: Option<f64>) -> Decision {
         let [high, low] = config.alarms();
         let high = self.high.take(&high, metric);
@@ -142,7 +142,10 @@ impl State {
         let Some(metric) = metric else {
             return held(idle, desired, Reason::NoData);
         };
-        let wish = i64::from(proportional(group.desired, metric, config.target));
+        // What the warm ones bear is all that the metric tells; those on their way count towards it. Were they
+        // multiplied, too, the same alarm would double them every minute until the first was warm.
+        let warm = group.desired.saturating_sub(group.warming);
+        let wish = i64::from(proportional(warm, metric, config.target));
         if high == AlarmState::Alarm && wish > desired {
             return Decision {
                 vote: Vote::Out,

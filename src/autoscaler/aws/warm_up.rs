@@ -5,6 +5,9 @@
 
 use crate::units::SimDuration;
 
+/// The default cooldown of a group.
+pub const COOLDOWN: SimDuration = SimDuration::from_secs(300);
+
 /// The three settings that a warm-up can come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -21,7 +24,7 @@ impl Default for Config {
         Self {
             policy: None,
             default_instance_warmup: None,
-            default_cooldown: SimDuration::from_secs(300),
+            default_cooldown: COOLDOWN,
         }
     }
 }
