@@ -97,6 +97,36 @@ fn late_answers_are_given_up_tried_again_and_counted() {
     }
 }
 
+/// Two operations of the first service are one and the same of the second. What fails there is tried on the first
+/// as what was asked for, whichever way it came to the balancer.
+#[test]
+fn a_retry_does_what_was_asked_for() {
+    let behind = format!(
+        "[components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
+         to = [{{ service = \"first\" }}, {{ service = \"second\" }}]\n\
+         next_upstream = {{ on = [\"http_500\"] }}\n\
+         [components.first]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+         operations.checkout.steps = [{{ wait = \"5s\" }}]\n\
+         operations.default.steps = [{{ wait = \"10ms\" }}]\n\
+         [components.second]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+         operations.default.steps = [{{ call = \"outside\" }}]\n{OUTSIDE}"
+    );
+    let edge = "[components.edge]\nkind = \"rate_limiter\"\nto = \"lb\"\n\
+                limits = [{ concurrency = { max = 1000 } }]\n";
+    let [own, called] = systems(&behind);
+    let gated = format!("{FRONT}enters = \"edge\"\n{edge}{behind}");
+    for system in [own, called, gated] {
+        let findings = run(&load(&system).scenario);
+        assert!(share(&findings, "served") > 0.999_999);
+        let longest = findings.figures["latency_p999"].value;
+        assert!(longest < 0.1, "nobody asked for a checkout: {longest}");
+    }
+    let buyers = FRONT.to_owned() + "mix = { checkout = \"100%\" }\nenters = \"lb\"\n";
+    let findings = run(&load(&(buyers + &behind)).scenario);
+    let median = findings.figures["latency_p50"].value;
+    assert!(median > 5.0, "everybody asked for one: {median}");
+}
+
 /// What a balancer has under way is limited, and what finds no server waits for one only if told so.
 #[test]
 fn limits_turn_away() {

@@ -338,6 +338,8 @@ pub struct UpstreamPlan {
     pub ignore_client_abort: bool,
     /// By flow: whether requests must not be done twice.
     pub not_idempotent: Vec<bool>,
+    /// By flow: where its requests start, in terms of the first service if they come to the balancer at once.
+    pub own_starts: Vec<u16>,
     /// How long a connection may take.
     pub connect_timeout: Option<SimDuration>,
     /// How long an answer is waited for.

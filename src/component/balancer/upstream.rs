@@ -14,7 +14,7 @@ use super::nobody::Census;
 use super::{Sticky, UpstreamPlan};
 use crate::component::arena::NOBODY;
 use crate::component::handshake::ASKS_AGAIN;
-use crate::component::program::Program;
+use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
@@ -111,6 +111,8 @@ pub(in crate::component) struct Upstream {
     view_salt: Salt,
     /// By flow: whether requests must not be done twice.
     not_idempotent: Vec<bool>,
+    /// By flow: where its requests start, if they come here at once.
+    own_starts: Vec<u16>,
     sticky: Option<Sticky>,
     /// By client: the peer that it was sent to.
     assigned: Vec<u32>,
@@ -178,6 +180,7 @@ impl Upstream {
             salt: Salt::new(name, "pick"),
             view_salt: Salt::new(name, "balancer"),
             not_idempotent: plan.not_idempotent.clone(),
+            own_starts: plan.own_starts.clone(),
             sticky,
             assigned: Vec::new(),
             read_timeout: plan
@@ -490,7 +493,7 @@ impl Upstream {
         let flow = cx.requests.get(id).flow as usize;
         let kept = self.takes_kept(id, frame, &cx.requests);
         let mut kept = kept.unwrap_or_else(|| {
-            let start = self.start_of(frame, &cx.program);
+            let start = self.start_of(id, frame, cx);
             let mut kept = self.keeps(id, frame, start, cx);
             // What was not known until now began when it came to its first server.
             let group = &self.groups[kept.view as usize];
@@ -554,13 +557,16 @@ impl Upstream {
         }
     }
 
-    /// Where the operation that a request is in starts, in terms of the first service.
-    fn start_of(&self, frame: &Frame, program: &Program) -> u16 {
-        let start = program.start_of(frame.pc);
-        let backend = self.backends.iter().find(|own| own.service == frame.node);
-        let starts = backend.map_or(&[][..], |own| &own.starts[..]);
-        let own = starts.iter().find(|(_, own)| *own == start);
-        own.map_or(start, |(first, _)| *first)
+    /// Where the operation starts that a request was sent to the balancer for, in terms of the first service:
+    /// whoever sent it still says so. What is executed for it does not, because one operation of another service
+    /// may stand for several of the first.
+    fn start_of(&self, id: RequestId, frame: &Frame, cx: &Context) -> u16 {
+        let is_it = |own: &&Frame| (own.via, own.visit) == (frame.via, frame.visit);
+        let frames = cx.requests.frames_of(id).skip_while(|own| !is_it(own));
+        match frames.map(|own| *cx.program.op(own.pc)).nth(1) {
+            Some(Op::Call { pc, .. } | Op::Pass { pc, .. }) => pc,
+            _ => self.own_starts[cx.requests.get(id).flow as usize],
+        }
     }
 
     /// Requests under way at an instance of a service, as all of its views see it.

@@ -87,6 +87,7 @@ impl Compiler<'_> {
             line: own.line().or_else(|| own.pending()),
             ignore_client_abort: own.ignore_client_abort,
             not_idempotent: Vec::new(),
+            own_starts: Vec::new(),
             connect_timeout: own.connect_timeout.map(|timeout| timeout.value),
             // The first try may take as long as any answer, or as all tries together.
             read_timeout: [own.read_timeout, own.total_timeout]
@@ -144,8 +145,9 @@ impl Compiler<'_> {
         Some(found)
     }
 
-    /// Tells balancers which requests must not be done twice; reports classes that no source sends.
-    pub(super) fn mark_not_idempotent(
+    /// Tells balancers what requests they get: where they start, and which must not be done twice. Reports
+    /// classes that no source sends.
+    pub(super) fn tell_balancers(
         &mut self,
         nodes: &mut [Option<component::Plan>],
         traffic: &Traffic,
@@ -173,6 +175,7 @@ impl Compiler<'_> {
             })) = node
             {
                 plan.not_idempotent = marked;
+                plan.own_starts.clone_from(&traffic.starts);
             }
         }
     }

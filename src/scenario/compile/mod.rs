@@ -132,7 +132,7 @@ pub(super) fn compile(
     let mut nodes = compiler.plan_components();
     compiler.add_replicas(&mut nodes);
     let (sources, traffic) = compiler.plan_sources();
-    compiler.mark_not_idempotent(&mut nodes, &traffic);
+    compiler.tell_balancers(&mut nodes, &traffic);
     let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
