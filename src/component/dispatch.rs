@@ -331,7 +331,7 @@ impl System {
         for depth in 0..self.cx.requests.n_frames(new) {
             let own = *self.cx.requests.frame_at(new, depth);
             if let Some(upstream) = upstream(&mut self.nodes, own.via) {
-                upstream.is_split((id, new), &own, &self.cx.requests);
+                upstream.is_split((id, new), &own, &mut self.cx);
             }
         }
         self.misses_are_renumbered((id, new));

@@ -520,7 +520,7 @@ impl Upstream {
             ..*frame
         };
         self.kept.insert(Self::key(id, &next), kept);
-        self.time_goes_on((id, frame.visit), (id, next.visit), &cx.requests);
+        self.time_goes_on((id, frame.visit), (id, next.visit), cx);
         Some(Again { frame: next, pause })
     }
 
@@ -529,11 +529,11 @@ impl Upstream {
         &mut self,
         (old, new): (RequestId, RequestId),
         next: &Frame,
-        requests: &Requests,
+        cx: &mut Context,
     ) {
-        self.time_goes_on((old, next.visit), (new, next.visit), requests);
+        self.time_goes_on((old, next.visit), (new, next.visit), cx);
         if let Some(mut kept) = self.kept.remove(&Self::key(old, next)) {
-            kept.generation = requests.get(new).generation;
+            kept.generation = cx.requests.get(new).generation;
             self.kept.insert(Self::key(new, next), kept);
         }
     }

@@ -28,22 +28,15 @@ impl Whose {
     }
 }
 
-/// The time of a request, which runs.
-#[derive(Debug, Clone, Copy)]
-struct Time {
-    whose: Whose,
-    since: SimTime,
-    /// The next of the same request: services that call one another may do so through one balancer.
-    next: u32,
-}
-
 /// The times of all requests that the balancer has. Each has a timer, which no try and no wait begins anew.
 #[derive(Debug)]
 pub(super) struct Totals {
     lane: LaneId,
-    times: Arena<Time>,
-    /// By a request's place in the arena: the first of its times.
-    first: Vec<u32>,
+    /// Whose time runs, and since when.
+    times: Arena<(Whose, SimTime)>,
+    /// By a request's place in the arena: its time. It has one, because services call nobody who calls them, so that
+    /// it comes to a balancer in one frame at a time.
+    of: Vec<u32>,
 }
 
 impl Totals {
@@ -52,57 +45,39 @@ impl Totals {
         Self {
             lane: cx.scheduler.add_lane(length),
             times: Arena::default(),
-            first: Vec::new(),
+            of: Vec::new(),
         }
     }
 
-    fn begins(&mut self, whose: Whose, since: SimTime) -> Timer {
-        let at = self.times.add(Time {
-            whose,
-            since,
-            next: NOBODY,
-        });
-        self.links(at, whose);
-        self.times.timer(at)
+    /// The number of a request's time.
+    fn find(&self, whose: Whose) -> Option<u32> {
+        let at = *self.of.get(whose.index as usize)?;
+        let (own, _) = self.times.get(at)?;
+        (*own == whose).then_some(at)
     }
 
-    fn links(&mut self, at: u32, whose: Whose) {
+    /// The time with this number is that of a request from now on. Whoever had that one's place in the arena
+    /// is over.
+    fn links(&mut self, at: u32, whose: Whose, cx: &mut Context) {
         let index = whose.index as usize;
-        if index >= self.first.len() {
-            self.first.resize((index + 1).next_power_of_two(), NOBODY);
+        if index >= self.of.len() {
+            self.of.resize((index + 1).next_power_of_two(), NOBODY);
         }
-        if let Some(own) = self.times.get_mut(at) {
-            (own.whose, own.next) = (whose, self.first[index]);
-            self.first[index] = at;
+        let before = std::mem::replace(&mut self.of[index], at);
+        if before != at {
+            self.ends(before, cx);
+        }
+        if let Some((own, _)) = self.times.get_mut(at) {
+            *own = whose;
         }
     }
 
-    fn of(&self, whose: Whose) -> Option<&Time> {
-        let first = *self.first.get(whose.index as usize)?;
-        let mut all = std::iter::successors(self.times.get(first), |own| self.times.get(own.next));
-        all.find(|own| own.whose == whose)
-    }
-
-    /// Takes a time from its request, and gives its number.
-    fn unlinks(&mut self, whose: Whose) -> Option<u32> {
-        let (mut before, mut at) = (NOBODY, *self.first.get(whose.index as usize)?);
-        loop {
-            let own = *self.times.get(at)?;
-            if own.whose != whose {
-                (before, at) = (at, own.next);
-                continue;
+    fn ends(&mut self, at: u32, cx: &mut Context) {
+        if let Some((whose, _)) = self.times.remove(at) {
+            let own = &mut self.of[whose.index as usize];
+            if *own == at {
+                *own = NOBODY;
             }
-            match self.times.get_mut(before) {
-                Some(before) => before.next = own.next,
-                None => self.first[whose.index as usize] = own.next,
-            }
-            return Some(at);
-        }
-    }
-
-    fn ends(&mut self, whose: Whose, cx: &mut Context) {
-        if let Some(at) = self.unlinks(whose) {
-            self.times.remove(at);
             let times = &self.times;
             let is_live = |timer: Timer| times.is_current(timer);
             cx.scheduler.unset_timer(self.lane, is_live);
@@ -125,23 +100,27 @@ impl Upstream {
     pub(super) fn time_begins(&mut self, id: RequestId, cx: &mut Context) {
         if let Some(own) = &mut self.totals {
             let visit = cx.requests.get(id).frame.visit;
-            let timer = own.begins(Whose::of(id, visit, &cx.requests), cx.now());
-            cx.scheduler.set_timer(own.lane, timer);
+            let whose = Whose::of(id, visit, &cx.requests);
+            let at = own.times.add((whose, cx.now()));
+            own.links(at, whose, cx);
+            cx.scheduler.set_timer(own.lane, own.times.timer(at));
         }
     }
 
     /// The balancer is done with a request.
     pub(in crate::component) fn time_ends(&mut self, id: RequestId, visit: u32, cx: &mut Context) {
-        if let Some(own) = &mut self.totals {
-            own.ends(Whose::of(id, visit, &cx.requests), cx);
+        if let Some(own) = &mut self.totals
+            && let Some(at) = own.find(Whose::of(id, visit, &cx.requests))
+        {
+            own.ends(at, cx);
         }
     }
 
     /// When a request came here whose time runs.
     pub(super) fn came(&self, id: RequestId, frame: &Frame, requests: &Requests) -> Option<SimTime> {
         let own = self.totals.as_ref()?;
-        let time = own.of(Whose::of(id, frame.visit, requests))?;
-        Some(time.since)
+        let at = own.find(Whose::of(id, frame.visit, requests))?;
+        own.times.get(at).map(|(_, since)| *since)
     }
 
     /// A request goes on under another number, or in another frame, and its time with it.
@@ -149,13 +128,14 @@ impl Upstream {
         &mut self,
         (old, visit): (RequestId, u32),
         (new, next): (RequestId, u32),
-        requests: &Requests,
+        cx: &mut Context,
     ) {
-        if let Some(own) = &mut self.totals {
-            let at = own.unlinks(Whose::of(old, visit, requests));
-            if let Some(at) = at {
-                own.links(at, Whose::of(new, next, requests));
-            }
+        if let Some(own) = &mut self.totals
+            && let Some(at) = own.find(Whose::of(old, visit, &cx.requests))
+        {
+            own.of[old.index() as usize] = NOBODY;
+            let whose = Whose::of(new, next, &cx.requests);
+            own.links(at, whose, cx);
         }
     }
 
@@ -169,10 +149,10 @@ impl Upstream {
         if !own.times.is_current(timer) {
             return None;
         }
-        let whose = own.times.get(timer.subject)?.whose;
+        let (whose, _) = *own.times.get(timer.subject)?;
         if !cx.requests.is_current(whose.index, whose.generation) {
             // It was over before anybody could say so.
-            own.ends(whose, cx);
+            own.ends(timer.subject, cx);
             return None;
         }
         Some((RequestId::from_index(whose.index), whose.visit))
