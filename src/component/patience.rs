@@ -19,8 +19,9 @@ impl System {
             return;
         };
         let is_it = |frame: &Frame| (frame.via, frame.visit) == (balancer, visit);
-        let mut frames = self.cx.requests.frames_of(id).copied().enumerate();
-        match frames.find(|(_, frame)| is_it(frame)) {
+        let frames: Vec<Frame> = self.cx.requests.frames_of(id).copied().collect();
+        let depth = frames.iter().position(is_it);
+        match depth.map(|depth| (depth, frames[depth])) {
             Some((depth, frame)) if frame.node != NodeId::NONE => {
                 let next = self.attempt_at_server_ends(id, &frame, (Ending::Late, true));
                 self.goes_on_without(id, depth, (next, Outcome::BackendTimeout));
