@@ -161,7 +161,7 @@ fn those_who_wait_go_on_as_the_limit_grows() {
 fn chance_depends_on_the_seed() {
     let bad = format!("{GOOD}\n[components.bad]\nkind = \"service\"\n{BAD}");
     let text = format!(
-        "[run]\nhorizon = \"20s\"\nreplications = 1\n\
+        "[run]\nhorizon = \"20s\"\nwarm_up = \"0s\"\nreplications = 1\n\
          [sources.load]\narrivals = \"regular\"\nrate = \"100/s\"\nenters = \"lb\"\n\
          [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
          to = [{{ service = \"good\" }}, {{ service = \"bad\" }}]\n\
