@@ -511,6 +511,7 @@ mod tests {
             let mut cluster = Cluster::new(5, |rules| {
                 rules.consecutive_5xx = At::built_in(Count::new(1000));
                 rules.max_ejection_percent = At::built_in(Fraction::ONE);
+                rules.success_rate_stdev_factor = At::built_in(1.0);
             });
             assert_eq!(is_out, is_out && cluster.answers(0, 500, 1000, 1));
             cluster.answers(0, 200, of_first, 1);
