@@ -139,7 +139,7 @@ fn bad_answers_eject() {
 fn those_who_wait_go_on_as_the_limit_grows() {
     let text = "[run]\nhorizon = \"85s\"\nreplications = 1\n\
                 [sources.load]\narrivals = \"regular\"\nrate = \"1/s\"\nenters = \"lb\"\n\
-                [components.lb]\nkind = \"balancer\"\npolicy = \"leastconn\"\nto = \"web\"\n\
+                [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
                 max_conns = 10\nqueue = {}\nslow_start = \"20s\"\n\
                 slow_start_rules = { in_steps = true, limits_too = true }\n\
                 [components.web]\nkind = \"service\"\nworkers = { count = 99 }\n\
