@@ -19,7 +19,6 @@ impl System {
             Notice::Deliver { queue } => self.delivers(queue),
             Notice::Check { balancer, part } => self.checks(balancer, part),
             Notice::CheckIsLate { balancer, part } => self.check_is_late(balancer, part),
-            Notice::TotalIsOver { balancer, request } => self.total_is_over(balancer, request),
             Notice::CutOff { balancer, part } => self.cuts_off(balancer, part),
             Notice::Overloaded => self.overflows(),
             Notice::Left { service, instance } => {
@@ -207,6 +206,11 @@ impl System {
                     continue;
                 }
             }
+            if self.has.upstreams && self.is_awaited_by_balancer(id, depth) {
+                // To those balancers it is an answer like any other failure's, after which they may try again.
+                self.goes_on_without(id, depth, (None, Outcome::Killed));
+            }
+            let flags = self.cx.requests.get(id).flags;
             if flags.has(Flags::ATTEMPT) && self.is_job(id) {
                 let by_consumer = self.cx.requests.frames_below(id).count() == depth;
                 self.job_is_killed(id, by_consumer);

@@ -354,8 +354,6 @@ impl Keys {
 pub struct Program {
     /// The instructions.
     pub ops: Vec<Op>,
-    /// Where operations start, in order.
-    pub starts: Vec<u16>,
     /// The laws they draw from.
     pub laws: Vec<Sampler>,
     /// The catalogues of keys they draw from.
@@ -379,12 +377,6 @@ impl Program {
     #[inline]
     pub fn op(&self, pc: u16) -> &Op {
         &self.ops[pc as usize]
-    }
-
-    /// Where the operation starts that the instruction at a position belongs to.
-    pub fn start_of(&self, pc: u16) -> u16 {
-        let after = self.starts.partition_point(|start| *start <= pc);
-        after.checked_sub(1).map_or(0, |at| self.starts[at])
     }
 
     /// The innermost look-up after whose miss an instruction is done, if its cache minds.

@@ -92,6 +92,61 @@ fn late_answers_are_given_up_tried_again_and_counted() {
     }
 }
 
+/// Two operations of the first service are one and the same of the second. What fails there is tried on the first
+/// as what was asked for, whichever way it came to the balancer.
+#[test]
+fn a_retry_does_what_was_asked_for() {
+    let behind = format!(
+        "[components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
+         to = [{{ service = \"first\" }}, {{ service = \"second\" }}]\n\
+         next_upstream = {{ on = [\"http_500\"] }}\n\
+         [components.first]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+         operations.checkout.steps = [{{ wait = \"5s\" }}]\n\
+         operations.default.steps = [{{ wait = \"10ms\" }}]\n\
+         [components.second]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+         operations.default.steps = [{{ call = \"outside\" }}]\n{OUTSIDE}"
+    );
+    let edge = "[components.edge]\nkind = \"rate_limiter\"\nto = \"lb\"\n\
+                limits = [{ concurrency = { max = 1000 } }]\n";
+    let [own, called] = systems(&behind);
+    let gated = format!("{FRONT}enters = \"edge\"\n{edge}{behind}");
+    for system in [own, called, gated] {
+        let findings = run(&load(&system).scenario);
+        assert!(share(&findings, "served") > 0.999_999);
+        let longest = findings.figures["latency_p999"].value;
+        assert!(longest < 0.1, "nobody asked for a checkout: {longest}");
+    }
+    let buyers = FRONT.to_owned() + "mix = { checkout = \"100%\" }\nenters = \"lb\"\n";
+    let findings = run(&load(&(buyers + &behind)).scenario);
+    let median = findings.figures["latency_p50"].value;
+    assert!(median > 5.0, "everybody asked for one: {median}");
+}
+
+/// One of two servers has a service behind it whose instance crashes again and again, with requests in it that take
+/// 5 s. To the balancer that is a failure of the server which waits: it tries the other, and nobody hears of it. It
+/// makes no difference whether the service is called through a balancer, too, or calls another one itself.
+#[test]
+fn a_crash_behind_a_server_is_its_failure() {
+    for calls in ["deep", "inner", "middle"] {
+        let text = format!(
+            "{FRONT}enters = \"lb\"\n\
+             [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
+             to = [{{ service = \"good\" }}, {{ service = \"bad\" }}]\n\
+             next_upstream = {{ on = [\"http_500\"] }}\n\
+             [components.middle]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+             operations.default.steps = [{{ call = \"inner\" }}]\n\
+             [components.inner]\nkind = \"balancer\"\nto = \"deep\"\npolicy = \"least_outstanding\"\n\
+             [components.deep]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+             crash_after = \"7s\"\nboot = \"1s\"\n\
+             operations.default.steps = [{{ wait = \"5s\" }}]\n{}",
+            services(&format!("{{ call = \"{calls}\" }}"))
+        );
+        let findings = run(&load(&text).scenario);
+        let served = share(&findings, "served");
+        assert!(served > 0.999_999, "{calls}: {served}");
+    }
+}
+
 /// What a balancer has under way is limited, and what finds no server waits for one only if told so.
 #[test]
 fn limits_turn_away() {
@@ -110,6 +165,32 @@ fn limits_turn_away() {
     assert!((nowhere - lost).abs() < 0.03, "{nowhere}");
     let waits = with("max_conns = 40\nwait_for_server = \"75s\"");
     assert!(share(&waits, "none_available") < 0.01);
+}
+
+/// Of two requests one asks for its connection again after a second, when its client has left. A balancer that goes on
+/// all the same has it done; another lets go of it.
+#[test]
+fn a_connection_is_asked_for_again_though_the_client_has_left() {
+    let busy = |ignores: bool| {
+        let system = format!(
+            "[run]\nhorizon = \"5m\"\nreplications = 1\n\
+             [sources.load]\nrate = \"0.2/s\"\nenters = \"lb\"\ntimeout = \"500ms\"\n\
+             arrivals = {{ batches = {{ every = \"10s\" }} }}\n\
+             [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
+             max_fails = 1\nignore_client_abort = {ignores}\n\
+             [components.web]\nkind = \"service\"\nworkers = {{ count = 1 }}\nbacklog = 0\n\
+             when_full = \"drop\"\noperations.default.steps = [{{ wait = \"100ms\" }}]\n"
+        );
+        let findings = run(&load(&system).scenario);
+        let mut all = findings.resources.iter();
+        let workers = all.find(|own| own.component == "web" && own.what == "workers");
+        let used = workers.and_then(|own| own.used.as_ref());
+        used.expect("web has workers").value
+    };
+    for (ignores, expected) in [(false, 0.01), (true, 0.02)] {
+        let used = busy(ignores);
+        assert!((used - expected).abs() < 0.001, "{ignores}: {used}");
+    }
 }
 
 /// Two requests at a time to a server that takes one and refuses the other. HAProxy asks it again after a
@@ -201,6 +282,40 @@ fn heroku_tells_dynos_that_boot_from_dynos_that_have_crashed() {
             .map(|own| &own.words);
         assert!(words.is_some_and(|words| words.contains(code)), "{words:?}");
     }
+}
+
+/// Two dynos crash after 5 s and are back after 10 s, one of which takes a single request for good. Who waited for
+/// them meanwhile and meets that one is sent to the other, by every router, like those who come later.
+#[test]
+fn those_who_waited_for_a_dyno_are_tried_on_another() {
+    let dyno = "crash_after = \"5s\"\nboot = \"10s\"";
+    let system = format!(
+        "[run]\nhorizon = \"18s\"\nreplications = 1\n\
+         [sources.load]\narrivals = \"regular\"\nrate = \"20/s\"\nenters = \"router\"\n\
+         [components.router]\nkind = \"balancer\"\nmodel = \"heroku_router\"\n\
+         to = [{{ service = \"good\" }}, {{ service = \"full\" }}]\n\
+         [components.good]\nkind = \"service\"\nworkers = {{ count = 1000 }}\n{dyno}\n\
+         operations.default.steps = [{{ wait = \"1ms\" }}]\n\
+         [components.full]\nkind = \"service\"\nworkers = {{ count = 1 }}\nbacklog = 0\n{dyno}\n\
+         operations.default.steps = [{{ wait = \"1h\" }}]\n"
+    );
+    let findings = run(&load(&system).scenario);
+    assert!(share(&findings, "served") > 0.98);
+    let refused = share(&findings, "queue_full");
+    assert!(refused < 1e-9, "{refused}");
+}
+
+/// A dyno crashes after 5 s and is back after 30 s, in which 300 requests have come to wait for it. It is sent no
+/// more of them than may be under way: of these and the 40 that come until the end, 200; the others are H11.
+#[test]
+fn those_who_waited_for_a_dyno_are_limited_like_others() {
+    let findings = heroku(
+        "horizon = \"39s\"\nwarm_up = \"0s\"",
+        "workers = { count = 1000 }\ncrash_after = \"5s\"\nboot = \"30s\"\n\
+         operations.default.steps = [{ wait = \"1h\" }]",
+    );
+    let shed = share(&findings, "shed");
+    assert!((shed - 140.0 / 390.0).abs() < 0.006, "{shed}");
 }
 
 /// The one dyno is busy for good and refuses everybody else. A router that has seen that leaves it alone for 5 s;

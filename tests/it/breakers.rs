@@ -41,10 +41,31 @@ fn connections_and_pending_requests_are_a_loss_system() {
             "{policy}: {lost}, not {expected}"
         );
     }
+    // Those who wait for the server of their client count like any other.
+    let known = format!("{wait}\n[sources.load.clients]\npopulation = 1000\n");
+    let rules = "sticky = \"client\"\n\
+                 circuit_breakers = { max_connections = 10, max_pending_requests = 5 }";
+    let lost = share(&findings((50, "random"), rules, &known), "shed");
+    assert!((lost - loss(10.0, 10, 15)).abs() < 0.02, "{lost}");
     // Fewer requests than connections.
     let rules = "circuit_breakers = { max_requests = 8, max_pending_requests = 0 }";
     let lost = share(&findings((50, "random"), rules, wait), "shed");
     assert!((lost - loss(10.0, 8, 8)).abs() < 0.02, "{lost}");
+}
+
+/// One request at a time may be under way, retries included: a server that has room for one never refuses another.
+#[test]
+fn retries_count_as_requests() {
+    let text = "[run]\nhorizon = \"2m\"\nreplications = 1\n\
+                [sources.load]\narrivals = \"poisson\"\nrate = \"5/s\"\nenters = \"lb\"\n\
+                [components.lb]\nkind = \"balancer\"\nto = \"web\"\npolicy = \"random\"\n\
+                next_upstream = { on = [\"http_500\"], tries = 2, anywhere = true, backoff = \"200ms\" }\n\
+                circuit_breakers = { max_requests = 1, max_retries = 1000 }\n\
+                [components.web]\nkind = \"service\"\nworkers = { count = 1 }\nbacklog = 0\n";
+    let findings = run(&load(&format!("{text}{HALF}")).scenario);
+    assert!(share(&findings, "shed") > 0.1);
+    let refused = share(&findings, "queue_full");
+    assert!(refused < 1e-9, "{refused}");
 }
 
 /// Half of the answers of every server are errors, after 100 ms.
@@ -109,6 +130,74 @@ fn all_tries_together_take_only_so_long() {
             p50.value,
             p99.value
         );
+    }
+}
+
+/// Two requests at a time to one server, and what becomes of them within 5 s.
+fn pairs(rules: &str, web: &str) -> Findings {
+    let text = format!(
+        "[run]\nhorizon = \"5m\"\ndrain = \"2m\"\nreplications = 1\n\
+         [sources.load]\nrate = \"0.1/s\"\nenters = \"lb\"\n\
+         arrivals = {{ batches = {{ every = \"20s\" }} }}\n\
+         [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
+         total_timeout = \"5s\"\n{rules}\n\
+         [components.web]\nkind = \"service\"\n{web}\n"
+    );
+    run(&load(&text).scenario)
+}
+
+/// Of two requests one waits for 4 s until the other is answered, and would be answered after 8: whether it waits for
+/// a connection of the balancer's, or asks for one that the server's kernel does not take, or looks for a server.
+/// Its 5 s begin when it comes, and begin once.
+#[test]
+fn waiting_counts_as_part_of_the_time_in_all() {
+    let slow = "operations.default.steps = [{ wait = \"4s\" }]";
+    let one = "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"";
+    for (rules, web) in [
+        (
+            "circuit_breakers = { max_connections = 1 }",
+            "workers = { count = 9 }",
+        ),
+        ("", one),
+        ("max_conns = 1\nqueue = {}", "workers = { count = 9 }"),
+        (
+            "max_conns = 1\nwait_for_server = \"75s\"",
+            "workers = { count = 9 }",
+        ),
+    ] {
+        let own = pairs(rules, &format!("{web}\n{slow}"));
+        let late = share(&own, "backend_timeout");
+        assert!((late - 0.5).abs() < 1e-9, "{rules}: {late}");
+        let p99 = own.figures["latency_p99"].value;
+        assert!((4.9..5.1).contains(&p99), "{rules}: {p99}");
+    }
+}
+
+/// Whoever waits still when the time is over has waited in vain, wherever that is: in line, at the door of a server,
+/// or for its second look at one.
+#[test]
+fn those_who_wait_until_the_end_fail_then() {
+    let slow = "operations.default.steps = [{ wait = \"1h\" }]";
+    let full = "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"";
+    let many = "workers = { count = 99 }";
+    for (rules, web) in [
+        ("circuit_breakers = { max_connections = 1 }", many),
+        ("", full),
+        (
+            "connect_timeout = \"2s\"\nretries = { max = 9, on = [\"connect_failure\"] }",
+            full,
+        ),
+        (
+            "connect_timeout = \"2s\"\nnext_upstream = { on = [\"timeout\"], tries = 9, anywhere = true, backoff = \"9s\" }",
+            full,
+        ),
+        ("max_conns = 1\nwait_for_server = \"75s\"", many),
+    ] {
+        let own = pairs(rules, &format!("{web}\n{slow}"));
+        let late = share(&own, "backend_timeout");
+        assert!(late > 0.999_999, "{rules}: {late}");
+        let p50 = own.figures["latency_p50"].value;
+        assert!((4.9..5.1).contains(&p50), "{rules}: {p50}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Balancers that look at how well their servers are, in whole systems.
 
 use capsim::experiment::Findings;
+use capsim::scenario::Memory;
 
-use crate::support::{load, run, share};
+use crate::support::{load, load_with, run, share};
 
 /// A hundred requests per second to a balancer.
 const FRONT: &str = "
@@ -124,6 +125,55 @@ fn bad_answers_eject() {
     let with = failed("outlier_detection = {}");
     // Five at the beginning, five after 30 to 40 s, and five after 90 to 110 s of the 12,000 in 120 s.
     assert!((with - 15.0 / 12_000.0).abs() < 0.000_3, "{with}");
+}
+
+/// A server crashes after 60 s with requests under way that never end, and is back 5 s later. In its slow start it may
+/// have one of those who wait, then two after 4 s, three after 6, up to ten: those are sent to it though nobody comes
+/// back.
+#[test]
+fn those_who_wait_go_on_as_the_limit_grows() {
+    let text = "[run]\nhorizon = \"85s\"\nreplications = 1\n\
+                [sources.load]\narrivals = \"regular\"\nrate = \"1/s\"\nenters = \"lb\"\n\
+                [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
+                max_conns = 10\nqueue = {}\nslow_start = \"20s\"\n\
+                slow_start_rules = { in_steps = true, limits_too = true }\n\
+                [components.web]\nkind = \"service\"\nworkers = { count = 99 }\n\
+                crash_after = \"60s\"\nboot = \"5s\"\n\
+                operations.default.steps = [{ wait = \"1h\" }]\n";
+    let findings = run(&load(text).scenario);
+    let mut all = findings.resources.iter();
+    let workers = all.find(|own| own.component == "web" && own.what == "workers");
+    let used = workers.and_then(|own| own.used.as_ref());
+    let used = used.expect("web has workers").value * 85.0;
+    let before = 545.0;
+    let after = 2.0 * f64::from((1..10).sum::<u32>() + 1);
+    assert!((used - before - after).abs() < 12.0, "{used}");
+}
+
+/// What is left to chance depends on the seed: how many bouts of five failures a server has until one of them
+/// ejects it for good.
+#[test]
+fn chance_depends_on_the_seed() {
+    let bad = format!("{GOOD}\n[components.bad]\nkind = \"service\"\n{BAD}");
+    let text = format!(
+        "[run]\nhorizon = \"20s\"\nwarm_up = \"0s\"\nreplications = 1\n\
+         [sources.load]\narrivals = \"regular\"\nrate = \"100/s\"\nenters = \"lb\"\n\
+         [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
+         to = [{{ service = \"good\" }}, {{ service = \"bad\" }}]\n\
+         outlier_detection = {{ base_ejection_time = \"1h\", max_ejection_time = \"1h\", \
+         enforcing_consecutive_5xx = \"10%\", enforcing_success_rate = \"0%\" }}\n\
+         [components.good]\nkind = \"service\"\n{bad}"
+    );
+    let of = |seed: &str| {
+        let files = Memory::default().with("test.toml", text.as_str());
+        let findings = run(&load_with(&files, &[format!("run.seed={seed}")]).scenario);
+        (share(&findings, "dependency_error") * 2000.0).round() as u64
+    };
+    let mut failed: Vec<u64> = ["1", "2", "3", "4", "5", "6"].map(of).to_vec();
+    assert!(failed.iter().all(|n| n.is_multiple_of(5)), "{failed:?}");
+    failed.sort_unstable();
+    failed.dedup();
+    assert!(failed.len() > 2, "{failed:?}");
 }
 
 /// One of two servers dies after 70 s of 120 and is back 15 s later. Its requests take a second, so that it has

@@ -35,15 +35,17 @@ impl Balancer {
         }
     }
 
-    /// How requests wait for a connection, where circuit breakers limit those.
+    /// How requests wait for a connection, where circuit breakers limit those: for as long as they may take in
+    /// all.
     pub fn pending(&self) -> Option<LinePlan> {
         let breakers = self.circuit_breakers.as_ref()?;
         Some(LinePlan {
             rules: LineRules {
-                most: Some(breakers.max_pending_requests),
+                most: None,
                 most_bound: None,
+                most_in_all: Some(breakers.max_pending_requests),
             },
-            timeout: self.total_timeout.map(|timeout| timeout.value),
+            timeout: None,
             redispatch: true,
         })
     }

@@ -60,6 +60,7 @@ impl LinePlan {
             rules: LineRules {
                 most: own.max.map(|max| max.get()),
                 most_bound: own.max_per_server.map(|max| max.get()),
+                most_in_all: None,
             },
             timeout: own.timeout.map(|timeout| timeout.value),
             redispatch,
@@ -188,7 +189,7 @@ impl Line {
     pub(super) fn audit(&self, (waiting, under_way): (u64, u64), cx: &Context) {
         let level = |level| cx.recorder.level_now(level);
         assert_eq!(
-            self.queue.len(),
+            self.queue.n_waiting(),
             waiting,
             "requests that wait at a balancer"
         );
@@ -237,8 +238,7 @@ impl Upstream {
             MayWait::Nobody => return None,
             MayWait::Full => {
                 let frame = request.frame;
-                let kept = self.takes_kept(id, &frame, &cx.requests);
-                self.spare.extend(kept);
+                self.forgets(id, &frame, cx);
                 return Some(Nowhere::Fails(Outcome::Shed));
             }
         }
@@ -329,8 +329,7 @@ impl Upstream {
             line.is_over(waiter, cx);
         }
         cx.requests.get_mut(id).flags.clear(Flags::IN_TRANSIT);
-        let kept = self.takes_kept(id, &frame, &cx.requests);
-        self.spare.extend(kept);
+        self.forgets(id, &frame, cx);
         id
     }
 }

@@ -5,28 +5,28 @@ mod answers;
 mod leaving;
 mod retries;
 mod same;
+mod total;
 mod watch;
 
 use std::collections::BTreeMap;
 
+use super::UpstreamPlan;
 use super::line::Line;
 use super::nobody::Census;
-use super::{Sticky, UpstreamPlan};
-use crate::component::arena::NOBODY;
+use super::sticky::{Assigned, Sticky};
 use crate::component::handshake::ASKS_AGAIN;
-use crate::component::program::Program;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::Outcome;
 use crate::policy::upstream::{
-    Address, Ask, Asked, Bound, CircuitBreakers, Ending, Group, Next, Server, Trial,
+    Address, Ask, Asked, CircuitBreakers, Ending, Group, Next, Server, Trial,
 };
 use crate::rng::{Salt, Streams};
 use crate::units::SimDuration;
 
 use leaving::Leaving;
-use same::Same;
+use total::Totals;
 pub(in crate::component) use watch::CheckId;
 pub use watch::ChecksPlan;
 use watch::Watch;
@@ -111,9 +111,11 @@ pub(in crate::component) struct Upstream {
     view_salt: Salt,
     /// By flow: whether requests must not be done twice.
     not_idempotent: Vec<bool>,
+    /// By flow: where its requests start, if they come here at once.
+    own_starts: Vec<u16>,
     sticky: Option<Sticky>,
-    /// By client: the peer that it was sent to.
-    assigned: Vec<u32>,
+    /// The peers that clients were sent to.
+    assigned: Assigned,
     /// Timers of the requests whose answers are waited for, and how long that is.
     pub(in crate::component) read_timeout: Option<(LaneId, SimDuration)>,
     /// How long a connection may take to come about.
@@ -127,16 +129,14 @@ pub(in crate::component) struct Upstream {
     wait_salt: Salt,
     /// What it has under way at most.
     breakers: Option<CircuitBreakers>,
-    /// How long a request may take with everything that is tried.
-    total_timeout: Option<SimDuration>,
+    /// How long requests have been here, where that is limited.
+    totals: Option<Totals>,
     /// How long servers that are taken out may finish what they have.
     leaving: Option<Leaving>,
 }
 
 /// How long a request that finds no server waits before it looks again.
 const LOOK_AGAIN: SimDuration = SimDuration::from_nanos(1_000_000_000);
-/// How often an address is hashed before the method picks.
-const HASHES: u64 = 64;
 
 impl Upstream {
     pub(super) fn new(
@@ -178,8 +178,9 @@ impl Upstream {
             salt: Salt::new(name, "pick"),
             view_salt: Salt::new(name, "balancer"),
             not_idempotent: plan.not_idempotent.clone(),
+            own_starts: plan.own_starts.clone(),
             sticky,
-            assigned: Vec::new(),
+            assigned: Assigned::default(),
             read_timeout: plan
                 .read_timeout
                 .map(|length| (cx.scheduler.add_lane(length), length)),
@@ -190,14 +191,14 @@ impl Upstream {
             own,
             wait_salt: Salt::new(name, "wait before a retry"),
             breakers: plan.breakers.clone(),
-            total_timeout: plan.total_timeout,
+            totals: plan.total_timeout.map(|length| Totals::new(length, cx)),
             leaving: plan
                 .deregistration_delay
                 .map(|delay| Leaving::new(delay, size.1)),
         }
     }
 
-    /// True if it sends requests to `service`.
+    /// The place of the first instance of a service among the peers; nothing if it is not behind the balancer.
     fn first_of(&self, service: NodeId) -> Option<u32> {
         let own = self.backends.iter().find(|own| own.service == service);
         own.map(|own| own.first)
@@ -247,61 +248,39 @@ impl Upstream {
         if request.flags.has(Flags::CALLED) {
             return Ok(self.has_turn(id, cx));
         }
+        let known = self.kept_of(id, &request.frame, requests);
+        let view = known.map(|kept| kept.view);
+        let view = view.unwrap_or_else(|| self.view_of(id, &request.frame, requests));
+        if self.has_its_fill(view) {
+            let frame = request.frame;
+            self.forgets(id, &frame, cx);
+            return Err(Nowhere::Fails(Outcome::Shed));
+        }
         let key = Self::key(id, &request.frame);
         let address = self.address_of(id, requests);
         let draw = self.salt.draw(request.seed());
         let kept = self.kept.get_mut(&key);
         let kept = kept.filter(|kept| kept.generation == request.generation);
-        let (peer, start, view, bound) = if let Some(kept) = kept {
+        let (peer, start, bound) = if let Some(kept) = kept {
             let trial = &mut kept.trial;
+            if kept.again == 0 {
+                // It has looked in vain, when there may have been fewer servers to try, or none.
+                let began = trial.began();
+                self.groups[view as usize].begins(trial, began);
+            }
             let mut ask = Ask {
                 now,
                 address,
                 trial,
                 draw,
             };
-            let peer = self.groups[kept.view as usize].pick(&mut ask);
-            (peer, kept.start, kept.view, kept.trial.bound())
+            let peer = self.groups[view as usize].pick(&mut ask);
+            (peer, kept.start, kept.trial.bound())
         } else {
-            let view = self.view_of(id, &request.frame, requests);
-            let redispatches = self.line.as_ref().is_some_and(|line| line.redispatch);
-            let group = &mut self.groups[view as usize];
-            let is_full = |per_server| group.is_full(per_server);
-            let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
-            if self.in_flight_per_server.is_some_and(is_full)
-                || !self.breakers.as_ref().is_none_or(admits)
-            {
-                return Err(Nowhere::Fails(Outcome::Shed));
-            }
-            group.begins(&mut self.fresh, now);
-            let again = self.sticky.and_then(|sticky| {
-                let same = Same {
-                    n_places: group.n_places(),
-                    sticky,
-                    assigned: &self.assigned,
-                    salt: self.salt,
-                    now,
-                };
-                same.pick(id, requests, group)
-            });
-            let mut ask = Ask {
-                now,
-                address,
-                trial: &mut self.fresh,
-                draw,
-            };
             let start = request.frame.pc;
-            match again {
-                Some((Bound::Picked, peer)) => (Some(peer), start, view, None),
-                Some((Bound::Waits, peer)) => (None, start, view, Some(peer)),
-                Some((Bound::Full, _)) if !redispatches => {
-                    return Err(Nowhere::Fails(Outcome::Shed));
-                }
-                _ => {
-                    let peer = group.pick(&mut ask);
-                    (peer, start, view, self.fresh.bound())
-                }
-            }
+            let (peer, bound) = self.picks_first((id, view), (address, draw), cx)?;
+            self.time_begins(id, cx);
+            (peer, start, bound)
         };
         let Some(peer) = peer else {
             let waits = self.waits_in_line(id, (view, bound), cx);
@@ -353,21 +332,21 @@ impl Upstream {
         &mut self,
         id: RequestId,
         census: Census,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<SimDuration, Outcome> {
-        let frame = &cx.requests.get(id).frame;
-        let kept = self.takes_kept(id, frame, &cx.requests);
+        let frame = cx.requests.get(id).frame;
         let Some(patience) = self.wait_for_server.filter(|_| census.may_come()) else {
-            self.spare.extend(kept);
+            self.forgets(id, &frame, cx);
             return Err(census.outcome());
         };
-        let kept = kept.unwrap_or_else(|| self.keeps(id, frame, frame.pc, cx));
+        let kept = self.takes_kept(id, &frame, &cx.requests);
+        let kept = kept.unwrap_or_else(|| self.keeps(id, &frame, frame.pc, cx));
         let left = (kept.trial.began() + patience).since(cx.now());
+        self.kept.insert(Self::key(id, &frame), kept);
         if left == SimDuration::ZERO || cx.requests.get(id).flags.is_abandoned() {
-            self.spare.push(kept);
+            self.forgets(id, &frame, cx);
             return Err(census.outcome());
         }
-        self.kept.insert(Self::key(id, frame), kept);
         Ok(left.min(LOOK_AGAIN))
     }
 
@@ -383,14 +362,9 @@ impl Upstream {
 
     /// A client is sent to the same server again.
     fn remembers(&mut self, id: RequestId, peer: u32, requests: &Requests) {
-        if self.sticky != Some(Sticky::Client) || !requests.get(id).flags.has(Flags::KNOWN) {
-            return;
+        if self.sticky == Some(Sticky::Client) && requests.get(id).flags.has(Flags::KNOWN) {
+            self.assigned.is_sent(requests.extra(id).client, peer);
         }
-        let at = requests.extra(id).client as usize;
-        if at >= self.assigned.len() {
-            self.assigned.resize((at + 1).next_power_of_two(), NOBODY);
-        }
-        self.assigned[at] = peer;
     }
 
     fn peer_of(&self, frame: &Frame) -> u32 {
@@ -424,14 +398,7 @@ impl Upstream {
         cx: &mut Context,
     ) -> u32 {
         let peer = self.peer_of(frame);
-        let view = match self.takes_kept(id, frame, &cx.requests) {
-            Some(kept) => {
-                let view = kept.view;
-                self.spare.push(kept);
-                view
-            }
-            None => self.view_of(id, frame, &cx.requests),
-        };
+        let view = self.forgets(id, frame, cx);
         self.groups[view as usize].is_served(peer);
         self.has_room(view, peer, cx);
         view
@@ -464,12 +431,23 @@ impl Upstream {
         (kept.generation == requests.get(id).generation).then_some(kept)
     }
 
-    pub(super) fn takes_kept(
+    /// A request is none of the balancer's business any more. Gives the independent balancer that had it.
+    pub(in crate::component) fn forgets(
         &mut self,
         id: RequestId,
         frame: &Frame,
-        requests: &Requests,
-    ) -> Option<Kept> {
+        cx: &mut Context,
+    ) -> u32 {
+        self.time_ends(id, frame.visit, cx);
+        let Some(kept) = self.takes_kept(id, frame, &cx.requests) else {
+            return self.view_of(id, frame, &cx.requests);
+        };
+        let view = kept.view;
+        self.spare.push(kept);
+        view
+    }
+
+    fn takes_kept(&mut self, id: RequestId, frame: &Frame, requests: &Requests) -> Option<Kept> {
         if self.kept.is_empty() {
             return None;
         }
@@ -490,11 +468,12 @@ impl Upstream {
         let flow = cx.requests.get(id).flow as usize;
         let kept = self.takes_kept(id, frame, &cx.requests);
         let mut kept = kept.unwrap_or_else(|| {
-            let start = self.start_of(frame, &cx.program);
+            let start = self.start_of(id, frame, cx);
             let mut kept = self.keeps(id, frame, start, cx);
-            // What was not known until now began when it came to its first server.
+            // What was not known until now began when it came here, or else to its first server.
+            let began = self.came(id, frame, &cx.requests);
             let group = &self.groups[kept.view as usize];
-            group.begins(&mut kept.trial, frame.entered);
+            group.begins(&mut kept.trial, began.unwrap_or(frame.entered));
             kept
         });
         let asked = Asked {
@@ -520,6 +499,7 @@ impl Upstream {
         };
         if next == Next::Nowhere {
             self.spare.push(kept);
+            self.time_ends(id, frame.visit, cx);
             return None;
         }
         kept.again += 1;
@@ -538,6 +518,7 @@ impl Upstream {
             ..*frame
         };
         self.kept.insert(Self::key(id, &next), kept);
+        self.time_goes_on((id, frame.visit), (id, next.visit), cx);
         Some(Again { frame: next, pause })
     }
 
@@ -546,21 +527,13 @@ impl Upstream {
         &mut self,
         (old, new): (RequestId, RequestId),
         next: &Frame,
-        requests: &Requests,
+        cx: &mut Context,
     ) {
+        self.time_goes_on((old, next.visit), (new, next.visit), cx);
         if let Some(mut kept) = self.kept.remove(&Self::key(old, next)) {
-            kept.generation = requests.get(new).generation;
+            kept.generation = cx.requests.get(new).generation;
             self.kept.insert(Self::key(new, next), kept);
         }
-    }
-
-    /// Where the operation that a request is in starts, in terms of the first service.
-    fn start_of(&self, frame: &Frame, program: &Program) -> u16 {
-        let start = program.start_of(frame.pc);
-        let backend = self.backends.iter().find(|own| own.service == frame.node);
-        let starts = backend.map_or(&[][..], |own| &own.starts[..]);
-        let own = starts.iter().find(|(_, own)| *own == start);
-        own.map_or(start, |(first, _)| *first)
     }
 
     /// Requests under way at an instance of a service, as all of its views see it.

@@ -12,6 +12,8 @@ pub struct LineRules {
     pub most: Option<u32>,
     /// For one server and no other; any number unless given.
     pub most_bound: Option<u32>,
+    /// For any server, and for each, together; any number unless given.
+    pub most_in_all: Option<u32>,
 }
 
 /// Who waits at one balancer.
@@ -71,7 +73,7 @@ pub enum MayWait {
 
 impl Group {
     /// The same group, in which requests wait by these rules. `view` is its number among those that share a
-    /// [`Queue`]; with `full_conns` requests under way and waiting, servers have as many as they can take.
+    /// [`Queue`].
     #[must_use]
     pub fn with_lines(mut self, view: u32, rules: LineRules) -> Self {
         self.lines = Some(Lines {
@@ -138,6 +140,15 @@ impl Group {
         own.any(|peer| peer.server.backup == backup && peer.is_up(now, now_s, single))
     }
 
+    /// True if more than one is up of those that stand in for nobody.
+    pub(super) fn are_several_up(&self, now: SimTime) -> bool {
+        let (now_s, single) = (whole_seconds(now), self.is_single());
+        let own = self.peers.iter().filter(|own| !own.server.backup);
+        own.filter(|own| own.is_up(now, now_s, single))
+            .nth(1)
+            .is_some()
+    }
+
     /// A request is to go to `peer` and no other, whoever says so.
     pub fn pick_bound(&mut self, peer: u32, now: SimTime) -> Bound {
         if self.pick_this(peer, now) {
@@ -169,10 +180,16 @@ impl Group {
             Some(peer) => (self.peers[peer as usize].waiting, lines.rules.most_bound),
             None => (lines.n_any, lines.rules.most),
         };
-        match most {
-            _ if !is_there => MayWait::Nobody,
-            Some(most) if waiting >= most => MayWait::Full,
-            _ => MayWait::Yes,
+        let is_full =
+            |most: Option<u32>, waiting: u64| most.is_some_and(|most| waiting >= most.into());
+        if !is_there {
+            MayWait::Nobody
+        } else if is_full(most, waiting.into())
+            || is_full(lines.rules.most_in_all, lines.n_waiting())
+        {
+            MayWait::Full
+        } else {
+            MayWait::Yes
         }
     }
 

@@ -16,6 +16,7 @@ fn method(word: &str) -> Method {
 const ANY: LineRules = LineRules {
     most: None,
     most_bound: None,
+    most_in_all: None,
 };
 
 /// Servers with these weights and limits, all of them there.
@@ -109,7 +110,7 @@ fn the_limit_grows_with_the_load() {
             }
         }
     }
-    assert_eq!((at_once, queue.len()), (2, 17));
+    assert_eq!((at_once, queue.n_waiting()), (2, 17));
     // One is done: 18 are left, of which 18 · 10 / 20 may be under way.
     group.is_served(0);
     let next = |group: &mut Group, queue: &mut Queue| {
@@ -254,6 +255,33 @@ fn retries_stay_or_go_on() {
     assert_eq!(answered, [Nowhere]);
 }
 
+/// AWS spares a server only beside one that has its full share, which the other has got though nobody has asked for
+/// it since.
+#[test]
+fn a_full_share_needs_no_requests() {
+    use crate::policy::health::{Panic, SlowStartRules};
+    let at = |secs: u64| SimTime::ZERO + SimDuration::from_secs(secs);
+    let rules = SlowStartRules {
+        beside_others: true,
+        ..SlowStartRules::default()
+    };
+    let mut group = group("round_robin", &[(1, 0), (1, 0), (1, 0)]).with_health(&HealthRules {
+        panic: Panic::NEVER,
+        outliers: None,
+        slow_start: Some(rules.over(SimDuration::from_secs(30))),
+    });
+    group.begins_with(0, true, at(0));
+    group.begins_with(1, true, at(0));
+    group.begins_with(1, true, at(10));
+    group.leave(0);
+    group.forgets(0);
+    group.begins_with(2, false, at(10));
+    group.is_checked(2, true, at(50));
+    assert!(group.share_of(2) < 0.1, "{}", group.share_of(2));
+    let full = group.share_of(1);
+    assert!(full > 0.99, "{full}");
+}
+
 /// Half-way through its slow start a server may have half of its requests, where the limit grows with the share.
 #[test]
 fn the_limit_grows_in_a_slow_start() {
@@ -292,4 +320,89 @@ fn the_limit_grows_in_a_slow_start() {
     let times = [at(100), at(130), at(145), at(161)];
     assert_eq!(times.map(|now| most_at(true, now)), [1, 5, 7, 10]);
     assert_eq!(times.map(|now| most_at(false, now)), [10; 4]);
+}
+
+/// A request is not sent again to a server that did not take it, for as long as that is in quarantine; when it is
+/// over, and the others are, that one is as good as any.
+#[test]
+fn a_quarantine_is_for_as_long_as_it_says() {
+    let at = |secs: u64| SimTime::ZERO + SimDuration::from_secs(secs);
+    let rules = NextRules::new([Condition::ConnectFailure], 10, None);
+    let server = Server {
+        max_fails: 0,
+        ..Server::default()
+    };
+    let mut group = Group::new(&[server; 3], &method("round_robin"), rules)
+        .with_quarantine(Some(SimDuration::from_secs(5)));
+    (0..3).for_each(|peer| group.join(peer));
+    let asked = Asked {
+        is_idempotent: true,
+        is_bound: false,
+    };
+    let picks = |group: &mut Group, trial: &mut Trial, now: u64| {
+        group.pick(&mut Ask {
+            now: at(now),
+            address: Address::V4([0, 0, 0]),
+            trial,
+            draw: Salt::new("test", "pick").draw(1),
+        })
+    };
+    let refused = |group: &mut Group, trial: &mut Trial, now: u64| {
+        let peer = picks(group, trial, now).expect("somebody is not in quarantine");
+        (
+            peer,
+            group.ends(peer, (Ending::Refused, asked), (trial, at(now))),
+        )
+    };
+    let (mut own, mut other) = (Trial::default(), Trial::default());
+    group.begins(&mut own, at(0));
+    assert_eq!(refused(&mut group, &mut own, 0), (0, Next::Elsewhere));
+    group.begins(&mut other, at(3));
+    assert_eq!(refused(&mut group, &mut other, 3), (1, Next::Elsewhere));
+    assert_eq!(refused(&mut group, &mut other, 3), (2, Next::Elsewhere));
+    assert_eq!(picks(&mut group, &mut own, 4), None);
+    assert_eq!(picks(&mut group, &mut own, 6), Some(0));
+}
+
+/// A retry goes on at once only where another server is up: one that fails its checks, or stands in for others, is
+/// none. Until then the same one is asked again, after a moment.
+#[test]
+fn a_retry_goes_on_at_once_only_where_another_is_up() {
+    use crate::policy::health::Panic;
+    let retries = Retries {
+        max: At::built_in(3),
+        on: vec![At::built_in(Condition::ConnectFailure)],
+        redispatch: Redispatch::Last,
+    };
+    let own = Server {
+        max_fails: 0,
+        ..Server::default()
+    };
+    let backup = Server {
+        backup: true,
+        ..own
+    };
+    let rules = NextRules::retrying(retries.rules(None));
+    let mut group = Group::new(&[own, own, backup], &method("round_robin"), rules);
+    group = group.with_health(&HealthRules {
+        panic: Panic::NEVER,
+        outliers: None,
+        slow_start: None,
+    });
+    for peer in 0..3 {
+        group.join(peer);
+        group.begins_with(peer, peer != 1, SimTime::ZERO);
+    }
+    let mut trial = Trial::default();
+    assert_eq!(pick(&mut group, &mut trial, 0), Some(0));
+    let asked = Asked {
+        is_idempotent: true,
+        is_bound: false,
+    };
+    let mut refused =
+        |group: &mut Group| group.ends(0, (Ending::Refused, asked), (&mut trial, SimTime::ZERO));
+    let pause = Next::Same(SimDuration::from_secs(1));
+    assert_eq!(refused(&mut group), pause);
+    group.is_checked(1, true, SimTime::ZERO);
+    assert_eq!(refused(&mut group), Next::Elsewhere);
 }

@@ -86,13 +86,9 @@ impl Compiler<'_> {
             line: own.line().or_else(|| own.pending()),
             ignore_client_abort: own.ignore_client_abort,
             not_idempotent: Vec::new(),
+            own_starts: Vec::new(),
             connect_timeout: own.connect_timeout.map(|timeout| timeout.value),
-            // The first try may take as long as any answer, or as all tries together.
-            read_timeout: [own.read_timeout, own.total_timeout]
-                .into_iter()
-                .flatten()
-                .map(|timeout| timeout.value)
-                .min(),
+            read_timeout: own.read_timeout.map(|timeout| timeout.value),
             quarantine: own.quarantine.map(|span| span.value),
             in_flight_per_server: own.in_flight_per_server.map(|limit| limit.get()),
             wait_for_server: own.wait_for_server.map(|span| span.value),
@@ -143,8 +139,9 @@ impl Compiler<'_> {
         Some(found)
     }
 
-    /// Tells balancers which requests must not be done twice; reports classes that no source sends.
-    pub(super) fn mark_not_idempotent(
+    /// Tells balancers what requests they get: where they start, and which must not be done twice. Reports
+    /// classes that no source sends.
+    pub(super) fn tell_balancers(
         &mut self,
         nodes: &mut [Option<component::Plan>],
         traffic: &Traffic,
@@ -172,6 +169,7 @@ impl Compiler<'_> {
             })) = node
             {
                 plan.not_idempotent = marked;
+                plan.own_starts.clone_from(&traffic.starts);
             }
         }
     }

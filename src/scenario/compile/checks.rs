@@ -64,7 +64,6 @@ impl Compiler<'_> {
         let nothing = Law::Constant(Constant(At::built_in(SimDuration::ZERO)));
         let demand = self.demand(&nothing, "health check")?;
         let start = self.here() as u16;
-        self.program.starts.push(start);
         self.emit(Op::Cpu(demand));
         self.emit(Op::End);
         Some(start)

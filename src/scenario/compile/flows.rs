@@ -85,6 +85,7 @@ impl Compiler<'_> {
             None => (0, None),
         };
         traffic.responses[flow as usize] = response;
+        traffic.starts[flow as usize] = pc;
         let is_kept = draft.kept.is_empty() || draft.kept.iter().any(|own| own == class);
         draft.choices.push(Choice {
             below,

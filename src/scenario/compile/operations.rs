@@ -73,7 +73,6 @@ impl Compiler<'_> {
                 let start = self.here() as u16;
                 self.starts
                     .insert((service, operation.value.clone()), start);
-                self.program.starts.push(start);
                 self.add_operation(&place, steps, start);
             }
             if spec.operations.items.is_empty() {

@@ -63,6 +63,8 @@ pub(super) struct Traffic {
     pub(super) classes: Vec<String>,
     /// By flow: how large answers are.
     pub(super) responses: Vec<Option<Demand>>,
+    /// By flow: where its requests start.
+    pub(super) starts: Vec<u16>,
 }
 
 impl Traffic {
@@ -81,6 +83,7 @@ impl Traffic {
         let at = known.unwrap_or_else(|| {
             self.flows.push(flow);
             self.responses.push(None);
+            self.starts.push(0);
             self.flows.len() - 1
         });
         at as u16

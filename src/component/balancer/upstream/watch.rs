@@ -5,7 +5,6 @@ use rand::Rng as _;
 
 use super::Upstream;
 use super::leaving::CUT;
-use super::retries::TOTAL;
 use crate::component::{Context, Event, Gauge, Kept, NodeId, Notice, Signal};
 use crate::engine::{Class, Slot, Timer};
 use crate::metrics::{CounterId, LevelId};
@@ -20,6 +19,8 @@ const CHECK: u8 = 0;
 const LATE: u8 = 1;
 /// Outlier detection takes stock.
 const SWEEP: u8 = 2;
+/// A server that has just come may have more requests.
+const GROWS: u8 = 4;
 
 /// How servers are checked, with every name resolved.
 #[derive(Debug, Clone)]
@@ -80,11 +81,14 @@ pub(super) struct Watch {
     /// By view and server.
     checked: Vec<Checked>,
     n_peers: u32,
+    /// By view and server: when one that has just come may have more requests. Empty until there is one.
+    growing: Vec<Option<Slot>>,
     /// When checks and sweeps begin.
     phases: Stream,
-    /// What checks ask for, and what is left to chance.
+    /// What checks ask for, and what is left to chance; by this number differently in each replication.
     check_salt: Salt,
     luck: Salt,
+    own_number: u64,
     n_draws: u64,
     /// Servers that are not well, in all views together.
     unwell: LevelId,
@@ -111,9 +115,11 @@ impl Watch {
             checks: checks.cloned(),
             checked: vec![Checked::NEW; n_checked as usize],
             n_peers,
+            growing: Vec::new(),
             phases: streams.stream(name, "health"),
             check_salt: Salt::new(name, "check"),
             luck: Salt::new(name, "ejection"),
+            own_number: streams.stream(name, "checks and ejections").next_u64(),
             n_draws: 0,
             unwell: cx.recorder.add_level(),
             n_unwell: 0,
@@ -125,7 +131,7 @@ impl Watch {
     /// A generator of its own for what is left to chance next.
     fn draw(&mut self) -> Draw {
         self.n_draws += 1;
-        self.luck.draw(self.n_draws)
+        self.luck.draw(self.n_draws ^ self.own_number)
     }
 
     /// A part of a span, at random.
@@ -173,15 +179,8 @@ impl Upstream {
     /// Its own signal.
     pub(in crate::component) fn signal(&mut self, signal: Signal, cx: &mut Context) {
         let (balancer, part) = (self.own, signal.part);
-        match signal.code {
-            TOTAL => {
-                return cx.notices.push_back(Notice::TotalIsOver {
-                    balancer,
-                    request: part,
-                });
-            }
-            CUT => return cx.notices.push_back(Notice::CutOff { balancer, part }),
-            _ => {}
+        if signal.code == CUT {
+            return cx.notices.push_back(Notice::CutOff { balancer, part });
         }
         let Some(watch) = &mut self.watch else { return };
         match signal.code {
@@ -200,7 +199,34 @@ impl Upstream {
                 }
                 self.notes_health(cx);
             }
+            GROWS => {
+                let (view, peer) = (part / watch.n_peers, part % watch.n_peers);
+                watch.growing[part as usize] = None;
+                self.moves_up(view, peer, cx);
+                self.grows_by_and_by(view, peer, cx);
+            }
             _ => unreachable!("a balancer sets no such signal: {signal:?}"),
+        }
+    }
+
+    /// A server may have more requests later than now: those who wait for it are to hear of it then.
+    fn grows_by_and_by(&mut self, view: u32, peer: u32, cx: &mut Context) {
+        let (Some(watch), Some(_)) = (&mut self.watch, &self.line) else {
+            return;
+        };
+        let Some(span) = self.groups[view as usize].next_growth(peer, cx.now()) else {
+            return;
+        };
+        let part = view * watch.n_peers + peer;
+        if watch.growing.is_empty() {
+            let n_parts = self.groups.len() * watch.n_peers as usize;
+            watch.growing.resize(n_parts, None);
+        }
+        let event = Event::Signal(self.own, GROWS, part);
+        let slot = cx.signal_after(span, Class::Control, event);
+        // Whoever comes again meanwhile begins anew.
+        if let Some(before) = watch.growing[part as usize].replace(slot) {
+            cx.scheduler.cancel(before);
         }
     }
 
@@ -228,6 +254,9 @@ impl Upstream {
                 ..Checked::NEW
             };
             watch.plans(part, first, cx);
+        }
+        for view in 0..self.groups.len() as u32 {
+            self.grows_by_and_by(view, peer, cx);
         }
         self.notes_health(cx);
     }
@@ -277,7 +306,7 @@ impl Upstream {
             pc: checks.starts[service],
             number: watch
                 .check_salt
-                .uniform(u64::from(part) << 32 | u64::from(count)),
+                .uniform((u64::from(part) << 32 | u64::from(count)) ^ watch.own_number),
         })
     }
 
@@ -330,6 +359,7 @@ impl Upstream {
         if has_changed {
             let (view, peer) = (part / watch.n_peers, part % watch.n_peers);
             self.groups[view as usize].is_checked(peer, is_up, now);
+            self.grows_by_and_by(view, peer, cx);
             self.notes_health(cx);
         }
     }
