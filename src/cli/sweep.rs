@@ -14,7 +14,7 @@ use crate::report::chart;
 use crate::report::output_dir::{OutputDir, OutputError};
 use crate::report::text::Style;
 use crate::report::{SweepView, csv, manifest, text};
-use crate::scenario::{Loaded, Sweep, show};
+use crate::scenario::{Loaded, Sweep};
 use crate::units::{three_digits, with_suffix};
 
 /// Options of `capsim sweep`.
@@ -211,7 +211,7 @@ fn point_title(title: &str, view: SweepView<'_>, point: usize) -> String {
     let settings: Vec<_> = view.points[point]
         .settings
         .iter()
-        .map(|setting| format!("{} = {}", setting.path, show(&setting.value)))
+        .map(|setting| format!("{} = {}", setting.path, setting.label))
         .collect();
     format!("{title}, with {}", settings.join(", "))
 }
@@ -249,7 +249,7 @@ fn plan(loaded: &Loaded, sweep: &Sweep) -> String {
         let settings: Vec<_> = point
             .settings
             .iter()
-            .map(|setting| show(&setting.value))
+            .map(|setting| setting.label.as_str())
             .collect();
         text.push_str(&format!(
             "  {number:>4}  {}   {} requests{more}, {} to {} times\n",

@@ -9,7 +9,7 @@ use super::run::{Session, run};
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
 use crate::policy::persistence::Persistence;
-use crate::scenario::{Point, Scenario, show};
+use crate::scenario::{Point, Scenario};
 
 /// Runs the points in `open`, side by side with their replications on the threads of the current pool.
 /// `scenario` gives the scenario of a point; `done` is told of every point as it is complete, in no
@@ -65,7 +65,7 @@ fn load_name(point: &Point) -> String {
             .path
             .strip_prefix("sources.")
             .unwrap_or(&setting.path);
-        format!("{path} = {}", show(&setting.value))
+        format!("{path} = {}", setting.label)
     });
     text.collect::<Vec<_>>().join(", ")
 }

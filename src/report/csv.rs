@@ -4,7 +4,7 @@ use std::io;
 
 use crate::experiment::{Findings, QueueFindings, ResourceFindings, SourceFindings};
 use crate::metrics::{Metric, Unit};
-use crate::scenario::{Point, show};
+use crate::scenario::Point;
 use crate::stats::Estimate;
 
 /// Figures over time: one row per window and figure.
@@ -89,7 +89,7 @@ pub fn points(
     for (number, (point, findings)) in points.iter().zip(findings).enumerate() {
         let Some(findings) = findings else { continue };
         let mut row = vec![number.to_string()];
-        row.extend(point.settings.iter().map(|setting| show(&setting.value)));
+        row.extend(point.settings.iter().map(|setting| setting.label.clone()));
         let verdict = serde_json::to_value(findings.verdict)?;
         row.push(verdict.as_str().unwrap_or_default().to_owned());
         row.extend([

@@ -1,7 +1,7 @@
 //! A complete sweep as reports see it: tables and charts name the same things alike.
 
 use crate::experiment::{Findings, sets_traffic};
-use crate::scenario::{Point, show};
+use crate::scenario::Point;
 
 /// A sweep whose points are all complete.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ impl SweepView<'_> {
                 format!(
                     "{} = {}",
                     self.short_path(&setting.path),
-                    show(&setting.value)
+                    setting.label.clone()
                 )
             })
             .collect();

@@ -1,5 +1,7 @@
 //! What a sweep tries: axes whose product is taken, or a list of points.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::document::Document;
@@ -18,6 +20,53 @@ pub struct Setting {
     pub path_origin: Origin,
     /// The value.
     pub value: Node,
+    /// The value as it is shown in tables and charts.
+    pub label: String,
+}
+
+impl Setting {
+    /// Sets `path`, written at `path_origin`, to `value`.
+    pub fn new(path: String, path_origin: Origin, value: Node) -> Self {
+        let label = show(&value);
+        Self {
+            path,
+            path_origin,
+            value,
+            label,
+        }
+    }
+
+    /// What kind of thing it sets, if its value is a table that says so.
+    fn kind(&self) -> Option<&str> {
+        self.value.as_table()?.get("kind")?.node.as_text()
+    }
+}
+
+/// Shows the kinds of tables instead of all that is in them, where that tells the points apart.
+fn label_by_kind(points: &mut [Point]) {
+    let Some(n) = points.first().map(|point| point.settings.len()) else {
+        return;
+    };
+    for at in 0..n {
+        let all = points.iter().map(|point| point.settings.get(at));
+        let kinds = all.map(|own| own.and_then(|own| Some((own.kind()?, own.label.as_str()))));
+        let Some(kinds) = kinds.collect::<Option<BTreeSet<_>>>() else {
+            continue;
+        };
+        let n_kinds = kinds
+            .iter()
+            .map(|(kind, _)| kind)
+            .collect::<BTreeSet<_>>()
+            .len();
+        if n_kinds < kinds.len() {
+            continue;
+        }
+        for point in &mut *points {
+            if let Some(kind) = point.settings[at].kind() {
+                point.settings[at].label = kind.to_owned();
+            }
+        }
+    }
 }
 
 /// A parameter and the values to try.
@@ -51,6 +100,7 @@ impl Point {
             path,
             path_origin,
             value,
+            ..
         } in &self.settings
         {
             document.set(path, *path_origin, value.clone(), out);
@@ -61,23 +111,23 @@ impl Point {
 impl SweepSpec {
     /// All points: the listed ones, or the product of the axes, the last axis changing fastest.
     pub fn points(&self) -> Vec<Point> {
-        if !self.points.is_empty() {
-            return self
-                .points
-                .iter()
-                .map(|settings| Point {
-                    settings: settings.clone(),
-                })
-                .collect();
-        }
+        let point = |settings: Vec<Setting>| Point { settings };
+        let mut all: Vec<_> = if self.points.is_empty() {
+            self.product().into_iter().map(point).collect()
+        } else {
+            self.points.iter().cloned().map(point).collect()
+        };
+        label_by_kind(&mut all);
+        all
+    }
+
+    /// The product of the axes.
+    fn product(&self) -> Vec<Vec<Setting>> {
         let mut points = vec![Vec::new()];
         for axis in &self.axes {
             let extend = |point: Vec<Setting>| {
-                let setting = |value: &Node| Setting {
-                    path: axis.path.clone(),
-                    path_origin: axis.origin,
-                    value: value.clone(),
-                };
+                let setting =
+                    |value: &Node| Setting::new(axis.path.clone(), axis.origin, value.clone());
                 let longer = move |value: &Node| {
                     let mut longer = point.clone();
                     longer.push(setting(value));
@@ -88,9 +138,6 @@ impl SweepSpec {
             points = points.into_iter().flat_map(extend).collect();
         }
         points
-            .into_iter()
-            .map(|settings| Point { settings })
-            .collect()
     }
 
     /// The paths that are set, in order.
@@ -244,10 +291,8 @@ fn read_points(node: &Node, out: &mut Diagnostics) -> Vec<Vec<Setting>> {
         };
         let mut found = Vec::new();
         leaves(table, "", &mut found);
-        let setting = |(path, entry): (String, &Entry)| Setting {
-            path,
-            path_origin: entry.key_origin,
-            value: entry.node.clone(),
+        let setting = |(path, entry): (String, &Entry)| {
+            Setting::new(path, entry.key_origin, entry.node.clone())
         };
         let settings: Vec<_> = found.into_iter().map(setting).collect();
         let paths = |point: &[Setting]| point.iter().map(|s| s.path.clone()).collect::<Vec<_>>();

@@ -371,13 +371,12 @@ impl Swept {
             };
             all = all.into_iter().flat_map(extend).collect();
         }
-        let setting = |((path, _), value): (&(&str, &[i64]), &i64)| Setting {
-            path: (*path).to_owned(),
-            path_origin: Origin::BUILT_IN,
-            value: Node {
+        let setting = |((path, _), value): (&(&str, &[i64]), &i64)| {
+            let value = Node {
                 value: Value::Whole(*value),
                 origin: Origin::BUILT_IN,
-            },
+            };
+            Setting::new((*path).to_owned(), Origin::BUILT_IN, value)
         };
         let point = |values: &Vec<i64>| Point {
             settings: axes.iter().zip(values).map(setting).collect(),

@@ -3,7 +3,6 @@
 use crate::experiment::Load;
 use crate::experiment::sets_traffic;
 use crate::report::SweepView;
-use crate::scenario::show as show_setting;
 use crate::units::three_digits;
 
 use super::font::fit;
@@ -70,7 +69,7 @@ pub(super) fn setting(sweep: SweepView<'_>, at: usize, path: &str) -> String {
         .settings
         .iter()
         .find(|setting| setting.path == path);
-    own.map_or_else(String::new, |setting| show_setting(&setting.value))
+    own.map_or_else(String::new, |setting| setting.label.clone())
 }
 
 /// Where a chart of a sweep comes from; `intervals` says how they are drawn, if they are.

@@ -7,7 +7,6 @@ use crate::experiment::{Choice, Findings, choose, offered_by};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
 use crate::report::{SweepView, words};
-use crate::scenario::show as show_setting;
 
 /// The table of a sweep, and what to choose.
 pub fn sweep(title: &str, sweep: SweepView<'_>, style: Style) -> String {
@@ -52,10 +51,7 @@ fn rows(
     let header = settings.chain(figures.iter().map(|figure| figure.0.to_owned()));
     let mut rows = vec![header.chain(["verdict".to_owned()]).collect::<Vec<_>>()];
     for (point, findings) in sweep.points.iter().zip(sweep.findings) {
-        let settings = point
-            .settings
-            .iter()
-            .map(|setting| show_setting(&setting.value));
+        let settings = point.settings.iter().map(|setting| setting.label.clone());
         let values = figures
             .iter()
             .map(|(_, metric)| match findings.figure(*metric) {
