@@ -238,6 +238,19 @@ fn heroku_tells_dynos_that_boot_from_dynos_that_have_crashed() {
     }
 }
 
+/// A dyno crashes after 5 s and is back after 30 s, in which 300 requests have come to wait for it. It is sent no
+/// more of them than may be under way: of these and the 40 that come until the end, 200; the others are H11.
+#[test]
+fn those_who_waited_for_a_dyno_are_limited_like_others() {
+    let findings = heroku(
+        "horizon = \"39s\"\nwarm_up = \"0s\"",
+        "workers = { count = 1000 }\ncrash_after = \"5s\"\nboot = \"30s\"\n\
+         operations.default.steps = [{ wait = \"1h\" }]",
+    );
+    let shed = share(&findings, "shed");
+    assert!((shed - 140.0 / 390.0).abs() < 0.006, "{shed}");
+}
+
 /// The one dyno is busy for good and refuses everybody else. A router that has seen that leaves it alone for 5 s;
 /// then the next request finds out again (H21). All others wait for 75 s in vain (H99).
 #[test]

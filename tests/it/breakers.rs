@@ -52,6 +52,21 @@ fn connections_and_pending_requests_are_a_loss_system() {
     assert!((lost - loss(10.0, 8, 8)).abs() < 0.02, "{lost}");
 }
 
+/// One request at a time may be under way, retries included: a server that has room for one never refuses another.
+#[test]
+fn retries_count_as_requests() {
+    let text = "[run]\nhorizon = \"2m\"\nreplications = 1\n\
+                [sources.load]\narrivals = \"poisson\"\nrate = \"5/s\"\nenters = \"lb\"\n\
+                [components.lb]\nkind = \"balancer\"\nto = \"web\"\npolicy = \"random\"\n\
+                next_upstream = { on = [\"http_500\"], tries = 2, anywhere = true, backoff = \"200ms\" }\n\
+                circuit_breakers = { max_requests = 1, max_retries = 1000 }\n\
+                [components.web]\nkind = \"service\"\nworkers = { count = 1 }\nbacklog = 0\n";
+    let findings = run(&load(&format!("{text}{HALF}")).scenario);
+    assert!(share(&findings, "shed") > 0.1);
+    let refused = share(&findings, "queue_full");
+    assert!(refused < 1e-9, "{refused}");
+}
+
 /// Half of the answers of every server are errors, after 100 ms.
 const HALF: &str = "operations.default.steps = [{ call = \"disk\" }]\n\
                     [components.disk]\nkind = \"dependency\"\nlatency = \"100ms\"\nerrors = \"50%\"\n";

@@ -237,8 +237,7 @@ impl Upstream {
             MayWait::Nobody => return None,
             MayWait::Full => {
                 let frame = request.frame;
-                let kept = self.takes_kept(id, &frame, &cx.requests);
-                self.spare.extend(kept);
+                self.forgets(id, &frame, &cx.requests);
                 return Some(Nowhere::Fails(Outcome::Shed));
             }
         }
@@ -329,8 +328,7 @@ impl Upstream {
             line.is_over(waiter, cx);
         }
         cx.requests.get_mut(id).flags.clear(Flags::IN_TRANSIT);
-        let kept = self.takes_kept(id, &frame, &cx.requests);
-        self.spare.extend(kept);
+        self.forgets(id, &frame, &cx.requests);
         id
     }
 }

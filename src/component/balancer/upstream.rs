@@ -22,7 +22,7 @@ use crate::metrics::Outcome;
 use crate::policy::upstream::{
     Address, Ask, Asked, Bound, CircuitBreakers, Ending, Group, Next, Server, Trial,
 };
-use crate::rng::{Salt, Streams};
+use crate::rng::{Draw, Salt, Streams};
 use crate::units::SimDuration;
 
 use leaving::Leaving;
@@ -250,12 +250,20 @@ impl Upstream {
         if request.flags.has(Flags::CALLED) {
             return Ok(self.has_turn(id, cx));
         }
+        let known = self.kept_of(id, &request.frame, requests);
+        let view = known.map(|kept| kept.view);
+        let view = view.unwrap_or_else(|| self.view_of(id, &request.frame, requests));
+        if self.has_its_fill(view) {
+            let frame = request.frame;
+            self.forgets(id, &frame, requests);
+            return Err(Nowhere::Fails(Outcome::Shed));
+        }
         let key = Self::key(id, &request.frame);
         let address = self.address_of(id, requests);
         let draw = self.salt.draw(request.seed());
         let kept = self.kept.get_mut(&key);
         let kept = kept.filter(|kept| kept.generation == request.generation);
-        let (peer, start, view, bound) = if let Some(kept) = kept {
+        let (peer, start, bound) = if let Some(kept) = kept {
             let trial = &mut kept.trial;
             let mut ask = Ask {
                 now,
@@ -263,48 +271,11 @@ impl Upstream {
                 trial,
                 draw,
             };
-            let peer = self.groups[kept.view as usize].pick(&mut ask);
-            (peer, kept.start, kept.view, kept.trial.bound())
+            let peer = self.groups[view as usize].pick(&mut ask);
+            (peer, kept.start, kept.trial.bound())
         } else {
-            let view = self.view_of(id, &request.frame, requests);
-            let redispatches = self.line.as_ref().is_some_and(|line| line.redispatch);
-            let group = &mut self.groups[view as usize];
-            let is_full = |per_server| group.is_full(per_server);
-            let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
-            if self.in_flight_per_server.is_some_and(is_full)
-                || !self.breakers.as_ref().is_none_or(admits)
-            {
-                return Err(Nowhere::Fails(Outcome::Shed));
-            }
-            group.begins(&mut self.fresh, now);
-            let again = self.sticky.and_then(|sticky| {
-                let same = Same {
-                    n_places: group.n_places(),
-                    sticky,
-                    assigned: &self.assigned,
-                    salt: self.salt,
-                    now,
-                };
-                same.pick(id, requests, group)
-            });
-            let mut ask = Ask {
-                now,
-                address,
-                trial: &mut self.fresh,
-                draw,
-            };
-            let start = request.frame.pc;
-            match again {
-                Some((Bound::Picked, peer)) => (Some(peer), start, view, None),
-                Some((Bound::Waits, peer)) => (None, start, view, Some(peer)),
-                Some((Bound::Full, _)) if !redispatches => {
-                    return Err(Nowhere::Fails(Outcome::Shed));
-                }
-                _ => {
-                    let peer = group.pick(&mut ask);
-                    (peer, start, view, self.fresh.bound())
-                }
-            }
+            let (peer, bound) = self.picks_first((id, view), (address, draw), cx)?;
+            (peer, request.frame.pc, bound)
         };
         let Some(peer) = peer else {
             let waits = self.waits_in_line(id, (view, bound), cx);
@@ -315,6 +286,55 @@ impl Upstream {
             line.is_passed(cx);
         }
         Ok(self.target(peer, start))
+    }
+
+    /// Picks a server for a request that was tried nowhere, or the one that it has to wait for: where an earlier
+    /// one of the same client went, if it can go there, too.
+    fn picks_first(
+        &mut self,
+        (id, view): (RequestId, u32),
+        (address, draw): (Address, Draw),
+        cx: &Context,
+    ) -> Result<(Option<u32>, Option<u32>), Nowhere> {
+        let (group, now) = (&mut self.groups[view as usize], cx.now());
+        group.begins(&mut self.fresh, now);
+        let again = self.sticky.and_then(|sticky| {
+            let same = Same {
+                n_places: group.n_places(),
+                sticky,
+                assigned: &self.assigned,
+                salt: self.salt,
+                now,
+            };
+            same.pick(id, &cx.requests, group)
+        });
+        let redispatches = || self.line.as_ref().is_some_and(|line| line.redispatch);
+        match again {
+            Some((Bound::Picked, peer)) => return Ok((Some(peer), None)),
+            Some((Bound::Waits, peer)) => return Ok((None, Some(peer))),
+            Some((Bound::Full, _)) if !redispatches() => {
+                return Err(Nowhere::Fails(Outcome::Shed));
+            }
+            _ => {}
+        }
+        let mut ask = Ask {
+            now,
+            address,
+            trial: &mut self.fresh,
+            draw,
+        };
+        let peer = group.pick(&mut ask);
+        Ok((peer, self.fresh.bound()))
+    }
+
+    /// True if as much is under way as may be, for whoever comes: those who have waited or were tried before
+    /// are no exception.
+    fn has_its_fill(&self, view: u32) -> bool {
+        let group = &self.groups[view as usize];
+        let is_full = |per_server| group.is_full(per_server);
+        let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
+        self.in_flight_per_server.is_some_and(is_full)
+            || !self.breakers.as_ref().is_none_or(admits)
     }
 
     /// Where a request goes that is bound for a server, to begin with an operation of the first service.
@@ -427,14 +447,7 @@ impl Upstream {
         cx: &mut Context,
     ) -> u32 {
         let peer = self.peer_of(frame);
-        let view = match self.takes_kept(id, frame, &cx.requests) {
-            Some(kept) => {
-                let view = kept.view;
-                self.spare.push(kept);
-                view
-            }
-            None => self.view_of(id, frame, &cx.requests),
-        };
+        let view = self.forgets(id, frame, &cx.requests);
         self.groups[view as usize].is_served(peer);
         self.has_room(view, peer, cx);
         view
@@ -467,7 +480,17 @@ impl Upstream {
         (kept.generation == requests.get(id).generation).then_some(kept)
     }
 
-    pub(super) fn takes_kept(
+    /// A request is none of the balancer's business any more. Gives the independent balancer that had it.
+    pub(super) fn forgets(&mut self, id: RequestId, frame: &Frame, requests: &Requests) -> u32 {
+        let Some(kept) = self.takes_kept(id, frame, requests) else {
+            return self.view_of(id, frame, requests);
+        };
+        let view = kept.view;
+        self.spare.push(kept);
+        view
+    }
+
+    fn takes_kept(
         &mut self,
         id: RequestId,
         frame: &Frame,

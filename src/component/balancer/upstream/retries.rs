@@ -68,8 +68,7 @@ impl Upstream {
             return None;
         };
         let frame = request.frame;
-        let kept = self.takes_kept(id, &frame, &cx.requests);
-        self.spare.extend(kept);
+        self.forgets(id, &frame, &cx.requests);
         Some(why)
     }
 
