@@ -84,13 +84,6 @@ pub enum Notice {
         /// Its number for who checks whom.
         part: u32,
     },
-    /// A request that a balancer tries again has taken as long as it may in all.
-    TotalIsOver {
-        /// The balancer.
-        balancer: NodeId,
-        /// The place of the request in the arena.
-        request: u32,
-    },
     /// A server was taken out so long ago that its balancer closes the connections to it.
     CutOff {
         /// The balancer.

@@ -33,8 +33,8 @@ impl System {
             let Some(own) = upstream(&mut self.nodes, via) else {
                 unreachable!("only balancers with groups of servers send requests on");
             };
-            if let Some(why) = own.gives_up(id, &self.cx) {
-                self.fails(id, why);
+            if own.gives_up(id, &mut self.cx) {
+                self.fails(id, Outcome::ClientTimeout);
                 return false;
             }
             let target = match own.pick(id, &mut self.cx) {
@@ -87,7 +87,7 @@ impl System {
             Nowhere::Nobody => {
                 let census = self.census(via);
                 let own = upstream(&mut self.nodes, via);
-                let again = own.map(|own| own.finds_nobody(id, census, &self.cx));
+                let again = own.map(|own| own.finds_nobody(id, census, &mut self.cx));
                 match again.unwrap_or_else(|| Err(census.outcome())) {
                     Ok(span) => {
                         let request = self.cx.requests.get_mut(id);
@@ -331,7 +331,7 @@ impl System {
         for depth in 0..self.cx.requests.n_frames(new) {
             let own = *self.cx.requests.frame_at(new, depth);
             if let Some(upstream) = upstream(&mut self.nodes, own.via) {
-                upstream.is_split((id, new), &own, &self.cx.requests);
+                upstream.is_split((id, new), &own, &mut self.cx);
             }
         }
         self.misses_are_renumbered((id, new));

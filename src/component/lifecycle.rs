@@ -19,7 +19,6 @@ impl System {
             Notice::Deliver { queue } => self.delivers(queue),
             Notice::Check { balancer, part } => self.checks(balancer, part),
             Notice::CheckIsLate { balancer, part } => self.check_is_late(balancer, part),
-            Notice::TotalIsOver { balancer, request } => self.total_is_over(balancer, request),
             Notice::CutOff { balancer, part } => self.cuts_off(balancer, part),
             Notice::Overloaded => self.overflows(),
             Notice::Left { service, instance } => {

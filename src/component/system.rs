@@ -90,6 +90,8 @@ enum LaneUse {
     Backend(NodeId),
     /// Requests that wait at a balancer for a server with room.
     Line(NodeId),
+    /// Requests that a balancer has, whatever it does with them.
+    Total(NodeId),
 }
 
 /// What there is of kinds that must be looked for where they are.
@@ -402,6 +404,10 @@ impl System {
                     Node::Balancer(front) => front.is_awaited(timer),
                     _ => false,
                 },
+                LaneUse::Total(node) => match &self.nodes[node.index()] {
+                    Node::Balancer(front) => front.is_running(timer),
+                    _ => false,
+                },
                 LaneUse::Pool(..) => pool::is_in_line(requests, timer),
             };
             let (counted, live) = self.cx.scheduler.lane_books(at, is_live);
@@ -482,11 +488,14 @@ fn service_lanes(nodes: &[Node]) -> Vec<(LaneId, LaneUse)> {
                 continue;
             }
             Node::Balancer(front) => {
-                let own = front.upstream.as_ref().and_then(|own| own.read_timeout);
-                lanes.extend(own.map(|(lane, _)| (lane, LaneUse::Backend(NodeId::new(at)))));
-                let line = front.upstream.as_ref().and_then(|own| own.line.as_ref());
+                let (own, at) = (front.upstream.as_ref(), NodeId::new(at));
+                let answers = own.and_then(|own| own.read_timeout);
+                lanes.extend(answers.map(|(lane, _)| (lane, LaneUse::Backend(at))));
+                let line = own.and_then(|own| own.line.as_ref());
                 let line = line.and_then(super::balancer::Line::lane);
-                lanes.extend(line.map(|lane| (lane, LaneUse::Line(NodeId::new(at)))));
+                lanes.extend(line.map(|lane| (lane, LaneUse::Line(at))));
+                let total = own.and_then(|own| own.total_lane());
+                lanes.extend(total.map(|lane| (lane, LaneUse::Total(at))));
                 continue;
             }
             Node::Service(service) => {
@@ -537,6 +546,7 @@ impl Model for System {
                 }
                 LaneUse::Backend(node) => self.answer_is_late(node, timer),
                 LaneUse::Line(node) => self.line_times_out(node, timer),
+                LaneUse::Total(node) => self.total_is_over(node, timer),
             },
             Occurrence::Event(Event::Errand(errand)) => self.errand_is_due(errand),
             Occurrence::Event(Event::User(user)) => self.pause_is_over(user),

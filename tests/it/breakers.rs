@@ -132,6 +132,62 @@ fn all_tries_together_take_only_so_long() {
     }
 }
 
+/// Two requests at a time to one server, and what becomes of them within 5 s.
+fn pairs(rules: &str, web: &str) -> Findings {
+    let text = format!(
+        "[run]\nhorizon = \"5m\"\ndrain = \"2m\"\nreplications = 1\n\
+         [sources.load]\nrate = \"0.1/s\"\nenters = \"lb\"\n\
+         arrivals = {{ batches = {{ every = \"20s\" }} }}\n\
+         [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
+         total_timeout = \"5s\"\n{rules}\n\
+         [components.web]\nkind = \"service\"\n{web}\n"
+    );
+    run(&load(&text).scenario)
+}
+
+/// Of two requests one waits for 4 s until the other is answered, and would be answered after 8: whether it waits for
+/// a connection of the balancer's, or asks for one that the server's kernel does not take, or looks for a server.
+/// Its 5 s begin when it comes, and begin once.
+#[test]
+fn waiting_counts_as_part_of_the_time_in_all() {
+    let slow = "operations.default.steps = [{ wait = \"4s\" }]";
+    let one = "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"";
+    for (rules, web) in [
+        ("circuit_breakers = { max_connections = 1 }", "workers = { count = 9 }"),
+        ("", one),
+        ("max_conns = 1\nqueue = {}", "workers = { count = 9 }"),
+        ("max_conns = 1\nwait_for_server = \"75s\"", "workers = { count = 9 }"),
+    ] {
+        let own = pairs(rules, &format!("{web}\n{slow}"));
+        let late = share(&own, "backend_timeout");
+        assert!((late - 0.5).abs() < 1e-9, "{rules}: {late}");
+        let p99 = own.figures["latency_p99"].value;
+        assert!((4.9..5.1).contains(&p99), "{rules}: {p99}");
+    }
+}
+
+/// Whoever waits still when the time is over has waited in vain, wherever that is: in line, at the door of a server,
+/// or for its second look at one.
+#[test]
+fn those_who_wait_until_the_end_fail_then() {
+    let slow = "operations.default.steps = [{ wait = \"1h\" }]";
+    let full = "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"";
+    let many = "workers = { count = 99 }";
+    for (rules, web) in [
+        ("circuit_breakers = { max_connections = 1 }", many),
+        ("", full),
+        ("connect_timeout = \"2s\"\nretries = { max = 9, on = [\"connect_failure\"] }", full),
+        ("connect_timeout = \"2s\"\nnext_upstream = { on = [\"timeout\"], tries = 9, anywhere = true, backoff = \"9s\" }", full),
+        ("max_conns = 1\nwait_for_server = \"75s\"", many),
+    ] {
+        let own = pairs(rules, &format!("{web}\n{slow}"));
+        let late = share(&own, "backend_timeout");
+        assert!(late > 0.999_999, "{rules}: {late}");
+        let p50 = own.figures["latency_p50"].value;
+        assert!((4.9..5.1).contains(&p50), "{rules}: {p50}");
+    }
+}
+
 /// Instances are replaced every 20 s, and what they do takes 8. They would have time to finish; the balancer waits
 /// for 3 s and closes its connections.
 #[test]

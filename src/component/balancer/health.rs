@@ -35,7 +35,8 @@ impl Balancer {
         }
     }
 
-    /// How requests wait for a connection, where circuit breakers limit those.
+    /// How requests wait for a connection, where circuit breakers limit those: for as long as they may take in
+    /// all.
     pub fn pending(&self) -> Option<LinePlan> {
         let breakers = self.circuit_breakers.as_ref()?;
         Some(LinePlan {
@@ -43,7 +44,7 @@ impl Balancer {
                 most: Some(breakers.max_pending_requests),
                 most_bound: None,
             },
-            timeout: self.total_timeout.map(|timeout| timeout.value),
+            timeout: None,
             redispatch: true,
         })
     }

@@ -237,7 +237,7 @@ impl Upstream {
             MayWait::Nobody => return None,
             MayWait::Full => {
                 let frame = request.frame;
-                self.forgets(id, &frame, &cx.requests);
+                self.forgets(id, &frame, cx);
                 return Some(Nowhere::Fails(Outcome::Shed));
             }
         }
@@ -328,7 +328,7 @@ impl Upstream {
             line.is_over(waiter, cx);
         }
         cx.requests.get_mut(id).flags.clear(Flags::IN_TRANSIT);
-        self.forgets(id, &frame, &cx.requests);
+        self.forgets(id, &frame, cx);
         id
     }
 }

@@ -143,8 +143,8 @@ spec! {
         pub slow_start_rules: SlowStartRules = SlowStartRules::default(),
         /// What it has under way at most, over all servers. There are no such limits, unless given.
         pub circuit_breakers: Option<CircuitBreakers>,
-        /// How long a request may take in all: every try, and the waits in between. As long as it takes, unless
-        /// given.
+        /// How long a request may take in all, from when it comes here: every try, connections that are not
+        /// taken, and the waits in line and in between. As long as it takes, unless given.
         pub total_timeout: Option<At<SimDuration>>,
         /// How long a server that is taken out may finish what this balancer has under way there: then its
         /// connections are closed. As long as the service's `drain` lets it, unless given; whichever is shorter
@@ -497,6 +497,12 @@ impl State {
     pub(super) fn is_awaited(&self, timer: Timer) -> bool {
         let line = self.upstream.as_ref().and_then(|own| own.line.as_ref());
         line.is_some_and(|line| line.is_awaited(timer))
+    }
+
+    /// True if a timer is that of a request that may take only so long in all, and has not been answered yet.
+    pub(super) fn is_running(&self, timer: Timer) -> bool {
+        let own = self.upstream.as_ref();
+        own.is_some_and(|own| own.is_running(timer))
     }
 
     /// An instance of a service is there.

@@ -5,6 +5,7 @@ mod answers;
 mod leaving;
 mod retries;
 mod same;
+mod total;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -14,19 +15,18 @@ use super::nobody::Census;
 use super::{Sticky, UpstreamPlan};
 use crate::component::arena::NOBODY;
 use crate::component::handshake::ASKS_AGAIN;
-use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::Outcome;
 use crate::policy::upstream::{
-    Address, Ask, Asked, Bound, CircuitBreakers, Ending, Group, Next, Server, Trial,
+    Address, Ask, Asked, CircuitBreakers, Ending, Group, Next, Server, Trial,
 };
-use crate::rng::{Draw, Salt, Streams};
+use crate::rng::{Salt, Streams};
 use crate::units::SimDuration;
 
 use leaving::Leaving;
-use same::Same;
+use total::Totals;
 pub(in crate::component) use watch::CheckId;
 pub use watch::ChecksPlan;
 use watch::Watch;
@@ -129,8 +129,8 @@ pub(in crate::component) struct Upstream {
     wait_salt: Salt,
     /// What it has under way at most.
     breakers: Option<CircuitBreakers>,
-    /// How long a request may take with everything that is tried.
-    total_timeout: Option<SimDuration>,
+    /// How long requests have been here, where that is limited.
+    totals: Option<Totals>,
     /// How long servers that are taken out may finish what they have.
     leaving: Option<Leaving>,
 }
@@ -193,7 +193,7 @@ impl Upstream {
             own,
             wait_salt: Salt::new(name, "wait before a retry"),
             breakers: plan.breakers.clone(),
-            total_timeout: plan.total_timeout,
+            totals: plan.total_timeout.map(|length| Totals::new(length, cx)),
             leaving: plan
                 .deregistration_delay
                 .map(|delay| Leaving::new(delay, size.1)),
@@ -255,7 +255,7 @@ impl Upstream {
         let view = view.unwrap_or_else(|| self.view_of(id, &request.frame, requests));
         if self.has_its_fill(view) {
             let frame = request.frame;
-            self.forgets(id, &frame, requests);
+            self.forgets(id, &frame, cx);
             return Err(Nowhere::Fails(Outcome::Shed));
         }
         let key = Self::key(id, &request.frame);
@@ -274,8 +274,10 @@ impl Upstream {
             let peer = self.groups[view as usize].pick(&mut ask);
             (peer, kept.start, kept.trial.bound())
         } else {
+            let start = request.frame.pc;
             let (peer, bound) = self.picks_first((id, view), (address, draw), cx)?;
-            (peer, request.frame.pc, bound)
+            self.time_begins(id, cx);
+            (peer, start, bound)
         };
         let Some(peer) = peer else {
             let waits = self.waits_in_line(id, (view, bound), cx);
@@ -286,55 +288,6 @@ impl Upstream {
             line.is_passed(cx);
         }
         Ok(self.target(peer, start))
-    }
-
-    /// Picks a server for a request that was tried nowhere, or the one that it has to wait for: where an earlier
-    /// one of the same client went, if it can go there, too.
-    fn picks_first(
-        &mut self,
-        (id, view): (RequestId, u32),
-        (address, draw): (Address, Draw),
-        cx: &Context,
-    ) -> Result<(Option<u32>, Option<u32>), Nowhere> {
-        let (group, now) = (&mut self.groups[view as usize], cx.now());
-        group.begins(&mut self.fresh, now);
-        let again = self.sticky.and_then(|sticky| {
-            let same = Same {
-                n_places: group.n_places(),
-                sticky,
-                assigned: &self.assigned,
-                salt: self.salt,
-                now,
-            };
-            same.pick(id, &cx.requests, group)
-        });
-        let redispatches = || self.line.as_ref().is_some_and(|line| line.redispatch);
-        match again {
-            Some((Bound::Picked, peer)) => return Ok((Some(peer), None)),
-            Some((Bound::Waits, peer)) => return Ok((None, Some(peer))),
-            Some((Bound::Full, _)) if !redispatches() => {
-                return Err(Nowhere::Fails(Outcome::Shed));
-            }
-            _ => {}
-        }
-        let mut ask = Ask {
-            now,
-            address,
-            trial: &mut self.fresh,
-            draw,
-        };
-        let peer = group.pick(&mut ask);
-        Ok((peer, self.fresh.bound()))
-    }
-
-    /// True if as much is under way as may be, for whoever comes: those who have waited or were tried before
-    /// are no exception.
-    fn has_its_fill(&self, view: u32) -> bool {
-        let group = &self.groups[view as usize];
-        let is_full = |per_server| group.is_full(per_server);
-        let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
-        self.in_flight_per_server.is_some_and(is_full)
-            || !self.breakers.as_ref().is_none_or(admits)
     }
 
     /// Where a request goes that is bound for a server, to begin with an operation of the first service.
@@ -376,21 +329,21 @@ impl Upstream {
         &mut self,
         id: RequestId,
         census: Census,
-        cx: &Context,
+        cx: &mut Context,
     ) -> Result<SimDuration, Outcome> {
-        let frame = &cx.requests.get(id).frame;
-        let kept = self.takes_kept(id, frame, &cx.requests);
+        let frame = cx.requests.get(id).frame;
         let Some(patience) = self.wait_for_server.filter(|_| census.may_come()) else {
-            self.spare.extend(kept);
+            self.forgets(id, &frame, cx);
             return Err(census.outcome());
         };
-        let kept = kept.unwrap_or_else(|| self.keeps(id, frame, frame.pc, cx));
+        let kept = self.takes_kept(id, &frame, &cx.requests);
+        let kept = kept.unwrap_or_else(|| self.keeps(id, &frame, frame.pc, cx));
         let left = (kept.trial.began() + patience).since(cx.now());
+        self.kept.insert(Self::key(id, &frame), kept);
         if left == SimDuration::ZERO || cx.requests.get(id).flags.is_abandoned() {
-            self.spare.push(kept);
+            self.forgets(id, &frame, cx);
             return Err(census.outcome());
         }
-        self.kept.insert(Self::key(id, frame), kept);
         Ok(left.min(LOOK_AGAIN))
     }
 
@@ -447,7 +400,7 @@ impl Upstream {
         cx: &mut Context,
     ) -> u32 {
         let peer = self.peer_of(frame);
-        let view = self.forgets(id, frame, &cx.requests);
+        let view = self.forgets(id, frame, cx);
         self.groups[view as usize].is_served(peer);
         self.has_room(view, peer, cx);
         view
@@ -481,9 +434,10 @@ impl Upstream {
     }
 
     /// A request is none of the balancer's business any more. Gives the independent balancer that had it.
-    pub(super) fn forgets(&mut self, id: RequestId, frame: &Frame, requests: &Requests) -> u32 {
-        let Some(kept) = self.takes_kept(id, frame, requests) else {
-            return self.view_of(id, frame, requests);
+    pub(in crate::component) fn forgets(&mut self, id: RequestId, frame: &Frame, cx: &mut Context) -> u32 {
+        self.time_ends(id, frame.visit, cx);
+        let Some(kept) = self.takes_kept(id, frame, &cx.requests) else {
+            return self.view_of(id, frame, &cx.requests);
         };
         let view = kept.view;
         self.spare.push(kept);
@@ -518,9 +472,10 @@ impl Upstream {
         let mut kept = kept.unwrap_or_else(|| {
             let start = self.start_of(id, frame, cx);
             let mut kept = self.keeps(id, frame, start, cx);
-            // What was not known until now began when it came to its first server.
+            // What was not known until now began when it came here, or else to its first server.
+            let began = self.came(id, frame, &cx.requests);
             let group = &self.groups[kept.view as usize];
-            group.begins(&mut kept.trial, frame.entered);
+            group.begins(&mut kept.trial, began.unwrap_or(frame.entered));
             kept
         });
         let asked = Asked {
@@ -546,6 +501,7 @@ impl Upstream {
         };
         if next == Next::Nowhere {
             self.spare.push(kept);
+            self.time_ends(id, frame.visit, cx);
             return None;
         }
         kept.again += 1;
@@ -564,6 +520,7 @@ impl Upstream {
             ..*frame
         };
         self.kept.insert(Self::key(id, &next), kept);
+        self.time_goes_on((id, frame.visit), (id, next.visit), cx);
         Some(Again { frame: next, pause })
     }
 
@@ -572,23 +529,12 @@ impl Upstream {
         &mut self,
         (old, new): (RequestId, RequestId),
         next: &Frame,
-        requests: &Requests,
+        cx: &mut Context,
     ) {
+        self.time_goes_on((old, next.visit), (new, next.visit), cx);
         if let Some(mut kept) = self.kept.remove(&Self::key(old, next)) {
-            kept.generation = requests.get(new).generation;
+            kept.generation = cx.requests.get(new).generation;
             self.kept.insert(Self::key(new, next), kept);
-        }
-    }
-
-    /// Where the operation starts that a request was sent to the balancer for, in terms of the first service:
-    /// whoever sent it still says so. What is executed for it does not, because one operation of another service
-    /// may stand for several of the first.
-    fn start_of(&self, id: RequestId, frame: &Frame, cx: &Context) -> u16 {
-        let is_it = |own: &&Frame| (own.via, own.visit) == (frame.via, frame.visit);
-        let frames = cx.requests.frames_of(id).skip_while(|own| !is_it(own));
-        match frames.map(|own| *cx.program.op(own.pc)).nth(1) {
-            Some(Op::Call { pc, .. } | Op::Pass { pc, .. }) => pc,
-            _ => self.own_starts[cx.requests.get(id).flow as usize],
         }
     }
 

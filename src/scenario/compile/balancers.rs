@@ -89,12 +89,7 @@ impl Compiler<'_> {
             not_idempotent: Vec::new(),
             own_starts: Vec::new(),
             connect_timeout: own.connect_timeout.map(|timeout| timeout.value),
-            // The first try may take as long as any answer, or as all tries together.
-            read_timeout: [own.read_timeout, own.total_timeout]
-                .into_iter()
-                .flatten()
-                .map(|timeout| timeout.value)
-                .min(),
+            read_timeout: own.read_timeout.map(|timeout| timeout.value),
             quarantine: own.quarantine.map(|span| span.value),
             in_flight_per_server: own.in_flight_per_server.map(|limit| limit.get()),
             wait_for_server: own.wait_for_server.map(|span| span.value),

@@ -9,7 +9,6 @@ use crate::policy::upstream::Ending;
 impl Upstream {
     /// A server has taken a request, and its answer is waited for.
     pub(in crate::component) fn sets_timer(&self, id: RequestId, cx: &mut Context) {
-        self.limits_total(id, cx);
         let Some((lane, _)) = self.read_timeout else {
             return;
         };

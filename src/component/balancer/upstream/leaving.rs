@@ -6,7 +6,7 @@ use crate::engine::Class;
 use crate::units::{SimDuration, SimTime};
 
 /// What is under way at a server that has left is not waited for any longer.
-pub(super) const CUT: u8 = 4;
+pub(super) const CUT: u8 = 3;
 
 /// Servers that have left.
 #[derive(Debug)]

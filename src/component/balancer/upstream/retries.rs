@@ -1,14 +1,11 @@
-//! Requests that are tried again: whether they may be, how long they wait first, and for how long that goes on.
+//! Requests that are tried again: what is done then, whether it may be, and how long they wait first.
 
 use super::{Kept, Upstream};
+use crate::component::Context;
+use crate::component::program::Op;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
-use crate::component::{Context, Event};
-use crate::engine::Class;
-use crate::metrics::Outcome;
-use crate::units::{SimDuration, SimTime};
-
-/// A request that is tried again has taken as long as it may in all.
-pub(super) const TOTAL: u8 = 3;
+use crate::policy::upstream::CircuitBreakers;
+use crate::units::SimDuration;
 
 impl Upstream {
     /// True if one more request of a view may be tried again beside those that are.
@@ -25,7 +22,7 @@ impl Upstream {
         breakers.admits_retry(retries, group.n_active() + group.n_waiting())
     }
 
-    /// How long a request waits before it is tried again; not longer than it may take in all.
+    /// How long a request waits before it is tried again.
     pub(in crate::component) fn wait_before_retry(
         &self,
         id: RequestId,
@@ -37,73 +34,48 @@ impl Upstream {
         };
         let rules = self.groups[kept.view as usize].next_rules();
         let seed = cx.requests.get(id).seed_of(next);
-        let wait = rules.wait(kept.again, &mut self.wait_salt.draw(seed));
-        match self.total_timeout {
-            None => wait,
-            Some(total) => wait.min((kept.trial.began() + total).since(cx.now())),
-        }
+        rules.wait(kept.again, &mut self.wait_salt.draw(seed))
     }
 
-    /// Why a request that is to be tried again is not: it has taken as long as it may in all, or nobody waits for it
-    /// any more. Then it is forgotten.
-    pub(in crate::component) fn gives_up(
-        &mut self,
-        id: RequestId,
-        cx: &Context,
-    ) -> Option<Outcome> {
-        let total = self.total_timeout?;
+    /// True if a request that is to be tried again is not, because nobody waits for it any more. Then it is
+    /// forgotten.
+    pub(in crate::component) fn gives_up(&mut self, id: RequestId, cx: &mut Context) -> bool {
         let request = cx.requests.get(id);
-        if request.flags.has(Flags::CALLED) {
-            // Its turn in line has come: it is counted at its server, and what is left of its time runs there.
-            return None;
+        // Who has been called in line is counted at a server.
+        if self.totals.is_none()
+            || !request.flags.is_abandoned()
+            || request.flags.has(Flags::CALLED)
+        {
+            return false;
         }
-        let kept = self.kept.get(&Self::key(id, &request.frame));
-        let is_again = |kept: &&Kept| kept.generation == request.generation && kept.again > 0;
-        let kept = kept.filter(is_again)?;
-        let why = if request.flags.is_abandoned() {
-            Outcome::ClientTimeout
-        } else if cx.now() >= kept.trial.began() + total {
-            Outcome::BackendTimeout
-        } else {
-            return None;
-        };
         let frame = request.frame;
-        self.forgets(id, &frame, &cx.requests);
-        Some(why)
+        let kept = self.kept_of(id, &frame, &cx.requests);
+        let is_again = kept.is_some_and(|kept| kept.again > 0);
+        if is_again {
+            self.forgets(id, &frame, cx);
+        }
+        is_again
     }
 
-    /// A server has taken a request; if it was tried before, what is left of the time that it may take begins to
-    /// run. The first try has that time as any answer has.
-    pub(super) fn limits_total(&self, id: RequestId, cx: &mut Context) {
-        let Some(total) = self.total_timeout else {
-            return;
-        };
-        let frame = cx.requests.get(id).frame;
-        let kept = self.kept.get(&Self::key(id, &frame));
-        let Some(kept) = kept.filter(|kept| kept.again > 0) else {
-            return;
-        };
-        let left = (kept.trial.began() + total).since(cx.now());
-        cx.signal_after(
-            left,
-            Class::Timer,
-            Event::Signal(self.own, TOTAL, id.index()),
-        );
+    /// True if as much is under way as may be, for whoever comes: those who have waited or were tried before
+    /// are no exception.
+    pub(super) fn has_its_fill(&self, view: u32) -> bool {
+        let group = &self.groups[view as usize];
+        let is_full = |per_server| group.is_full(per_server);
+        let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
+        self.in_flight_per_server.is_some_and(is_full)
+            || !self.breakers.as_ref().is_none_or(admits)
     }
 
-    /// True if a try of a request has to end, as it has taken all the time that it may in all: signals outlive
-    /// those whom they concern.
-    pub(in crate::component) fn ends_total(
-        &self,
-        id: RequestId,
-        frame: &Frame,
-        now: SimTime,
-    ) -> bool {
-        let kept = self.kept.get(&Self::key(id, frame));
-        let is_due = |kept: &Kept| {
-            let due = self.total_timeout.map(|total| kept.trial.began() + total);
-            due.is_some_and(|due| due <= now)
-        };
-        kept.is_some_and(|kept| kept.again > 0 && is_due(kept))
+    /// Where the operation starts that a request was sent to the balancer for, in terms of the first service:
+    /// whoever sent it still says so. What is executed for it does not, because one operation of another service
+    /// may stand for several of the first.
+    pub(super) fn start_of(&self, id: RequestId, frame: &Frame, cx: &Context) -> u16 {
+        let is_it = |own: &&Frame| (own.via, own.visit) == (frame.via, frame.visit);
+        let frames = cx.requests.frames_of(id).skip_while(|own| !is_it(own));
+        match frames.map(|own| *cx.program.op(own.pc)).nth(1) {
+            Some(Op::Call { pc, .. } | Op::Pass { pc, .. }) => pc,
+            _ => self.own_starts[cx.requests.get(id).flow as usize],
+        }
     }
 }

@@ -5,7 +5,6 @@ use rand::Rng as _;
 
 use super::Upstream;
 use super::leaving::CUT;
-use super::retries::TOTAL;
 use crate::component::{Context, Event, Gauge, Kept, NodeId, Notice, Signal};
 use crate::engine::{Class, Slot, Timer};
 use crate::metrics::{CounterId, LevelId};
@@ -177,15 +176,8 @@ impl Upstream {
     /// Its own signal.
     pub(in crate::component) fn signal(&mut self, signal: Signal, cx: &mut Context) {
         let (balancer, part) = (self.own, signal.part);
-        match signal.code {
-            TOTAL => {
-                return cx.notices.push_back(Notice::TotalIsOver {
-                    balancer,
-                    request: part,
-                });
-            }
-            CUT => return cx.notices.push_back(Notice::CutOff { balancer, part }),
-            _ => {}
+        if signal.code == CUT {
+            return cx.notices.push_back(Notice::CutOff { balancer, part });
         }
         let Some(watch) = &mut self.watch else { return };
         match signal.code {
