@@ -309,6 +309,14 @@ impl System {
         }
     }
 
+    /// True if somebody waits for a request below the frame at `depth` whom a balancer with a group of servers has
+    /// sent it to.
+    pub(super) fn is_awaited_by_balancer(&mut self, id: RequestId, depth: usize) -> bool {
+        let nodes = &mut self.nodes;
+        let mut below = self.cx.requests.frames_of(id).skip(depth + 1);
+        below.any(|own| own.node != NodeId::NONE && upstream(nodes, own.via).is_some())
+    }
+
     /// Whoever waited for a request goes on without what the frame at `depth` and those above it do: on the
     /// next server, or with a failure.
     pub(super) fn goes_on_without(

@@ -206,6 +206,11 @@ impl System {
                     continue;
                 }
             }
+            if self.has.upstreams && self.is_awaited_by_balancer(id, depth) {
+                // To those balancers it is an answer like any other failure's, after which they may try again.
+                self.goes_on_without(id, depth, (None, Outcome::Killed));
+            }
+            let flags = self.cx.requests.get(id).flags;
             if flags.has(Flags::ATTEMPT) && self.is_job(id) {
                 let by_consumer = self.cx.requests.frames_below(id).count() == depth;
                 self.job_is_killed(id, by_consumer);

@@ -127,6 +127,31 @@ fn a_retry_does_what_was_asked_for() {
     assert!(median > 5.0, "everybody asked for one: {median}");
 }
 
+/// One of two servers has a service behind it whose instance crashes again and again, with requests in it that take
+/// 5 s. To the balancer that is a failure of the server which waits: it tries the other, and nobody hears of it. It
+/// makes no difference whether the service is called through a balancer, too, or calls another one itself.
+#[test]
+fn a_crash_behind_a_server_is_its_failure() {
+    for calls in ["deep", "inner", "middle"] {
+        let text = format!(
+            "{FRONT}enters = \"lb\"\n\
+             [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
+             to = [{{ service = \"good\" }}, {{ service = \"bad\" }}]\n\
+             next_upstream = {{ on = [\"http_500\"] }}\n\
+             [components.middle]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+             operations.default.steps = [{{ call = \"inner\" }}]\n\
+             [components.inner]\nkind = \"balancer\"\nto = \"deep\"\npolicy = \"least_outstanding\"\n\
+             [components.deep]\nkind = \"service\"\nworkers = {{ count = 2000 }}\n\
+             crash_after = \"7s\"\nboot = \"1s\"\n\
+             operations.default.steps = [{{ wait = \"5s\" }}]\n{}",
+            services(&format!("{{ call = \"{calls}\" }}"))
+        );
+        let findings = run(&load(&text).scenario);
+        let served = share(&findings, "served");
+        assert!(served > 0.999_999, "{calls}: {served}");
+    }
+}
+
 /// What a balancer has under way is limited, and what finds no server waits for one only if told so.
 #[test]
 fn limits_turn_away() {
