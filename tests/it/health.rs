@@ -1,8 +1,9 @@
 //! Balancers that look at how well their servers are, in whole systems.
 
 use capsim::experiment::Findings;
+use capsim::scenario::Memory;
 
-use crate::support::{load, run};
+use crate::support::{load, load_with, run};
 
 /// A hundred requests per second to a balancer.
 const FRONT: &str = "
@@ -129,6 +130,32 @@ fn bad_answers_eject() {
     let with = failed("outlier_detection = {}");
     // Five at the beginning, five after 30 to 40 s, and five after 90 to 110 s of the 12,000 in 120 s.
     assert!((with - 15.0 / 12_000.0).abs() < 0.000_3, "{with}");
+}
+
+/// What is left to chance depends on the seed: how many bouts of five failures a server has until one of them
+/// ejects it for good.
+#[test]
+fn chance_depends_on_the_seed() {
+    let bad = format!("{GOOD}\n[components.bad]\nkind = \"service\"\n{BAD}");
+    let text = format!(
+        "[run]\nhorizon = \"20s\"\nwarm_up = \"0s\"\nreplications = 1\n\
+         [sources.load]\narrivals = \"regular\"\nrate = \"100/s\"\nenters = \"lb\"\n\
+         [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\n\
+         to = [{{ service = \"good\" }}, {{ service = \"bad\" }}]\n\
+         outlier_detection = {{ base_ejection_time = \"1h\", max_ejection_time = \"1h\", \
+         enforcing_consecutive_5xx = \"10%\", enforcing_success_rate = \"0%\" }}\n\
+         [components.good]\nkind = \"service\"\n{bad}"
+    );
+    let of = |seed: &str| {
+        let files = Memory::default().with("test.toml", text.as_str());
+        let findings = run(&load_with(&files, &[format!("run.seed={seed}")]).scenario);
+        (share(&findings, "dependency_error") * 2000.0).round() as u64
+    };
+    let mut failed: Vec<u64> = ["1", "2", "3", "4", "5", "6"].map(of).to_vec();
+    assert!(failed.iter().all(|n| n.is_multiple_of(5)), "{failed:?}");
+    failed.sort_unstable();
+    failed.dedup();
+    assert!(failed.len() > 2, "{failed:?}");
 }
 
 /// One of two servers dies after 70 s of 120 and is back 15 s later. Its requests take a second, so that it has

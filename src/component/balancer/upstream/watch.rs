@@ -81,9 +81,10 @@ pub(super) struct Watch {
     n_peers: u32,
     /// When checks and sweeps begin.
     phases: Stream,
-    /// What checks ask for, and what is left to chance.
+    /// What checks ask for, and what is left to chance; by this number differently in each replication.
     check_salt: Salt,
     luck: Salt,
+    own_number: u64,
     n_draws: u64,
     /// Servers that are not well, in all views together.
     unwell: LevelId,
@@ -113,6 +114,7 @@ impl Watch {
             phases: streams.stream(name, "health"),
             check_salt: Salt::new(name, "check"),
             luck: Salt::new(name, "ejection"),
+            own_number: streams.stream(name, "checks and ejections").next_u64(),
             n_draws: 0,
             unwell: cx.recorder.add_level(),
             n_unwell: 0,
@@ -124,7 +126,7 @@ impl Watch {
     /// A generator of its own for what is left to chance next.
     fn draw(&mut self) -> Draw {
         self.n_draws += 1;
-        self.luck.draw(self.n_draws)
+        self.luck.draw(self.n_draws ^ self.own_number)
     }
 
     /// A part of a span, at random.
@@ -273,7 +275,7 @@ impl Upstream {
             pc: checks.starts[service],
             number: watch
                 .check_salt
-                .uniform(u64::from(part) << 32 | u64::from(count)),
+                .uniform((u64::from(part) << 32 | u64::from(count)) ^ watch.own_number),
         })
     }
 
