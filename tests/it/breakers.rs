@@ -46,6 +46,12 @@ fn connections_and_pending_requests_are_a_loss_system() {
             "{policy}: {lost}, not {expected}"
         );
     }
+    // Those who wait for the server of their client count like any other.
+    let known = format!("{wait}\n[sources.load.clients]\npopulation = 1000\n");
+    let rules = "sticky = \"client\"\n\
+                 circuit_breakers = { max_connections = 10, max_pending_requests = 5 }";
+    let lost = share(&findings((50, "random"), rules, &known), "shed");
+    assert!((lost - loss(10.0, 10, 15)).abs() < 0.02, "{lost}");
     // Fewer requests than connections.
     let rules = "circuit_breakers = { max_requests = 8, max_pending_requests = 0 }";
     let lost = share(&findings((50, "random"), rules, wait), "shed");

@@ -41,8 +41,9 @@ impl Balancer {
         let breakers = self.circuit_breakers.as_ref()?;
         Some(LinePlan {
             rules: LineRules {
-                most: Some(breakers.max_pending_requests),
+                most: None,
                 most_bound: None,
+                most_in_all: Some(breakers.max_pending_requests),
             },
             timeout: None,
             redispatch: true,

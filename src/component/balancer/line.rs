@@ -60,6 +60,7 @@ impl LinePlan {
             rules: LineRules {
                 most: own.max.map(|max| max.get()),
                 most_bound: own.max_per_server.map(|max| max.get()),
+                most_in_all: None,
             },
             timeout: own.timeout.map(|timeout| timeout.value),
             redispatch,

@@ -12,6 +12,8 @@ pub struct LineRules {
     pub most: Option<u32>,
     /// For one server and no other; any number unless given.
     pub most_bound: Option<u32>,
+    /// For any server, and for each, together; any number unless given.
+    pub most_in_all: Option<u32>,
 }
 
 /// Who waits at one balancer.
@@ -169,10 +171,15 @@ impl Group {
             Some(peer) => (self.peers[peer as usize].waiting, lines.rules.most_bound),
             None => (lines.n_any, lines.rules.most),
         };
-        match most {
-            _ if !is_there => MayWait::Nobody,
-            Some(most) if waiting >= most => MayWait::Full,
-            _ => MayWait::Yes,
+        let is_full = |most: Option<u32>, waiting: u64| most.is_some_and(|most| waiting >= most.into());
+        if !is_there {
+            MayWait::Nobody
+        } else if is_full(most, waiting.into())
+            || is_full(lines.rules.most_in_all, lines.n_waiting())
+        {
+            MayWait::Full
+        } else {
+            MayWait::Yes
         }
     }
 

@@ -16,6 +16,7 @@ fn method(word: &str) -> Method {
 const ANY: LineRules = LineRules {
     most: None,
     most_bound: None,
+    most_in_all: None,
 };
 
 /// Servers with these weights and limits, all of them there.
