@@ -32,7 +32,8 @@ spec! {
         pub consecutive_gateway_failure: At<Count> = At::built_in(Count::new(5)),
         /// In what share of such cases it is ejected.
         pub enforcing_consecutive_gateway_failure: At<Fraction> = At::built_in(Fraction::ZERO),
-        /// From how many servers on success rates are compared.
+        /// From how many servers on success rates are compared: of those that are not out and have had enough
+        /// requests.
         pub success_rate_minimum_hosts: u32 = 5,
         /// How many requests since the last sweep make a server's success rate one to be compared.
         pub success_rate_request_volume: u32 = 100,
@@ -45,7 +46,8 @@ spec! {
         pub failure_percentage_threshold: At<Fraction> = At::built_in(Fraction::percent(85)),
         /// In what share of such cases it is ejected.
         pub enforcing_failure_percentage: At<Fraction> = At::built_in(Fraction::ZERO),
-        /// From how many servers on shares of failures are looked at.
+        /// From how many servers on shares of failures are looked at: of those that are not out and have had
+        /// enough requests.
         pub failure_percentage_minimum_hosts: u32 = 5,
         /// How many requests since the last sweep make a server's share of failures one to be looked at.
         pub failure_percentage_request_volume: u32 = 50,
@@ -229,8 +231,18 @@ impl Outliers {
                 changes(server, false);
             }
         }
-        self.compares_success_rates(now, draw, &mut changes);
-        self.looks_at_failures(now, draw, &mut changes);
+        // Who counts for the one does for the other, also if it is ejected by the first.
+        let n_judged = |volume| self.judged(volume).count() as u64;
+        let by_rate = n_judged(self.rules.success_rate_request_volume)
+            >= self.rules.success_rate_minimum_hosts.into();
+        let by_share = n_judged(self.rules.failure_percentage_request_volume)
+            >= self.rules.failure_percentage_minimum_hosts.into();
+        if by_rate {
+            self.compares_success_rates(now, draw, &mut changes);
+        }
+        if by_share {
+            self.looks_at_failures(now, draw, &mut changes);
+        }
         for own in &mut self.records {
             (own.requests, own.successes) = (0, 0);
         }
@@ -273,9 +285,6 @@ impl Outliers {
         draw: &mut Draw,
         changes: &mut impl FnMut(u32, bool),
     ) {
-        if self.n_members < self.rules.success_rate_minimum_hosts {
-            return;
-        }
         let volume = self.rules.success_rate_request_volume;
         let rates = || self.judged(volume).map(|(_, own)| own.success_rate());
         let n = rates().count() as f64;
@@ -298,9 +307,6 @@ impl Outliers {
         draw: &mut Draw,
         changes: &mut impl FnMut(u32, bool),
     ) {
-        if self.n_members < self.rules.failure_percentage_minimum_hosts {
-            return;
-        }
         let most = self.rules.failure_percentage_threshold.value.get() * 100.0;
         let volume = self.rules.failure_percentage_request_volume;
         let enforcing = self.rules.enforcing_failure_percentage.value;
@@ -475,11 +481,32 @@ mod tests {
         assert_eq!(with(5, 100), [(2, true)]);
     }
 
+    /// Of five servers the last fails everything. It is compared with the others only if all of them have had enough
+    /// requests, and none is out.
+    #[test]
+    fn only_those_who_are_judged_are_counted() {
+        let with = |is_out: bool, of_first: u32| {
+            let mut cluster = Cluster::new(5, |rules| {
+                rules.consecutive_5xx = At::built_in(Count::new(1000));
+                rules.max_ejection_percent = At::built_in(Fraction::ONE);
+                rules.success_rate_stdev_factor = At::built_in(1.0);
+            });
+            assert_eq!(is_out, is_out && cluster.answers(0, 500, 1000, 1));
+            cluster.answers(0, 200, of_first, 1);
+            (1..4).for_each(|server| _ = cluster.answers(server, 200, 100, 1));
+            cluster.answers(4, 500, 100, 1);
+            cluster.sweeps(10)
+        };
+        assert_eq!(with(false, 100), [(4, true)]);
+        assert_eq!(with(false, 99), []);
+        assert_eq!(with(true, 100), []);
+    }
+
     /// What failed before the last sweep is forgotten, and the share of failures counts only where it is
     /// enforced.
     #[test]
     fn shares_of_failures_eject_where_they_are_enforced() {
-        let with = |enforcing: Fraction| {
+        let with = |enforcing: Fraction, n_well: u32| {
             let mut cluster = Cluster::new(5, |rules| {
                 rules.enforcing_failure_percentage = At::built_in(enforcing);
                 rules.enforcing_success_rate = At::built_in(Fraction::ZERO);
@@ -489,10 +516,15 @@ mod tests {
             cluster.answers(1, 200, 15, 1);
             cluster.answers(3, 500, 84, 1);
             cluster.answers(3, 200, 16, 1);
+            for well in [0, 2, 4] {
+                cluster.answers(well, 200, n_well, 1);
+            }
             let first = cluster.sweeps(10);
             (first, cluster.sweeps(20))
         };
-        assert_eq!(with(Fraction::ONE), (vec![(1, true)], vec![]));
-        assert_eq!(with(Fraction::ZERO), (vec![], vec![]));
+        assert_eq!(with(Fraction::ONE, 50), (vec![(1, true)], vec![]));
+        assert_eq!(with(Fraction::ZERO, 50), (vec![], vec![]));
+        // Of these five only two have had enough.
+        assert_eq!(with(Fraction::ONE, 49), (vec![], vec![]));
     }
 }
