@@ -204,7 +204,7 @@ impl Outliers {
         let own = &mut self.records[server as usize];
         own.ejected = Some(now);
         self.n_ejected += 1;
-        if u64::from(own.times) * base < longest + base {
+        if base.saturating_mul(own.times.into()) < longest.saturating_add(base) {
             own.times += 1;
         }
         true
@@ -479,6 +479,24 @@ mod tests {
         // Of five, one that is out of line cannot be further from the mean than two standard deviations: the
         // others must agree for it to be more than 1.9.
         assert_eq!(with(5, 100), [(2, true)]);
+    }
+
+    /// Times of centuries are added up like others, as far as there are numbers for them.
+    #[test]
+    fn ejections_may_be_very_long() {
+        let base = SimDuration::from_nanos(u64::MAX / 2 + 1);
+        let mut cluster = Cluster::new(3, |rules| {
+            rules.base_ejection_time = At::built_in(base);
+            rules.max_ejection_time = At::built_in(SimDuration::from_nanos(u64::MAX));
+        });
+        assert!(cluster.answers(0, 500, 5, 1));
+        let back = SimTime::ZERO + SimDuration::from_nanos(base.as_nanos() + 1_000_000_000);
+        let mut changes = Vec::new();
+        let mut note = |server, is_out| changes.push((server, is_out));
+        cluster.own.sweeps(back, &mut cluster.draw, &mut note);
+        assert!((0..5).any(|_| cluster.own.hears(0, 500, back, &mut cluster.draw)));
+        assert_eq!(changes, [(0, false)]);
+        assert_eq!(cluster.sweeps(10_000_000_000), [], "not before twice that time");
     }
 
     /// Of five servers the last fails everything. It is compared with the others only if all of them have had enough
