@@ -263,6 +263,27 @@ fn heroku_tells_dynos_that_boot_from_dynos_that_have_crashed() {
     }
 }
 
+/// Two dynos crash after 5 s and are back after 10 s, one of which takes a single request for good. Who waited for
+/// them meanwhile and meets that one is sent to the other, by every router, like those who come later.
+#[test]
+fn those_who_waited_for_a_dyno_are_tried_on_another() {
+    let dyno = "crash_after = \"5s\"\nboot = \"10s\"";
+    let system = format!(
+        "[run]\nhorizon = \"18s\"\nreplications = 1\n\
+         [sources.load]\narrivals = \"regular\"\nrate = \"20/s\"\nenters = \"router\"\n\
+         [components.router]\nkind = \"balancer\"\nmodel = \"heroku_router\"\n\
+         to = [{{ service = \"good\" }}, {{ service = \"full\" }}]\n\
+         [components.good]\nkind = \"service\"\nworkers = {{ count = 1000 }}\n{dyno}\n\
+         operations.default.steps = [{{ wait = \"1ms\" }}]\n\
+         [components.full]\nkind = \"service\"\nworkers = {{ count = 1 }}\nbacklog = 0\n{dyno}\n\
+         operations.default.steps = [{{ wait = \"1h\" }}]\n"
+    );
+    let findings = run(&load(&system).scenario);
+    assert!(share(&findings, "served") > 0.98);
+    let refused = share(&findings, "queue_full");
+    assert!(refused < 1e-9, "{refused}");
+}
+
 /// A dyno crashes after 5 s and is back after 30 s, in which 300 requests have come to wait for it. It is sent no
 /// more of them than may be under way: of these and the 40 that come until the end, 200; the others are H11.
 #[test]

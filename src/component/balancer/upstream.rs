@@ -265,6 +265,11 @@ impl Upstream {
         let kept = kept.filter(|kept| kept.generation == request.generation);
         let (peer, start, bound) = if let Some(kept) = kept {
             let trial = &mut kept.trial;
+            if kept.again == 0 {
+                // It has looked in vain, when there may have been fewer servers to try, or none.
+                let began = trial.began();
+                self.groups[view as usize].begins(trial, began);
+            }
             let mut ask = Ask {
                 now,
                 address,

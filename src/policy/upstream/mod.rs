@@ -290,7 +290,8 @@ impl Group {
             Next::Same(_) => &mut self.peers[peer as usize],
             Next::Nowhere | Next::Elsewhere => self.comes_from(peer),
         };
-        if let (Some(quarantine), false) = (quarantine, ending.was_sent()) {
+        let is_barred = quarantine.is_some() && !ending.was_sent();
+        if let Some(quarantine) = quarantine.filter(|_| is_barred) {
             own.barred_until = now + quarantine;
         }
         if !single {
@@ -304,7 +305,10 @@ impl Group {
             if self.rules.retries.is_some() {
                 trial.tried.clear();
             }
-            trial.tried.push(peer);
+            // The quarantine says for how long this one is not tried again.
+            if !is_barred {
+                trial.tried.push(peer);
+            }
         }
         next
     }

@@ -294,3 +294,42 @@ fn the_limit_grows_in_a_slow_start() {
     assert_eq!(times.map(|now| most_at(true, now)), [1, 5, 7, 10]);
     assert_eq!(times.map(|now| most_at(false, now)), [10; 4]);
 }
+
+/// A request is not sent again to a server that did not take it, for as long as that is in quarantine; when it is
+/// over, and the others are, that one is as good as any.
+#[test]
+fn a_quarantine_is_for_as_long_as_it_says() {
+    let at = |secs: u64| SimTime::ZERO + SimDuration::from_secs(secs);
+    let rules = NextRules::new([Condition::ConnectFailure], 10, None);
+    let server = Server {
+        max_fails: 0,
+        ..Server::default()
+    };
+    let mut group = Group::new(&[server; 3], &method("round_robin"), rules)
+        .with_quarantine(Some(SimDuration::from_secs(5)));
+    (0..3).for_each(|peer| group.join(peer));
+    let asked = Asked {
+        is_idempotent: true,
+        is_bound: false,
+    };
+    let picks = |group: &mut Group, trial: &mut Trial, now: u64| {
+        group.pick(&mut Ask {
+            now: at(now),
+            address: Address::V4([0, 0, 0]),
+            trial,
+            draw: Salt::new("test", "pick").draw(1),
+        })
+    };
+    let refused = |group: &mut Group, trial: &mut Trial, now: u64| {
+        let peer = picks(group, trial, now).expect("somebody is not in quarantine");
+        (peer, group.ends(peer, (Ending::Refused, asked), (trial, at(now))))
+    };
+    let (mut own, mut other) = (Trial::default(), Trial::default());
+    group.begins(&mut own, at(0));
+    assert_eq!(refused(&mut group, &mut own, 0), (0, Next::Elsewhere));
+    group.begins(&mut other, at(3));
+    assert_eq!(refused(&mut group, &mut other, 3), (1, Next::Elsewhere));
+    assert_eq!(refused(&mut group, &mut other, 3), (2, Next::Elsewhere));
+    assert_eq!(picks(&mut group, &mut own, 4), None);
+    assert_eq!(picks(&mut group, &mut own, 6), Some(0));
+}
