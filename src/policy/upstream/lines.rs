@@ -140,6 +140,13 @@ impl Group {
         own.any(|peer| peer.server.backup == backup && peer.is_up(now, now_s, single))
     }
 
+    /// True if more than one is up of those that stand in for nobody.
+    pub(super) fn are_several_up(&self, now: SimTime) -> bool {
+        let (now_s, single) = (whole_seconds(now), self.is_single());
+        let own = self.peers.iter().filter(|own| !own.server.backup);
+        own.filter(|own| own.is_up(now, now_s, single)).nth(1).is_some()
+    }
+
     /// A request is to go to `peer` and no other, whoever says so.
     pub fn pick_bound(&mut self, peer: u32, now: SimTime) -> Bound {
         if self.pick_this(peer, now) {

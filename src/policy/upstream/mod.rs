@@ -322,10 +322,11 @@ impl Group {
         let Some(rules) = &self.rules.retries else {
             return Next::Elsewhere;
         };
+        let any_will_do = self.picks_any && !asked.is_bound && self.are_several_up(now);
         rules.next(Retry {
             number: rules.max.saturating_add(1) - trial.tries,
             ending,
-            any_will_do: self.picks_any && !asked.is_bound && self.n_primaries > 1,
+            any_will_do,
         })
     }
 

@@ -333,3 +333,47 @@ fn a_quarantine_is_for_as_long_as_it_says() {
     assert_eq!(picks(&mut group, &mut own, 4), None);
     assert_eq!(picks(&mut group, &mut own, 6), Some(0));
 }
+
+/// A retry goes on at once only where another server is up: one that fails its checks, or stands in for others, is
+/// none. Until then the same one is asked again, after a moment.
+#[test]
+fn a_retry_goes_on_at_once_only_where_another_is_up() {
+    use crate::policy::health::Panic;
+    let retries = Retries {
+        max: At::built_in(3),
+        on: vec![At::built_in(Condition::ConnectFailure)],
+        redispatch: Redispatch::Last,
+    };
+    let own = Server {
+        max_fails: 0,
+        ..Server::default()
+    };
+    let backup = Server {
+        backup: true,
+        ..own
+    };
+    let rules = NextRules::retrying(retries.rules(None));
+    let mut group = Group::new(&[own, own, backup], &method("round_robin"), rules);
+    group = group.with_health(&HealthRules {
+        panic: Panic::NEVER,
+        outliers: None,
+        slow_start: None,
+    });
+    for peer in 0..3 {
+        group.join(peer);
+        group.begins_with(peer, peer != 1, SimTime::ZERO);
+    }
+    let mut trial = Trial::default();
+    assert_eq!(pick(&mut group, &mut trial, 0), Some(0));
+    let asked = Asked {
+        is_idempotent: true,
+        is_bound: false,
+    };
+    let mut refused = |group: &mut Group| {
+        group.ends(0, (Ending::Refused, asked), (&mut trial, SimTime::ZERO))
+    };
+    let pause = Next::Same(SimDuration::from_secs(1));
+    assert_eq!(refused(&mut group), pause);
+    group.is_checked(1, true, SimTime::ZERO);
+    assert_eq!(refused(&mut group), Next::Elsewhere);
+}
