@@ -27,10 +27,15 @@ impl LeastRequest {
             let problem = "a bias lies between 0 and 100";
             out.push(Diagnostic::error(self.bias.origin, problem));
         }
-        if self.choices.get() > 1000 {
-            let problem = "nobody draws more than 1000 times for one request";
-            out.push(Diagnostic::error(self.choices.origin, problem));
-        }
+        check_draws(self.choices, out);
+    }
+}
+
+/// Reports more draws for one request than anybody makes.
+pub(super) fn check_draws(draws: At<Count>, out: &mut Diagnostics) {
+    if draws.get() > 1000 {
+        let problem = "nobody draws more than 1000 times for one request";
+        out.push(Diagnostic::error(draws.origin, problem));
     }
 }
 

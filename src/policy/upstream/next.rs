@@ -9,6 +9,8 @@ use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 use crate::{spec, words};
 
+/// More tries of one request would be no simulation any more.
+pub(super) const MOST_TRIES: u32 = 1000;
 /// No wait before a retry is longer than so many times the first can be.
 const MOST_BACKOFFS: u64 = 10;
 
@@ -53,7 +55,7 @@ spec! {
         /// What makes it so; nothing does where the list is empty.
         pub on: Vec<At<Condition>> = [Condition::Error, Condition::Timeout].map(At::built_in).to_vec(),
         /// How many servers are tried in all; 0: as many as there are.
-        pub tries: u32 = 0,
+        pub tries: At<u32> = At::built_in(0),
         /// When the request is not tried any more, counted from its first try; never, unless given.
         pub timeout: Option<At<SimDuration>>,
         /// Whether it is picked anew for each try, so that it may be the same server again (Envoy). Then `tries`
@@ -69,12 +71,17 @@ spec! {
 impl NextUpstream {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         check_named_once(&self.on, out);
+        // Where each server is tried once there is an end to it.
+        if self.anywhere && self.tries.value > MOST_TRIES {
+            let problem = format!("at most {MOST_TRIES} tries are simulated");
+            out.push(Diagnostic::error(self.tries.origin, problem));
+        }
     }
 
     /// The rules.
     pub fn rules(&self) -> NextRules {
         let on = self.on.iter().map(|condition| condition.value);
-        let rules = NextRules::new(on, self.tries, self.timeout.map(|timeout| timeout.value));
+        let rules = NextRules::new(on, self.tries.value, self.timeout.map(|timeout| timeout.value));
         NextRules {
             anywhere: self.anywhere,
             backoff: self.backoff.map(|backoff| backoff.value),

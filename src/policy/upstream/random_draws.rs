@@ -2,8 +2,10 @@
 
 use rand::Rng as _;
 
+use super::least_request::check_draws;
 use super::methods::{Rules, Start};
 use super::{Ask, View};
+use crate::diag::{Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Count};
 use crate::units::SimTime;
@@ -15,6 +17,13 @@ spec! {
     pub struct RandomDraws {
         /// How many are drawn.
         pub draws: At<Count> = At::built_in(Count::new(2)),
+    }
+    check(Self::check)
+}
+
+impl RandomDraws {
+    fn check(&self, _: Origin, out: &mut Diagnostics) {
+        check_draws(self.draws, out);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::spec::At;
 use crate::units::SimDuration;
 use crate::{spec, words};
 
-use super::next::{Condition, Ending, bits, check_named_once};
+use super::next::{Condition, Ending, MOST_TRIES, bits, check_named_once};
 
 words! {
     /// Which retries go to another server (HAProxy's `option redispatch`).
@@ -39,8 +39,8 @@ spec! {
 impl Retries {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         check_named_once(&self.on, out);
-        if self.max.value > MOST {
-            let problem = format!("at most {MOST} retries are simulated");
+        if self.max.value > MOST_TRIES {
+            let problem = format!("at most {MOST_TRIES} retries are simulated");
             out.push(Diagnostic::error(self.max.origin, problem));
         }
     }
@@ -56,8 +56,6 @@ impl Retries {
     }
 }
 
-/// More retries at once would be no simulation any more.
-const MOST: u32 = 1000;
 /// How long a server that refused a connection is left alone at most.
 const LONGEST_PAUSE: SimDuration = SimDuration::from_secs(1);
 
