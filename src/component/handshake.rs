@@ -44,7 +44,7 @@ impl System {
             ASKS_AGAIN => 0,
             sent => sent,
         };
-        let is_gone = request.flags.has(Flags::GONE);
+        let is_gone = request.flags.is_abandoned();
         let waited = SimDuration::from_secs((1 << sent) - 1);
         let is_late = sent > RETRIES || self.connect_timeout(id).is_some_and(|most| waited >= most);
         let to = match &self.nodes[via.index()] {

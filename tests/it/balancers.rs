@@ -172,6 +172,32 @@ fn limits_turn_away() {
     assert!(share(&waits, "none_available") < 0.01);
 }
 
+/// Of two requests one asks for its connection again after a second, when its client has left. A balancer that goes on
+/// all the same has it done; another lets go of it.
+#[test]
+fn a_connection_is_asked_for_again_though_the_client_has_left() {
+    let busy = |ignores: bool| {
+        let system = format!(
+            "[run]\nhorizon = \"5m\"\nreplications = 1\n\
+             [sources.load]\nrate = \"0.2/s\"\nenters = \"lb\"\ntimeout = \"500ms\"\n\
+             arrivals = {{ batches = {{ every = \"10s\" }} }}\n\
+             [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
+             max_fails = 1\nignore_client_abort = {ignores}\n\
+             [components.web]\nkind = \"service\"\nworkers = {{ count = 1 }}\nbacklog = 0\n\
+             when_full = \"drop\"\noperations.default.steps = [{{ wait = \"100ms\" }}]\n"
+        );
+        let findings = run(&load(&system).scenario);
+        let mut all = findings.resources.iter();
+        let workers = all.find(|own| own.component == "web" && own.what == "workers");
+        let used = workers.and_then(|own| own.used.as_ref());
+        used.expect("web has workers").value
+    };
+    for (ignores, expected) in [(false, 0.01), (true, 0.02)] {
+        let used = busy(ignores);
+        assert!((used - expected).abs() < 0.001, "{ignores}: {used}");
+    }
+}
+
 /// Two requests at a time to a server that takes one and refuses the other. HAProxy asks it again after a
 /// second, when it is idle; without retries that request is lost.
 #[test]
