@@ -132,6 +132,29 @@ fn bad_answers_eject() {
     assert!((with - 15.0 / 12_000.0).abs() < 0.000_3, "{with}");
 }
 
+/// A server crashes after 60 s with requests under way that never end, and is back 5 s later. In its slow start it may
+/// have one of those who wait, then two after 4 s, three after 6, up to ten: those are sent to it though nobody comes
+/// back.
+#[test]
+fn those_who_wait_go_on_as_the_limit_grows() {
+    let text = "[run]\nhorizon = \"85s\"\nreplications = 1\n\
+                [sources.load]\narrivals = \"regular\"\nrate = \"1/s\"\nenters = \"lb\"\n\
+                [components.lb]\nkind = \"balancer\"\npolicy = \"round_robin\"\nto = \"web\"\n\
+                max_conns = 10\nqueue = {}\nslow_start = \"20s\"\n\
+                slow_start_rules = { in_steps = true, limits_too = true }\n\
+                [components.web]\nkind = \"service\"\nworkers = { count = 99 }\n\
+                crash_after = \"60s\"\nboot = \"5s\"\n\
+                operations.default.steps = [{ wait = \"1h\" }]\n";
+    let findings = run(&load(text).scenario);
+    let mut all = findings.resources.iter();
+    let workers = all.find(|own| own.component == "web" && own.what == "workers");
+    let used = workers.and_then(|own| own.used.as_ref());
+    let used = used.expect("web has workers").value * 85.0;
+    let before = 545.0;
+    let after = 2.0 * f64::from((1..10).sum::<u32>() + 1);
+    assert!((used - before - after).abs() < 12.0, "{used}");
+}
+
 /// What is left to chance depends on the seed: how many bouts of five failures a server has until one of them
 /// ejects it for good.
 #[test]

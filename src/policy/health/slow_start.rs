@@ -82,6 +82,26 @@ impl SlowStart {
     /// The shortest time between two looks of those that look now and then.
     const SHORTEST_STEP: SimDuration = SimDuration::from_nanos(1_000_000_000);
 
+    /// The time between two looks, in nanoseconds.
+    fn step(&self) -> u64 {
+        let step = self.window.as_nanos() / 20;
+        step.max(Self::SHORTEST_STEP.as_nanos())
+    }
+
+    /// How long after `now` it is looked at how many more requests a server may have that came at `since`: at each
+    /// step, and when it has its full share; nothing once that is so.
+    pub fn next_look(&self, since: SimTime, now: SimTime) -> Option<SimDuration> {
+        let (age, window) = (now.since(since).as_nanos(), self.window.as_nanos());
+        let next = (age / self.step() + 1) * self.step();
+        // Whoever looks in steps sees that it is over at a step.
+        let end = if self.in_steps {
+            window.div_ceil(self.step()).saturating_mul(self.step())
+        } else {
+            window
+        };
+        (age < end).then(|| SimDuration::from_nanos(next.min(end) - age))
+    }
+
     /// True if the limit of a server grows with its share.
     pub fn limits_too(&self) -> bool {
         self.limits_too
@@ -97,8 +117,7 @@ impl SlowStart {
     pub fn share(&self, since: SimTime, now: SimTime) -> Option<f64> {
         let mut age = now.since(since).as_nanos();
         if self.in_steps {
-            let step = self.window.as_nanos() / 20;
-            age -= age % step.max(Self::SHORTEST_STEP.as_nanos());
+            age -= age % self.step();
         }
         if age >= self.window.as_nanos() {
             return None;
@@ -154,6 +173,19 @@ mod tests {
         assert_eq!(found, [Some(0.01), Some(0.05), Some(0.05), Some(0.95)]);
         let short = rules.over(SimDuration::from_secs(10));
         assert_eq!(short.share(at(1.0), at(2.9)), Some(0.1));
+        // One of 2.5 s has its full share with the third look.
+        let odd = rules.over(SimDuration::from_nanos(2_500_000_000));
+        let looks = |own: &SlowStart| {
+            let mut now = at(1.0);
+            std::iter::from_fn(|| {
+                now += own.next_look(at(1.0), now)?;
+                Some((now.since(at(1.0)).as_secs_f64(), own.share(at(1.0), now)))
+            })
+            .collect::<Vec<_>>()
+        };
+        assert_eq!(looks(&odd), [(1.0, Some(0.4)), (2.0, Some(0.8)), (3.0, None)]);
+        let even = SlowStartRules::default().over(SimDuration::from_nanos(1_500_000_000));
+        assert_eq!(looks(&even).last(), Some(&(1.5, None)));
     }
 
     /// AWS: the first targets of an empty group start at once, and nobody is spared at the beginning of a run.

@@ -181,6 +181,8 @@ impl Group {
 
     /// A peer has just come, or come back: it begins with a part of its share, if the rules say so.
     fn starts_slowly(&mut self, peer: u32, now: SimTime) {
+        // Whether others have their full shares is known once that has been looked at.
+        self.grows_shares(now);
         let Some(health) = &mut self.health else {
             return;
         };
@@ -202,6 +204,14 @@ impl Group {
             health.n_growing += 1;
         }
         self.has_share(peer, rules.share(now, now));
+    }
+
+    /// How long after `now` a peer that has just come may have more requests, where limits grow with shares; nothing
+    /// once it has its full share.
+    pub fn next_growth(&self, peer: u32, now: SimTime) -> Option<SimDuration> {
+        let health = self.health.as_ref()?;
+        let rules = health.rules.slow_start.filter(SlowStart::limits_too)?;
+        rules.next_look(health.own[peer as usize].grows_since?, now)
     }
 
     /// Shares grow with time.

@@ -255,6 +255,33 @@ fn retries_stay_or_go_on() {
     assert_eq!(answered, [Nowhere]);
 }
 
+/// AWS spares a server only beside one that has its full share, which the other has got though nobody has asked for
+/// it since.
+#[test]
+fn a_full_share_needs_no_requests() {
+    use crate::policy::health::{Panic, SlowStartRules};
+    let at = |secs: u64| SimTime::ZERO + SimDuration::from_secs(secs);
+    let rules = SlowStartRules {
+        beside_others: true,
+        ..SlowStartRules::default()
+    };
+    let mut group = group("round_robin", &[(1, 0), (1, 0), (1, 0)]).with_health(&HealthRules {
+        panic: Panic::NEVER,
+        outliers: None,
+        slow_start: Some(rules.over(SimDuration::from_secs(30))),
+    });
+    group.begins_with(0, true, at(0));
+    group.begins_with(1, true, at(0));
+    group.begins_with(1, true, at(10));
+    group.leave(0);
+    group.forgets(0);
+    group.begins_with(2, false, at(10));
+    group.is_checked(2, true, at(50));
+    assert!(group.share_of(2) < 0.1, "{}", group.share_of(2));
+    let full = group.share_of(1);
+    assert!(full > 0.99, "{full}");
+}
+
 /// Half-way through its slow start a server may have half of its requests, where the limit grows with the share.
 #[test]
 fn the_limit_grows_in_a_slow_start() {

@@ -19,6 +19,8 @@ const CHECK: u8 = 0;
 const LATE: u8 = 1;
 /// Outlier detection takes stock.
 const SWEEP: u8 = 2;
+/// A server that has just come may have more requests.
+const GROWS: u8 = 4;
 
 /// How servers are checked, with every name resolved.
 #[derive(Debug, Clone)]
@@ -79,6 +81,8 @@ pub(super) struct Watch {
     /// By view and server.
     checked: Vec<Checked>,
     n_peers: u32,
+    /// By view and server: when one that has just come may have more requests. Empty until there is one.
+    growing: Vec<Option<Slot>>,
     /// When checks and sweeps begin.
     phases: Stream,
     /// What checks ask for, and what is left to chance; by this number differently in each replication.
@@ -111,6 +115,7 @@ impl Watch {
             checks: checks.cloned(),
             checked: vec![Checked::NEW; n_checked as usize],
             n_peers,
+            growing: Vec::new(),
             phases: streams.stream(name, "health"),
             check_salt: Salt::new(name, "check"),
             luck: Salt::new(name, "ejection"),
@@ -198,7 +203,34 @@ impl Upstream {
                 }
                 self.notes_health(cx);
             }
+            GROWS => {
+                let (view, peer) = (part / watch.n_peers, part % watch.n_peers);
+                watch.growing[part as usize] = None;
+                self.moves_up(view, peer, cx);
+                self.grows_by_and_by(view, peer, cx);
+            }
             _ => unreachable!("a balancer sets no such signal: {signal:?}"),
+        }
+    }
+
+    /// A server may have more requests later than now: those who wait for it are to hear of it then.
+    fn grows_by_and_by(&mut self, view: u32, peer: u32, cx: &mut Context) {
+        let (Some(watch), Some(_)) = (&mut self.watch, &self.line) else {
+            return;
+        };
+        let Some(span) = self.groups[view as usize].next_growth(peer, cx.now()) else {
+            return;
+        };
+        let part = view * watch.n_peers + peer;
+        if watch.growing.is_empty() {
+            let n_parts = self.groups.len() * watch.n_peers as usize;
+            watch.growing.resize(n_parts, None);
+        }
+        let event = Event::Signal(self.own, GROWS, part);
+        let slot = cx.signal_after(span, Class::Control, event);
+        // Whoever comes again meanwhile begins anew.
+        if let Some(before) = watch.growing[part as usize].replace(slot) {
+            cx.scheduler.cancel(before);
         }
     }
 
@@ -226,6 +258,9 @@ impl Upstream {
                 ..Checked::NEW
             };
             watch.plans(part, first, cx);
+        }
+        for view in 0..self.groups.len() as u32 {
+            self.grows_by_and_by(view, peer, cx);
         }
         self.notes_health(cx);
     }
@@ -328,6 +363,7 @@ impl Upstream {
         if has_changed {
             let (view, peer) = (part / watch.n_peers, part % watch.n_peers);
             self.groups[view as usize].is_checked(peer, is_up, now);
+            self.grows_by_and_by(view, peer, cx);
             self.notes_health(cx);
         }
     }
