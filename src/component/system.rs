@@ -312,11 +312,12 @@ impl System {
         }
     }
 
-    /// After the horizon the run is over as soon as nothing is in flight.
+    /// Once the last window is closed the run is over as soon as nothing is in flight.
     #[inline(always)]
     pub(super) fn note_if_over(&mut self) {
         if self.cx.requests.n_live() == 0
             && self.cx.now() >= self.horizon
+            && self.cx.recorder.n_closed() == self.cx.recorder.windows().count
             && self.errands.is_empty()
         {
             self.over = true;

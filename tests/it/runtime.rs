@@ -50,6 +50,18 @@ mod life {
         near(share(&findings, "connect_refused"), 0.25, 0.04);
     }
 
+    /// What happens at the very end of a run belongs to its last window, though nothing is in flight after it.
+    #[test]
+    fn a_crash_at_the_end_is_counted() {
+        let findings = system(
+            20,
+            "arrivals = \"regular\"\nrate = \"10/s\"",
+            "workers = { count = 1000 }\ncrash_after = \"20s\"\n\
+             operations.default.steps = [{ wait = \"1h\" }]",
+        );
+        near(share(&findings, "killed"), 1.0, 0.0);
+    }
+
     /// Crashes come at random, every 60 s of an instance's life: who works for a second is hit with
     /// probability 1 - exp(-1/60). Whoever is down gets nothing, so nothing else fails.
     #[test]
