@@ -550,6 +550,16 @@ pub fn reads_empty<T: Spec>() -> bool {
     T::read(&empty, &mut Diagnostics::default()).is_some()
 }
 
+/// What an empty table is read as.
+///
+/// # Panics
+/// If a key must be given.
+pub fn read_empty<T: Spec>() -> T {
+    let empty = Node::empty_table(crate::diag::Origin::BUILT_IN);
+    let read = T::read(&empty, &mut Diagnostics::default());
+    read.expect("every key has a value where it is not given")
+}
+
 /// The schema of a choice between words.
 pub fn schema_of_words(doc: &[&str], words: &[(&str, &[&str])]) -> Json {
     let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();

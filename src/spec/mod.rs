@@ -24,7 +24,8 @@ mod with;
 pub use data::{Column, Data, finite};
 pub use fields::Fields;
 pub use macros::{
-    pick, pick_kind, pick_lead, pick_word, reads_empty, schema_of_kinds, schema_of_words,
+    pick, pick_kind, pick_lead, pick_word, read_empty, reads_empty, schema_of_kinds,
+    schema_of_words,
 };
 pub use named::{Named, listing};
 pub use node::{Entry, Node, Table, Value, number_text};

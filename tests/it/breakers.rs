@@ -159,10 +159,16 @@ fn waiting_counts_as_part_of_the_time_in_all() {
     let slow = "operations.default.steps = [{ wait = \"4s\" }]";
     let one = "workers = { count = 1 }\nbacklog = 0\nwhen_full = \"drop\"";
     for (rules, web) in [
-        ("circuit_breakers = { max_connections = 1 }", "workers = { count = 9 }"),
+        (
+            "circuit_breakers = { max_connections = 1 }",
+            "workers = { count = 9 }",
+        ),
         ("", one),
         ("max_conns = 1\nqueue = {}", "workers = { count = 9 }"),
-        ("max_conns = 1\nwait_for_server = \"75s\"", "workers = { count = 9 }"),
+        (
+            "max_conns = 1\nwait_for_server = \"75s\"",
+            "workers = { count = 9 }",
+        ),
     ] {
         let own = pairs(rules, &format!("{web}\n{slow}"));
         let late = share(&own, "backend_timeout");
@@ -182,8 +188,14 @@ fn those_who_wait_until_the_end_fail_then() {
     for (rules, web) in [
         ("circuit_breakers = { max_connections = 1 }", many),
         ("", full),
-        ("connect_timeout = \"2s\"\nretries = { max = 9, on = [\"connect_failure\"] }", full),
-        ("connect_timeout = \"2s\"\nnext_upstream = { on = [\"timeout\"], tries = 9, anywhere = true, backoff = \"9s\" }", full),
+        (
+            "connect_timeout = \"2s\"\nretries = { max = 9, on = [\"connect_failure\"] }",
+            full,
+        ),
+        (
+            "connect_timeout = \"2s\"\nnext_upstream = { on = [\"timeout\"], tries = 9, anywhere = true, backoff = \"9s\" }",
+            full,
+        ),
         ("max_conns = 1\nwait_for_server = \"75s\"", many),
     ] {
         let own = pairs(rules, &format!("{web}\n{slow}"));

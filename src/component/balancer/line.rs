@@ -189,7 +189,7 @@ impl Line {
     pub(super) fn audit(&self, (waiting, under_way): (u64, u64), cx: &Context) {
         let level = |level| cx.recorder.level_now(level);
         assert_eq!(
-            self.queue.len(),
+            self.queue.n_waiting(),
             waiting,
             "requests that wait at a balancer"
         );

@@ -10,9 +10,9 @@ mod health;
 mod line;
 mod nobody;
 mod status;
+mod sticky;
 mod upstream;
 
-use super::arena::NOBODY;
 use super::program::Demand;
 use super::request::{Flags, RequestId, Requests};
 use super::{Bill, Charge, Component, Context, Gauge, NodeId, Resource, Signal, Tally};
@@ -26,29 +26,19 @@ use crate::policy::upstream::{
     Server,
 };
 use crate::rng::{Salt, Streams};
+use crate::spec;
 use crate::spec::{At, Count};
 use crate::units::{CostPerHour, CostPerSize, Fraction, SimDuration};
-use crate::{spec, words};
 
 pub use backends::{Backends, ServerSpec};
 pub(super) use line::Line;
 pub use line::{LinePlan, LineSpec};
 pub(super) use nobody::Census;
 pub use status::code;
+pub use sticky::Sticky;
+use sticky::{Assigned, places_of};
 pub(super) use upstream::{Again, CheckId, Nowhere, Upstream};
 pub use upstream::{Backend, ChecksPlan};
-
-words! {
-    /// What makes a request go where an earlier one went.
-    pub enum Sticky {
-        /// Its client, by a cookie: the policy picks an instance for the first request, and the others go
-        /// there as long as it is in service.
-        Client = "client",
-        /// Its address, by a hash: all who share an address go to one instance. An address whose instance
-        /// is not in service is hashed again.
-        Address = "address",
-    }
-}
 
 /// The products whose settings a balancer can have.
 const PRESETS: &[spec::Preset] = crate::presets! {
@@ -229,6 +219,13 @@ impl Balancer {
             let help = "set max_conns: how many requests may be under way at a server";
             out.push(Diagnostic::error(queue.origin, problem).help(help));
         }
+        let has_none = |own: &ServerSpec| own.max_conns.or(self.max_conns).is_none();
+        if let (Method::First(_), true) = (&self.policy.value, servers.iter().any(has_none)) {
+            let problem = "a server without a limit gets whatever those before it do not";
+            let help =
+                "set max_conns, or use another policy: `first` fills one server after the other";
+            out.push(Diagnostic::warning(self.policy.origin, problem).help(help));
+        }
         if let Method::Leastconn(_) = self.policy.value {
             for own in servers.iter().filter(|own| own.weight.get() > HEAVIEST) {
                 let problem = format!("HAProxy knows weights up to {HEAVIEST}");
@@ -399,10 +396,6 @@ impl Plan {
     }
 }
 
-/// How often an address is hashed before the policy picks an instance: nginx gives up after 20 tries, but
-/// has fewer empty places to hit.
-const HASHES: u64 = 64;
-
 /// A balancer at work.
 #[derive(Debug)]
 pub struct State {
@@ -416,8 +409,8 @@ pub struct State {
     pub(super) delay: Option<Demand>,
     pub(super) sticky: Option<Sticky>,
     n_instances: u32,
-    /// By client: the instance that it was sent to.
-    assigned: Vec<u32>,
+    /// Where clients were sent.
+    assigned: Assigned,
     /// Its group of servers, if they are not all alike.
     pub(super) upstream: Option<Box<Upstream>>,
     name: String,
@@ -443,7 +436,7 @@ impl State {
             delay: plan.delay,
             sticky: plan.sticky,
             n_instances: plan.n_instances,
-            assigned: Vec::new(),
+            assigned: Assigned::default(),
             name: plan.name.clone(),
             cost: plan.cost,
         }
@@ -457,26 +450,17 @@ impl State {
             return self.balance.pick(self.salt, seed);
         }
         if self.sticky == Some(Sticky::Address) {
-            let place = |hash: u64| {
-                let address = u64::from(extra.address) << 8 | hash;
-                self.salt.index(address, self.n_instances)
-            };
-            let found = (0..HASHES)
-                .map(place)
-                .find(|at| self.balance.pick_this(*at));
+            let mut places = places_of(extra.address, self.n_instances, self.salt);
+            let found = places.find(|at| self.balance.pick_this(*at));
             return found.or_else(|| self.balance.pick(self.salt, seed));
         }
-        let at = extra.client as usize;
-        if let Some(assigned) = self.assigned.get(at).filter(|own| **own != NOBODY)
-            && self.balance.pick_this(*assigned)
+        if let Some(assigned) = self.assigned.to(extra.client)
+            && self.balance.pick_this(assigned)
         {
-            return Some(*assigned);
+            return Some(assigned);
         }
         let picked = self.balance.pick(self.salt, seed)?;
-        if at >= self.assigned.len() {
-            self.assigned.resize((at + 1).next_power_of_two(), NOBODY);
-        }
-        self.assigned[at] = picked;
+        self.assigned.is_sent(extra.client, picked);
         Some(picked)
     }
 }

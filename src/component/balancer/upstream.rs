@@ -10,10 +10,10 @@ mod watch;
 
 use std::collections::BTreeMap;
 
+use super::UpstreamPlan;
 use super::line::Line;
 use super::nobody::Census;
-use super::{Sticky, UpstreamPlan};
-use crate::component::arena::NOBODY;
+use super::sticky::{Assigned, Sticky};
 use crate::component::handshake::ASKS_AGAIN;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, NodeId};
@@ -114,8 +114,8 @@ pub(in crate::component) struct Upstream {
     /// By flow: where its requests start, if they come here at once.
     own_starts: Vec<u16>,
     sticky: Option<Sticky>,
-    /// By client: the peer that it was sent to.
-    assigned: Vec<u32>,
+    /// The peers that clients were sent to.
+    assigned: Assigned,
     /// Timers of the requests whose answers are waited for, and how long that is.
     pub(in crate::component) read_timeout: Option<(LaneId, SimDuration)>,
     /// How long a connection may take to come about.
@@ -137,8 +137,6 @@ pub(in crate::component) struct Upstream {
 
 /// How long a request that finds no server waits before it looks again.
 const LOOK_AGAIN: SimDuration = SimDuration::from_nanos(1_000_000_000);
-/// How often an address is hashed before the method picks.
-const HASHES: u64 = 64;
 
 impl Upstream {
     pub(super) fn new(
@@ -182,7 +180,7 @@ impl Upstream {
             not_idempotent: plan.not_idempotent.clone(),
             own_starts: plan.own_starts.clone(),
             sticky,
-            assigned: Vec::new(),
+            assigned: Assigned::default(),
             read_timeout: plan
                 .read_timeout
                 .map(|length| (cx.scheduler.add_lane(length), length)),
@@ -200,7 +198,7 @@ impl Upstream {
         }
     }
 
-    /// True if it sends requests to `service`.
+    /// The place of the first instance of a service among the peers; nothing if it is not behind the balancer.
     fn first_of(&self, service: NodeId) -> Option<u32> {
         let own = self.backends.iter().find(|own| own.service == service);
         own.map(|own| own.first)
@@ -364,14 +362,9 @@ impl Upstream {
 
     /// A client is sent to the same server again.
     fn remembers(&mut self, id: RequestId, peer: u32, requests: &Requests) {
-        if self.sticky != Some(Sticky::Client) || !requests.get(id).flags.has(Flags::KNOWN) {
-            return;
+        if self.sticky == Some(Sticky::Client) && requests.get(id).flags.has(Flags::KNOWN) {
+            self.assigned.is_sent(requests.extra(id).client, peer);
         }
-        let at = requests.extra(id).client as usize;
-        if at >= self.assigned.len() {
-            self.assigned.resize((at + 1).next_power_of_two(), NOBODY);
-        }
-        self.assigned[at] = peer;
     }
 
     fn peer_of(&self, frame: &Frame) -> u32 {
@@ -439,7 +432,12 @@ impl Upstream {
     }
 
     /// A request is none of the balancer's business any more. Gives the independent balancer that had it.
-    pub(in crate::component) fn forgets(&mut self, id: RequestId, frame: &Frame, cx: &mut Context) -> u32 {
+    pub(in crate::component) fn forgets(
+        &mut self,
+        id: RequestId,
+        frame: &Frame,
+        cx: &mut Context,
+    ) -> u32 {
         self.time_ends(id, frame.visit, cx);
         let Some(kept) = self.takes_kept(id, frame, &cx.requests) else {
             return self.view_of(id, frame, &cx.requests);
@@ -449,12 +447,7 @@ impl Upstream {
         view
     }
 
-    fn takes_kept(
-        &mut self,
-        id: RequestId,
-        frame: &Frame,
-        requests: &Requests,
-    ) -> Option<Kept> {
+    fn takes_kept(&mut self, id: RequestId, frame: &Frame, requests: &Requests) -> Option<Kept> {
         if self.kept.is_empty() {
             return None;
         }

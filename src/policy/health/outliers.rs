@@ -496,7 +496,11 @@ mod tests {
         cluster.own.sweeps(back, &mut cluster.draw, &mut note);
         assert!((0..5).any(|_| cluster.own.hears(0, 500, back, &mut cluster.draw)));
         assert_eq!(changes, [(0, false)]);
-        assert_eq!(cluster.sweeps(10_000_000_000), [], "not before twice that time");
+        assert_eq!(
+            cluster.sweeps(10_000_000_000),
+            [],
+            "not before twice that time"
+        );
     }
 
     /// Of five servers the last fails everything. It is compared with the others only if all of them have had enough

@@ -25,6 +25,7 @@ pub struct Panic {
 
 impl Panic {
     /// Health always counts.
+    #[cfg(test)]
     pub const NEVER: Self = Self {
         on_all_unhealthy: AllUnhealthy::Fail,
         threshold: Fraction::ZERO,

@@ -57,13 +57,7 @@ impl SlowStartRules {
 
 impl Default for SlowStartRules {
     fn default() -> Self {
-        Self {
-            aggression: At::built_in(1.0),
-            min_weight: At::built_in(Fraction::percent(1)),
-            in_steps: false,
-            limits_too: false,
-            beside_others: false,
-        }
+        spec::read_empty()
     }
 }
 
@@ -183,7 +177,10 @@ mod tests {
             })
             .collect::<Vec<_>>()
         };
-        assert_eq!(looks(&odd), [(1.0, Some(0.4)), (2.0, Some(0.8)), (3.0, None)]);
+        assert_eq!(
+            looks(&odd),
+            [(1.0, Some(0.4)), (2.0, Some(0.8)), (3.0, None)]
+        );
         let even = SlowStartRules::default().over(SimDuration::from_nanos(1_500_000_000));
         assert_eq!(looks(&even).last(), Some(&(1.5, None)));
     }

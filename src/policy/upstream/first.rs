@@ -6,7 +6,7 @@ use crate::spec;
 
 spec! {
     /// The first one that has room for another request: the others can be switched off when there is little
-    /// to do (HAProxy). Needs `max_conns`.
+    /// to do (HAProxy). Of no use without `max_conns`: the first one has room for everybody.
     pub struct First {}
 }
 

@@ -73,7 +73,7 @@ pub enum MayWait {
 
 impl Group {
     /// The same group, in which requests wait by these rules. `view` is its number among those that share a
-    /// [`Queue`]; with `full_conns` requests under way and waiting, servers have as many as they can take.
+    /// [`Queue`].
     #[must_use]
     pub fn with_lines(mut self, view: u32, rules: LineRules) -> Self {
         self.lines = Some(Lines {
@@ -144,7 +144,9 @@ impl Group {
     pub(super) fn are_several_up(&self, now: SimTime) -> bool {
         let (now_s, single) = (whole_seconds(now), self.is_single());
         let own = self.peers.iter().filter(|own| !own.server.backup);
-        own.filter(|own| own.is_up(now, now_s, single)).nth(1).is_some()
+        own.filter(|own| own.is_up(now, now_s, single))
+            .nth(1)
+            .is_some()
     }
 
     /// A request is to go to `peer` and no other, whoever says so.
@@ -178,7 +180,8 @@ impl Group {
             Some(peer) => (self.peers[peer as usize].waiting, lines.rules.most_bound),
             None => (lines.n_any, lines.rules.most),
         };
-        let is_full = |most: Option<u32>, waiting: u64| most.is_some_and(|most| waiting >= most.into());
+        let is_full =
+            |most: Option<u32>, waiting: u64| most.is_some_and(|most| waiting >= most.into());
         if !is_there {
             MayWait::Nobody
         } else if is_full(most, waiting.into())

@@ -81,7 +81,11 @@ impl NextUpstream {
     /// The rules.
     pub fn rules(&self) -> NextRules {
         let on = self.on.iter().map(|condition| condition.value);
-        let rules = NextRules::new(on, self.tries.value, self.timeout.map(|timeout| timeout.value));
+        let rules = NextRules::new(
+            on,
+            self.tries.value,
+            self.timeout.map(|timeout| timeout.value),
+        );
         NextRules {
             anywhere: self.anywhere,
             backoff: self.backoff.map(|backoff| backoff.value),

@@ -45,7 +45,6 @@ struct Entry {
 struct Ends {
     first: u32,
     last: u32,
-    len: u32,
 }
 
 /// The lines of several independent balancers with the same servers. Joining, leaving and being served take the
@@ -59,7 +58,7 @@ pub struct Queue {
     lines: Vec<Ends>,
     n_peers: u32,
     tickets: u64,
-    len: u64,
+    n_waiting: u64,
 }
 
 impl Queue {
@@ -68,7 +67,6 @@ impl Queue {
         let empty = Ends {
             first: NOBODY,
             last: NOBODY,
-            len: 0,
         };
         Self {
             entries: Vec::new(),
@@ -76,7 +74,7 @@ impl Queue {
             lines: vec![empty; n_views as usize * (n_peers as usize + 1)],
             n_peers,
             tickets: 0,
-            len: 0,
+            n_waiting: 0,
         }
     }
 
@@ -112,8 +110,7 @@ impl Queue {
             self.entries[ends.last as usize].after = slot;
         }
         ends.last = slot;
-        ends.len += 1;
-        self.len += 1;
+        self.n_waiting += 1;
         self.place(slot)
     }
 
@@ -156,8 +153,7 @@ impl Queue {
             ..
         } = self.entries[slot as usize];
         let ends = &mut self.lines[line as usize];
-        ends.len -= 1;
-        self.len -= 1;
+        self.n_waiting -= 1;
         if before == NOBODY {
             ends.first = after;
         } else {
@@ -196,19 +192,9 @@ impl Queue {
         self.entries[waiter.place.slot as usize].ticket
     }
 
-    /// How many stand in a line.
-    pub fn len_of(&self, view: u32, bound: Option<u32>) -> u32 {
-        self.lines[self.line(view, bound) as usize].len
-    }
-
     /// How many wait in all lines together.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// True if nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    pub fn n_waiting(&self) -> u64 {
+        self.n_waiting
     }
 
     /// Everybody who waits.
@@ -225,6 +211,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Who stands in a line, from its first to its last.
+    fn line_of(queue: &Queue, view: u32, bound: Option<u32>) -> Vec<u32> {
+        let first = queue.first(view, bound).map(|first| first.place.slot);
+        let after = |slot: &u32| {
+            let after = queue.entries[*slot as usize].after;
+            (after != NOBODY).then_some(after)
+        };
+        let slots = std::iter::successors(first, after);
+        slots.map(|slot| queue.entries[slot as usize].who).collect()
+    }
 
     /// The older of two heads is first, whichever line it stands in; a server takes nobody who is bound to
     /// another.
@@ -292,9 +289,10 @@ mod tests {
                         }
                     }
                 }
-                prop_assert_eq!(queue.len(), all.len() as u64);
+                prop_assert_eq!(queue.n_waiting(), all.len() as u64);
                 let line = all.iter().filter(|own| own.1 == view && own.2 == bound);
-                prop_assert_eq!(queue.len_of(view, bound) as usize, line.count());
+                let expected: Vec<u32> = line.map(|own| own.0).collect();
+                prop_assert_eq!(line_of(&queue, view, bound), expected);
             }
         }
     }

@@ -349,7 +349,10 @@ fn a_quarantine_is_for_as_long_as_it_says() {
     };
     let refused = |group: &mut Group, trial: &mut Trial, now: u64| {
         let peer = picks(group, trial, now).expect("somebody is not in quarantine");
-        (peer, group.ends(peer, (Ending::Refused, asked), (trial, at(now))))
+        (
+            peer,
+            group.ends(peer, (Ending::Refused, asked), (trial, at(now))),
+        )
     };
     let (mut own, mut other) = (Trial::default(), Trial::default());
     group.begins(&mut own, at(0));
@@ -396,9 +399,8 @@ fn a_retry_goes_on_at_once_only_where_another_is_up() {
         is_idempotent: true,
         is_bound: false,
     };
-    let mut refused = |group: &mut Group| {
-        group.ends(0, (Ending::Refused, asked), (&mut trial, SimTime::ZERO))
-    };
+    let mut refused =
+        |group: &mut Group| group.ends(0, (Ending::Refused, asked), (&mut trial, SimTime::ZERO));
     let pause = Next::Same(SimDuration::from_secs(1));
     assert_eq!(refused(&mut group), pause);
     group.is_checked(1, true, SimTime::ZERO);

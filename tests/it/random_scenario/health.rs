@@ -47,10 +47,10 @@ impl Generator {
         let counts_only = ["least_outstanding", "power_of_two", "ip_hash"];
         let knows_weights = !counts_only.iter().any(|word| policy.contains(word));
         if self.chance(40) && knows_weights {
-            let (steps, others) = (self.chance(50), self.chance(50));
+            let (steps, others, limits) = (self.chance(50), self.chance(50), self.chance(50));
             let _ = writeln!(
                 text,
-                "slow_start = \"2s\"\nslow_start_rules = {{ aggression = 1.5, in_steps = {steps}, beside_others = {others} }}"
+                "slow_start = \"2s\"\nslow_start_rules = {{ aggression = 1.5, in_steps = {steps}, beside_others = {others}, limits_too = {limits} }}"
             );
         }
     }

@@ -63,8 +63,7 @@ impl Upstream {
         let group = &self.groups[view as usize];
         let is_full = |per_server| group.is_full(per_server);
         let admits = |own: &CircuitBreakers| own.admits_request(group.n_active());
-        self.in_flight_per_server.is_some_and(is_full)
-            || !self.breakers.as_ref().is_none_or(admits)
+        self.in_flight_per_server.is_some_and(is_full) || !self.breakers.as_ref().is_none_or(admits)
     }
 
     /// Where the operation starts that a request was sent to the balancer for, in terms of the first service:

@@ -1,9 +1,8 @@
 //! Stickiness: where an earlier request of the same client went.
 
-use super::{HASHES, Nowhere, Upstream};
+use super::{Nowhere, Upstream};
 use crate::component::Context;
-use crate::component::arena::NOBODY;
-use crate::component::balancer::Sticky;
+use crate::component::balancer::sticky::{Assigned, Sticky, places_of};
 use crate::component::request::{Flags, RequestId, Requests};
 use crate::metrics::Outcome;
 use crate::policy::upstream::{Address, Ask, Bound, Group};
@@ -14,19 +13,14 @@ use crate::units::SimTime;
 struct Same<'a> {
     n_places: u32,
     sticky: Sticky,
-    assigned: &'a [u32],
+    assigned: &'a Assigned,
     salt: Salt,
     now: SimTime,
 }
 
 impl Same<'_> {
     /// Where that was, and whether the request can go there, too.
-    fn pick(
-        &self,
-        id: RequestId,
-        requests: &Requests,
-        group: &mut Group,
-    ) -> Option<(Bound, u32)> {
+    fn pick(&self, id: RequestId, requests: &Requests, group: &mut Group) -> Option<(Bound, u32)> {
         let bound = |peer: u32| match group.pick_bound(peer, self.now) {
             Bound::Gone => None,
             other => Some((other, peer)),
@@ -36,17 +30,10 @@ impl Same<'_> {
             return None;
         }
         match self.sticky {
-            Sticky::Client => {
-                let own = self.assigned.get(extra.client as usize).copied();
-                own.filter(|own| *own != NOBODY).and_then(bound)
-            }
+            Sticky::Client => self.assigned.to(extra.client).and_then(bound),
             Sticky::Address => {
-                let n = self.n_places;
-                let place = |hash: u64| {
-                    let address = u64::from(extra.address) << 8 | hash;
-                    self.salt.index(address, n)
-                };
-                (0..HASHES).map(place).find_map(bound)
+                let mut places = places_of(extra.address, self.n_places, self.salt);
+                places.find_map(bound)
             }
         }
     }

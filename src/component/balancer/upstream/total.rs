@@ -117,7 +117,12 @@ impl Upstream {
     }
 
     /// When a request came here whose time runs.
-    pub(super) fn came(&self, id: RequestId, frame: &Frame, requests: &Requests) -> Option<SimTime> {
+    pub(super) fn came(
+        &self,
+        id: RequestId,
+        frame: &Frame,
+        requests: &Requests,
+    ) -> Option<SimTime> {
         let own = self.totals.as_ref()?;
         let at = own.find(Whose::of(id, frame.visit, requests))?;
         own.times.get(at).map(|(_, since)| *since)
