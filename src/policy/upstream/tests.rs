@@ -110,7 +110,7 @@ fn the_limit_grows_with_the_load() {
             }
         }
     }
-    assert_eq!((at_once, queue.len()), (2, 17));
+    assert_eq!((at_once, queue.n_waiting()), (2, 17));
     // One is done: 18 are left, of which 18 · 10 / 20 may be under way.
     group.is_served(0);
     let next = |group: &mut Group, queue: &mut Queue| {

@@ -275,20 +275,29 @@ impl Compiler<'_> {
         }
     }
 
-    /// The services behind a balancer, in order; those that are none are left out, which is reported with the
-    /// balancer.
-    fn services_behind(&self, balancer: usize) -> Vec<usize> {
-        let ComponentSpec::Balancer(own) = &self.spec.components.items[balancer].1 else {
-            return vec![balancer];
-        };
-        let names = own.to.services();
-        let found = names
-            .iter()
-            .filter_map(|name| self.spec.components.find(name));
-        found
-            .filter(|(_, spec)| matches!(spec, ComponentSpec::Service(_)))
-            .map(|(at, _)| at)
-            .collect()
+    /// The services that requests come to through a component, in order: all of those behind a balancer. Those that
+    /// are none are left out, which is reported with the balancer.
+    fn services_behind(&self, entered: usize) -> Vec<usize> {
+        let components = &self.spec.components;
+        let mut at = entered;
+        // Gateways that lead round in a ring are reported by themselves.
+        for _ in 0..components.items.len() {
+            let spec = &components.items[at].1;
+            if let ComponentSpec::Balancer(own) = spec {
+                let names = own.to.services();
+                let found = names.iter().filter_map(|name| components.find(name));
+                let is_service = |spec: &ComponentSpec| matches!(spec, ComponentSpec::Service(_));
+                return found
+                    .filter(|(_, spec)| is_service(spec))
+                    .map(|(at, _)| at)
+                    .collect();
+            }
+            match gateways::leads_to(spec).and_then(|to| components.find(to)) {
+                Some((next, _)) => at = next,
+                None => break,
+            }
+        }
+        vec![at]
     }
 
     /// Where the operation of a service for `class` starts; reports that there is none.
