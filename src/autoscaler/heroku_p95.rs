@@ -43,14 +43,7 @@ spec! {
 
 impl HerokuP95 {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if self.min.value > self.max.value {
-            out.push(
-                Diagnostic::error(self.max.origin, "autoscaler maximum is below its minimum")
-                    .label(format!("maximum is {}", self.max.value))
-                    .related(self.min.origin, format!("minimum is {}", self.min.value))
-                    .help("did you swap them?"),
-            );
-        }
+        super::check_range(self.min, self.max, out);
         if self.target.value == SimDuration::ZERO {
             out.push(Diagnostic::error(
                 self.target.origin,

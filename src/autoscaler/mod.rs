@@ -13,6 +13,7 @@ mod group;
 pub mod heroku_p95;
 pub mod hpa;
 pub mod keda;
+pub mod knative;
 pub mod kpa;
 pub mod kubernetes_hpa;
 pub mod outcome;
@@ -21,7 +22,8 @@ pub mod threshold;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
-use crate::spec::At;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::spec::{At, Count};
 use crate::units::SimDuration;
 
 /// Why a decision came out as it did.
@@ -163,6 +165,33 @@ trait Rule {
     fn decide(&mut self, group: &Group<'_>) -> Decision;
 }
 
+/// Refuses a maximum below the minimum.
+fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
+    if min.value > max.value {
+        out.push(
+            Diagnostic::error(max.origin, "autoscaler maximum is below its minimum")
+                .label(format!("maximum is {}", max.value))
+                .related(min.origin, format!("minimum is {}", min.value))
+                .help("did you swap them?"),
+        );
+    }
+}
+
+/// Why a number of instances that is applied as it was arrived at came out as it did.
+fn compare(before: u32, wanted: u32, after: u32, (min, max): (u32, u32)) -> Reason {
+    if !(min..=max).contains(&before) {
+        Reason::OutOfRange
+    } else if after > before {
+        Reason::TooFew
+    } else if after < before {
+        Reason::TooMany
+    } else if wanted < min || wanted > max {
+        Reason::AtLimit
+    } else {
+        Reason::Right
+    }
+}
+
 macro_rules! autoscalers {
     ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
         crate::kinds! {
@@ -219,4 +248,6 @@ autoscalers! {
     HerokuP95: heroku_p95 = "heroku_p95",
     /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
     KubernetesHpa: kubernetes_hpa = "hpa",
+    /// Knative's autoscaler (KPA), by requests in flight or requests a second.
+    Knative: knative = "knative",
 }

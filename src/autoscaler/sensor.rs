@@ -20,7 +20,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// The group as it is now.
-    pub fn of(group: &Group<'_>) -> Self {
+    pub(super) fn of(group: &Group<'_>) -> Self {
         Self {
             at: group.now,
             instances: group.instances.to_vec(),
@@ -31,7 +31,7 @@ impl Snapshot {
     }
 
     /// This instance as it was then; nothing if it was not there.
-    pub fn find(&self, own: &Reading) -> Option<&Reading> {
+    pub(super) fn find(&self, own: &Reading) -> Option<&Reading> {
         let at = self
             .instances
             .binary_search_by_key(&own.place, |other| other.place);
@@ -41,7 +41,7 @@ impl Snapshot {
     }
 
     /// The share of requests that failed among those that have ended since `earlier`; nothing if none has.
-    pub fn error_rate_since(&self, earlier: &Self) -> Option<f64> {
+    pub(super) fn error_rate_since(&self, earlier: &Self) -> Option<f64> {
         let ended = self.ended - earlier.ended;
         (ended > 0).then(|| (self.failed - earlier.failed) as f64 / ended as f64)
     }
@@ -63,7 +63,7 @@ pub(super) struct Use {
 impl Use {
     /// Since it was read `earlier`, at `then`, or since its software began to start, if it was not there or had
     /// not begun; nothing before that, and over no time.
-    pub fn since(
+    pub(super) fn since(
         earlier: Option<(SimTime, &Reading)>,
         own: &Reading,
         now: SimTime,
