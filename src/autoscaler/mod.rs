@@ -9,6 +9,7 @@ pub mod azure;
 pub mod cloud_run;
 pub mod comparison;
 pub mod count;
+pub mod google_cloud_run;
 mod group;
 pub mod heroku_p95;
 pub mod hpa;
@@ -19,6 +20,7 @@ pub mod kubernetes_hpa;
 pub mod outcome;
 mod sensor;
 pub mod threshold;
+pub mod threshold_script;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
@@ -250,4 +252,8 @@ autoscalers! {
     KubernetesHpa: kubernetes_hpa = "hpa",
     /// Knative's autoscaler (KPA), by requests in flight or requests a second.
     Knative: knative = "knative",
+    /// A script that looks at CPU and memory every minute and starts or stops a few.
+    ThresholdScript: threshold_script = "script",
+    /// Google Cloud Run's autoscaling, by CPU and by requests at a time.
+    GoogleCloudRun: google_cloud_run = "cloud_run",
 }
