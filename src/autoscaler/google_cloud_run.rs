@@ -187,7 +187,11 @@ fn sight(config: &Config, seen: &Observation, group: &Group<'_>) -> Sight {
     );
     let is_cpu = cpu / config.cpu.target >= requests / config.concurrency.target;
     Sight {
-        what: if is_cpu { "CPU in use" } else { "concurrency in use" },
+        what: if is_cpu {
+            "CPU in use"
+        } else {
+            "concurrency in use"
+        },
         unit: Unit::Share,
         value: Some(if is_cpu { cpu } else { requests }),
         target: if is_cpu {

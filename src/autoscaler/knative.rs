@@ -96,7 +96,10 @@ impl Knative {
             out.push(Diagnostic::error(self.scale_down_delay.origin, problem).label(found));
         }
         for (rate, what) in [
-            (self.panic_threshold, "panic begins at more than the pods there are"),
+            (
+                self.panic_threshold,
+                "panic begins at more than the pods there are",
+            ),
             (self.max_scale_up_rate, "a rate of change is more than 1"),
             (self.max_scale_down_rate, "a rate of change is more than 1"),
         ] {
@@ -187,8 +190,9 @@ impl Rule for State {
     fn scrape(&mut self, group: &Group<'_>) {
         // The decider begins with the pods that it finds.
         let config = &self.config;
-        self.memory
-            .get_or_insert_with(|| decide::State::start(config, group.now, Some(group.in_service())));
+        self.memory.get_or_insert_with(|| {
+            decide::State::start(config, group.now, Some(group.in_service()))
+        });
         let (mut n, mut sum) = (0_u32, 0.0);
         for own in group.instances {
             if let Some(value) = self.measure(own, group) {

@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod azure;
+pub mod azure_monitor;
 pub mod cloud_run;
 pub mod comparison;
 pub mod count;
@@ -53,6 +54,8 @@ pub enum Reason {
     NoData,
     /// A change is wanted, and comes as fast as is allowed.
     TooFast,
+    /// Fewer would do, but would at once be too few.
+    WouldFlap,
 }
 
 impl Reason {
@@ -70,6 +73,7 @@ impl Reason {
             Self::SwitchedOff => "off, for there is nothing to scale",
             Self::NoData => "no data",
             Self::TooFast => "as fast as is allowed",
+            Self::WouldFlap => "fewer would at once be too few",
         }
     }
 }
@@ -256,4 +260,6 @@ autoscalers! {
     ThresholdScript: threshold_script = "script",
     /// Google Cloud Run's autoscaling, by CPU and by requests at a time.
     GoogleCloudRun: google_cloud_run = "cloud_run",
+    /// Azure Monitor autoscale, by rules that add and rules that remove.
+    AzureMonitor: azure_monitor = "azure",
 }

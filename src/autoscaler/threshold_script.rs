@@ -107,7 +107,11 @@ impl ThresholdScript {
             } else if below.value > above.value {
                 let problem = format!("little {what} is more than much");
                 let error = Diagnostic::error(below.origin, problem);
-                out.push(error.related(above.origin, "much").help("did you swap them?"));
+                out.push(
+                    error
+                        .related(above.origin, "much")
+                        .help("did you swap them?"),
+                );
             }
         }
         for pair in self.schedule.windows(2) {
@@ -242,7 +246,12 @@ impl Rule for State {
             reason: if at_limit && outcome.instances == group.desired {
                 Reason::AtLimit
             } else {
-                compare(group.desired, outcome.wish, outcome.instances, (0, u32::MAX))
+                compare(
+                    group.desired,
+                    outcome.wish,
+                    outcome.instances,
+                    (0, u32::MAX),
+                )
             },
             sight: Some(sight),
         }
@@ -327,7 +336,11 @@ mod tests {
             let container = |place| Reading {
                 place,
                 asked: SimTime::ZERO,
-                phase: if place < 2 { Phase::InService } else { Phase::Starting },
+                phase: if place < 2 {
+                    Phase::InService
+                } else {
+                    Phase::Starting
+                },
                 started: Some(SimTime::ZERO),
                 changed: None,
                 cpu: SimDuration::from_secs(if place < 2 { second } else { 0 }),
@@ -374,6 +387,9 @@ mod tests {
         assert_eq!(decision.instances, 6);
         let sight = decision.sight.expect("it saw errors");
         assert_eq!(sight.what, "requests that fail");
-        assert_eq!(look(&mut spec(Some(emergency())).start(), 0, 5).instances, 4);
+        assert_eq!(
+            look(&mut spec(Some(emergency())).start(), 0, 5).instances,
+            4
+        );
     }
 }
