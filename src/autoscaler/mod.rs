@@ -4,24 +4,30 @@
 //! One file per autoscaler. To add one: write its file (the table that describes it, its check, its
 //! state, its rule) and add its line to the list below.
 //!
-//! [`hpa`] is a folder, because Kubernetes' controller is shown single pods; no simulated service shows it any
-//! yet, so it is not in the list.
+//! What the real software decides is by itself, so that it can be held against what was recorded of it: [`hpa`],
+//! [`kpa`], [`keda`], [`aws`], [`azure`], [`cloud_run`], [`threshold`]. The files of the list join these to a group:
+//! [`kubernetes_hpa`], [`knative`], [`aws_target_tracking`], [`azure_monitor`], [`google_cloud_run`] and
+//! [`threshold_script`] keep what their sensors have read, and explain what was decided.
 
 pub mod aws;
 pub mod aws_target_tracking;
 pub mod azure;
+pub mod azure_monitor;
 pub mod cloud_run;
 pub mod comparison;
 pub mod count;
+pub mod google_cloud_run;
 mod group;
 pub mod heroku_p95;
 pub mod hpa;
 pub mod keda;
+pub mod knative;
 pub mod kpa;
 pub mod kubernetes_hpa;
 pub mod outcome;
 mod sensor;
 pub mod threshold;
+pub mod threshold_script;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
@@ -56,6 +62,8 @@ pub enum Reason {
     TooFast,
     /// Something of the autoscaler's own, in words.
     Own(&'static str),
+    /// Fewer would do, but would at once be too few.
+    WouldFlap,
 }
 
 impl Reason {
@@ -74,6 +82,7 @@ impl Reason {
             Self::NoData => "no data",
             Self::TooFast => "as fast as is allowed",
             Self::Own(words) => words,
+            Self::WouldFlap => "fewer would at once be too few",
         }
     }
 }
@@ -183,6 +192,21 @@ fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
     }
 }
 
+/// Why a number of instances that is applied as it was arrived at came out as it did.
+fn compare(before: u32, wanted: u32, after: u32, (min, max): (u32, u32)) -> Reason {
+    if !(min..=max).contains(&before) {
+        Reason::OutOfRange
+    } else if after > before {
+        Reason::TooFew
+    } else if after < before {
+        Reason::TooMany
+    } else if wanted < min || wanted > max {
+        Reason::AtLimit
+    } else {
+        Reason::Right
+    }
+}
+
 macro_rules! autoscalers {
     ($( $(#[doc = $doc:literal])* $variant:ident: $module:ident = $word:literal ),* $(,)?) => {
         crate::kinds! {
@@ -241,4 +265,12 @@ autoscalers! {
     AwsTargetTracking: aws_target_tracking = "aws_target_tracking",
     /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
     KubernetesHpa: kubernetes_hpa = "hpa",
+    /// Knative's autoscaler (KPA), by requests in flight or requests a second.
+    Knative: knative = "knative",
+    /// A script that looks at CPU and memory every minute and starts or stops a few.
+    ThresholdScript: threshold_script = "script",
+    /// Google Cloud Run's autoscaling, by CPU and by requests at a time.
+    GoogleCloudRun: google_cloud_run = "cloud_run",
+    /// Azure Monitor autoscale, by rules that add and rules that remove.
+    AzureMonitor: azure_monitor = "azure",
 }
