@@ -4,10 +4,12 @@
 //! cache's own in the background. Such a request of its own starts where the miss would have gone on, holds no
 //! worker, ends when the entry is there, and is nobody's outcome.
 
+use std::collections::BTreeMap;
+
 use super::units::Units;
 use super::{OnConcurrentMiss, State, Step, after, key, size, unit_of};
 use crate::component::arena::NOBODY;
-use crate::component::program::{KeysId, Visit};
+use crate::component::program::{KeysId, Op, Visit};
 use crate::component::request::{Flags, Frame, Line, RequestId};
 use crate::component::{Context, NodeId, Wake};
 use crate::math;
@@ -358,7 +360,7 @@ impl State {
         if !request.flags.has(Flags::IN_LINE) {
             return false;
         }
-        let crate::component::program::Op::Visit(_, Visit::Look { keys, .. }) =
+        let Op::Visit(_, Visit::Look { keys, .. }) =
             *cx.program.op(request.frame.pc)
         else {
             return false;
@@ -374,12 +376,83 @@ impl State {
         }
         true
     }
+
+    /// A request that has got something in the background is over; others go on.
+    pub(super) fn ends_refresh(&self, id: RequestId, cx: &Context) -> Step {
+        if !self.plan.minds_misses {
+            // What is around is a miss of another cache, which is not over yet.
+            return Step::Next;
+        }
+        let request = cx.requests.get(id);
+        let (pc, flags) = (request.frame.pc, request.flags);
+        let look = cx.program.look_around(pc);
+        let is_its_end = flags.is_background()
+            && cx.requests.is_at_base(id)
+            && look == Some(cx.requests.extra(id).refreshes);
+        if is_its_end {
+            // Behind the jump that others take.
+            return Step::Jump(pc + 2);
+        }
+        Step::Next
+    }
+
+    /// Holds the flights against the requests: whoever is on the way is in what follows a miss of this key, and
+    /// whoever waits stands in the line of somebody who is on the way.
+    pub(super) fn audit_flights(&self, cx: &Context) {
+        let name = &self.plan.name;
+        let looks_up = |at: u16, frame: &Frame, id: RequestId| match *cx.program.op(at) {
+            Op::Visit(node, Visit::Look { keys, .. }) if node == self.own => {
+                Some((self.flights_of(frame), key(keys, id, cx)))
+            }
+            _ => None,
+        };
+        let mut lines: BTreeMap<u32, u32> = BTreeMap::new();
+        for (id, request) in cx.requests.all() {
+            let frame = &request.frame;
+            let flags = request.flags;
+            let is_inside = !flags.has(Flags::IN_TRANSIT) && frame.node != NodeId::NONE;
+            if flags.has(Flags::IN_LINE)
+                && is_inside
+                && let OnConcurrentMiss::SingleFlight(_) = self.plan.on_concurrent_miss
+                && let Some(of) = looks_up(frame.pc, frame, id)
+            {
+                let place = self.flights.index.find(of);
+                assert!(place.is_some(), "a request waits for nobody in {name}");
+                *lines.entry(place.unwrap_or(0)).or_default() += 1;
+            }
+        }
+        let is_on_the_way = |id: RequestId, place: u32| {
+            let around = |frame: &Frame| {
+                let first = cx.program.look_around(frame.pc);
+                std::iter::successors(first, |at| cx.program.look_around(*at))
+                    .filter_map(|at| looks_up(at, frame, id))
+                    .any(|of| self.flights.index.find(of) == Some(place))
+            };
+            cx.requests.is_live(id) && cx.requests.frames_of(id).any(around)
+        };
+        let mut is_free = vec![false; self.flights.all.len()];
+        for place in &self.flights.free {
+            is_free[*place as usize] = true;
+        }
+        for (place, flight) in self.flights.all.iter().enumerate() {
+            let place = place as u32;
+            if is_free[place as usize] {
+                continue;
+            }
+            let in_line = lines.get(&place).copied().unwrap_or(0);
+            assert_eq!(flight.line.len(), in_line, "who waits for a miss of {name}");
+            assert!(
+                flight.leader == NOBODY || is_on_the_way(RequestId::from_index(flight.leader), place),
+                "whoever is on the way for {name} does something else"
+            );
+        }
+    }
 }
 
 /// Where a look-up goes on after a hit.
 fn hit_of(pc: u16, cx: &Context) -> Option<u16> {
     match *cx.program.op(pc) {
-        crate::component::program::Op::Visit(_, Visit::Look { hit, .. }) => Some(hit),
+        Op::Visit(_, Visit::Look { hit, .. }) => Some(hit),
         _ => None,
     }
 }
@@ -392,19 +465,4 @@ pub(super) fn stops_waiting(id: RequestId, cx: &mut Context) -> Option<SimTime> 
     }
     request.flags.clear(Flags::IN_LINE);
     Some(request.since)
-}
-
-/// A request that has got something in the background is over; others go on.
-pub(super) fn ends_refresh(id: RequestId, cx: &Context) -> Step {
-    let request = cx.requests.get(id);
-    let (pc, flags) = (request.frame.pc, request.flags);
-    let look = cx.program.look_around(pc);
-    let is_its_end = flags.is_background()
-        && cx.requests.is_at_base(id)
-        && look == Some(cx.requests.extra(id).refreshes);
-    if is_its_end {
-        // Behind the jump that others take.
-        return Step::Jump(pc + 2);
-    }
-    Step::Next
 }

@@ -18,7 +18,8 @@ use rand::SeedableRng as _;
 
 use super::program::{Demand, KeysId, Visit};
 use super::request::{Frame, RequestId};
-use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step};
+use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step, Tally,
+};
 use crate::engine::Class;
 use crate::metrics::CounterId;
 use crate::policy::eviction::{Entry, Eviction, Filled};
@@ -269,7 +270,7 @@ impl State {
                 cx.recorder.count(self.counts.refused);
             }
         }
-        misses::ends_refresh(id, cx)
+        self.ends_refresh(id, cx)
     }
 
     /// How long what a request has got is good; nothing if it is not kept at all.
@@ -414,7 +415,7 @@ impl Component for State {
         if self.is_remote && self.is_down(cx.now()) {
             // Whoever has waited for somebody else does not look again.
             misses::stops_waiting(id, cx);
-            return self.does_not_answer(visit, cx);
+            return self.does_not_answer(id, visit, cx);
         }
         match visit {
             Visit::Look { keys, hit } => self.look(id, keys, hit, cx),
@@ -460,5 +461,9 @@ impl Component for State {
             what: "",
             charge: Charge::Always(self.plan.cost),
         }]
+    }
+
+    fn audit(&self, _: NodeId, _: &Tally, cx: &Context) {
+        self.audit_flights(cx);
     }
 }
