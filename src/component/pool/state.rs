@@ -6,7 +6,7 @@ use crate::component::arena::Arena;
 use crate::component::cache::Scope;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, Event, Gauge, Kept, NodeId, Notice, Resource, Step, Wake};
-use crate::engine::{Class, LaneId, Timer};
+use crate::engine::{Class, LaneId, Slot, Timer};
 use crate::metrics::{CounterId, LevelId, Outcome, WaitId};
 use crate::policy::pool::{Asked, Connection, Covers, Expires, Turn, Unit};
 use crate::rng::Salt;
@@ -39,6 +39,8 @@ pub(in crate::component) struct Pool {
     pub(super) units: Vec<Unit>,
     /// By unit: whether the end of somebody's idle time is scheduled.
     watched: Vec<bool>,
+    /// By unit: the end of its pause between two connections that it opens itself, if it pauses.
+    pub(super) pauses: Vec<Option<Slot>>,
     /// Units per instance.
     per_instance: u32,
     /// Whether an idle connection is good as it is.
@@ -85,6 +87,7 @@ impl Pool {
                 .map(|_| Unit::with_room(idle, waiting))
                 .collect(),
             watched: vec![false; n_units as usize],
+            pauses: vec![None; n_units as usize],
             per_instance,
             is_plain: rules.is_plain(),
             tracks,
@@ -412,6 +415,10 @@ impl Pool {
         let mut closed = 0;
         self.forgets(&units, cx);
         for at in units {
+            if let Some(pause) = self.pauses[at].take() {
+                // Nobody is there any more who would open another one then.
+                cx.scheduler.cancel(pause);
+            }
             let unit = &mut self.units[at];
             closed += unit.n_live();
             let held = unit.n_held();
