@@ -348,7 +348,8 @@ pub(super) fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
     let (catalogue, request) = (&cx.program.keys[keys.0 as usize], cx.requests.get(id));
     let mut key = catalogue.key(request.number);
     if request.flags.has(catalogue.varies()) {
-        key = catalogue.own_key(key, cx.requests.extra(id).client);
+        let source = cx.program.source_of[request.flow as usize];
+        key = catalogue.own_key(key, (source, cx.requests.extra(id).client));
     }
     u64::from(keys.0) << 48 | key
 }
