@@ -222,7 +222,10 @@ impl State {
                 self.cache.released(own.visit);
                 return None;
             }
-            Came::Nothing(failure) => self.cache.failed(own.visit, failure)?,
+            Came::Nothing(failure) => {
+                let mark = outcome.index() as u8;
+                self.cache.failed(own.visit, failure, mark, now)?
+            }
             Came::Answer(code) => {
                 let code = if own.is_unchanged && code == OK {
                     304
