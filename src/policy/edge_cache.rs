@@ -45,12 +45,13 @@ impl Lifetimes {
 
     /// For how long after that an answer may be given out while somebody goes for a new one.
     pub fn while_renewed(&self, control: &CacheControl) -> SimDuration {
-        seconds(control.stale_while_revalidate).max(self.stale_while_revalidate)
+        let said = control.stale_while_revalidate;
+        said.map_or(self.stale_while_revalidate, seconds)
     }
 
     /// The same if none can be got.
     pub fn if_none(&self, control: &CacheControl) -> SimDuration {
-        seconds(control.stale_if_error).max(self.stale_if_error)
+        control.stale_if_error.map_or(self.stale_if_error, seconds)
     }
 }
 
@@ -267,6 +268,23 @@ mod tests {
         assert_eq!(lives(none, "max-age=70, no-store"), None);
         assert_eq!(lives(some, "max-age=5"), Some(10));
         assert_eq!(lives(some, "no-store"), Some(10));
+    }
+
+    /// An answer that says for how long it may be given out late is believed, also if that is not at all.
+    #[test]
+    fn the_answers_own_stale_times_come_first() {
+        let all = Lifetimes {
+            stale_while_revalidate: seconds(100),
+            stale_if_error: seconds(1000),
+            ..lifetimes(0, 60, 100)
+        };
+        let windows = |control: &str| {
+            let control = CacheControl::parse(control);
+            (all.while_renewed(&control), all.if_none(&control))
+        };
+        assert_eq!(windows("max-age=5"), (seconds(100), seconds(1000)));
+        let own = windows("max-age=5, stale-while-revalidate=0, stale-if-error=7");
+        assert_eq!(own, (seconds(0), seconds(7)));
     }
 
     /// One goes for all of its edge. What is stored comes with its age: it is good for the rest.
