@@ -188,6 +188,60 @@ fn who_gets_no_answer_goes_on_or_fails() {
     assert!((share(&fails, "cache_error") - 0.1).abs() < 0.01);
 }
 
+/// What comes back while the cache is down, or when it refuses another command, cannot be put in; those who wait for
+/// it get it all the same, and whoever gets it in the background is through. Held to by the books at the end, too.
+#[test]
+fn what_cannot_be_put_in_ends_the_wait_for_it() {
+    let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.05;
+    for how in ["single_flight", "lock"] {
+        for after in ["0s", "5ms"] {
+            let cache = format!(
+                "ttl = \"1s\"\non_concurrent_miss = \"{how}\"\nerror_after = \"{after}\"
+                down = [{{ from = \"10s\", lasts = \"20ms\" }}, {{ from = \"20s\", lasts = \"5s\" }}]"
+            );
+            let findings = system(1, &cache, "{ call = \"origin\" }");
+            // 200 per second for 200 s.
+            let served = figure(&findings, Metric::Throughput);
+            assert!(near(served, 200.0), "{how} {after}: {served}");
+            let slowest = figure(&findings, Metric::LatencyP999);
+            assert!(slowest < 0.2, "{how} {after}: {slowest}");
+        }
+    }
+    let busy = "ttl = \"100ms\"\nstale_while_revalidate = \"1h\"
+        server = { command = \"2ms\", max_clients = 1 }";
+    let findings = system(30, busy, "{ call = \"origin\" }");
+    assert!(status(&findings, "errors") > 0.1 && status(&findings, "refreshes") > 0.05);
+}
+
+/// What is got for one cache in the background passes another one that does not mind, and is put in where it was
+/// wanted: what is behind is asked once for it, and what follows in the operation is not done for it.
+#[test]
+fn a_renewal_ends_at_its_own_cache() {
+    let findings = System {
+        horizon: "200s",
+        rate: "50/s",
+        web: "workers = { count = 50 }",
+        steps: "{ cache = \"c\", keys = \"urls\", on_miss = [
+                { cache = \"far\", keys = \"urls\" }
+            ] }, { call = \"after\" }",
+        keys: (1, "\"uniform\""),
+        cache: "capacity = 10
+            ttl = \"1s\"
+            stale_while_revalidate = \"1h\"
+            [components.after]
+            kind = \"dependency\"
+            latency = \"1ms\"
+            [components.far]
+            kind = \"cache\"
+            capacity = \"10kB\"
+            ttl = \"500ms\"",
+    }
+    .runs();
+    // Renewed every second, and so good for almost all of it.
+    let hits = findings.hit_ratios["c"].value;
+    assert!(hits > 0.95, "{hits}");
+}
+
 /// A server with one core is M/G/1: commands of 4 ms for half of the requests, hits and misses alike, at 100
 /// per second and two commands for each miss.
 #[test]

@@ -360,9 +360,7 @@ impl State {
         if !request.flags.has(Flags::IN_LINE) {
             return false;
         }
-        let Op::Visit(_, Visit::Look { keys, .. }) =
-            *cx.program.op(request.frame.pc)
-        else {
+        let Op::Visit(_, Visit::Look { keys, .. }) = *cx.program.op(request.frame.pc) else {
             return false;
         };
         cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
@@ -442,7 +440,8 @@ impl State {
             let in_line = lines.get(&place).copied().unwrap_or(0);
             assert_eq!(flight.line.len(), in_line, "who waits for a miss of {name}");
             assert!(
-                flight.leader == NOBODY || is_on_the_way(RequestId::from_index(flight.leader), place),
+                flight.leader == NOBODY
+                    || is_on_the_way(RequestId::from_index(flight.leader), place),
                 "whoever is on the way for {name} does something else"
             );
         }

@@ -18,7 +18,8 @@ use rand::SeedableRng as _;
 
 use super::program::{Demand, KeysId, Visit};
 use super::request::{Frame, RequestId};
-use super::{Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step, Tally,
+use super::{
+    Bill, Charge, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step, Tally,
 };
 use crate::engine::Class;
 use crate::metrics::CounterId;

@@ -23,7 +23,7 @@ use super::{
 use crate::engine::Class;
 use crate::math;
 use crate::metrics::{CounterId, LevelId, Outcome};
-use crate::policy::edge_cache::{self, EdgeCaches, Lifetimes, Look, Wanted};
+use crate::policy::edge_cache::{self, EdgeCaches, Found, Lifetimes, Look, Wanted};
 use crate::policy::eviction::{Bounds, Eviction};
 use crate::rng::{Salt, Streams};
 use crate::units::{CostPerHour, SimDuration, SimTime};
@@ -371,6 +371,7 @@ impl State {
         let is_awaited = !cx.requests.get(id).flags.has(Flags::GONE);
         if let Came::Answer(200) = Came::of(outcome) {
             let made = made_at(id, cx);
+            let own_key = own.wanted.key & ((1 << 48) - 1);
             let (in_entries, keys) = (self.in_entries, &cx.program.keys[own.keys.0 as usize]);
             let size_of = |key: u64| {
                 if in_entries {
@@ -379,7 +380,12 @@ impl State {
                     keys.size(key & ((1 << 48) - 1))
                 }
             };
-            let kept = self.caches.keeps(&own.wanted, made, now, size_of);
+            let found = if keys.is_missing(own_key) {
+                Found::Nothing
+            } else {
+                Found::Something
+            };
+            let kept = self.caches.keeps(&own.wanted, (found, made), now, size_of);
             if kept == edge_cache::Kept::NoRoom {
                 cx.recorder.count(self.refused);
             }

@@ -193,6 +193,13 @@ impl Pool {
                 Step::Blocked
             }
             Asked::Full => Step::Fail(Outcome::PoolFull),
+            Asked::Refused => {
+                // Nobody waits who would make the pool try again: whoever comes does.
+                if self.units[at].opens_unasked(&self.plan.rules) {
+                    self.opens(at, None, SimTime::NEVER, cx);
+                }
+                Step::Fail(Outcome::DatabaseRefused)
+            }
         };
         self.opens_in_background(at, cx);
         step

@@ -49,7 +49,11 @@ fn an_error_of_its_own_is_remembered_where_it_is_named() {
     assert_eq!(told(&mut cache, 9), "Hit 200");
     fails(&mut cache, 1, (Failure::Error, 10));
     assert_eq!(told(&mut cache, 13), "Hit 502");
-    assert_eq!(cache.size(), 10, "the file is there until the error has expired");
+    assert_eq!(
+        cache.size(),
+        10,
+        "the file is there until the error has expired"
+    );
     let (last, visit) = looks(&mut cache, 1, 14);
     assert_eq!(last, "goes Miss");
     assert_eq!(cache.size(), 0);
@@ -80,7 +84,14 @@ fn who_waits_for_one_who_fails_is_given_its_error() {
     assert_eq!(told, "waits");
     cache.failed(first, Failure::Timeout, 7, at(2));
     let look = cache.look(&mut second, at(2));
-    let is_given = matches!(look, Look::Answered { code: 504, mark: 7, .. });
+    let is_given = matches!(
+        look,
+        Look::Answered {
+            code: 504,
+            mark: 7,
+            ..
+        }
+    );
     assert!(is_given, "{look:?}");
 }
 
