@@ -135,6 +135,80 @@ fn failed_jobs_come_again_until_they_are_dead() {
     near("lost", jobs(&run(&load(&lost).scenario)).lost, 0.4, 0.02);
 }
 
+/// With decorrelated jitter a wait is drawn from between the first and three times the last: 2, 3.5, 5.75 and 9.125 s on
+/// average, during which a message is put off.
+#[test]
+fn waits_grow_from_the_last_one() {
+    let consumer = format!("workers.count = 100\n{CONSUMES}");
+    let text = system(
+        "horizon = \"10000s\"\nwarm_up = \"500s\"\nwindow = \"9500s\"\nreplications = 4",
+        "10/s",
+        "max_deliveries = 5\non_failure.backoff.wait = \
+         { exponential = \"1s\", cap = \"1000s\", jitter = \"decorrelated\" }",
+        &consumer,
+        "[{ call = \"outside\" }]",
+    ) + "[components.outside]\nkind = \"dependency\"\nerrors = \"100%\"\n";
+    let findings = run(&load(&text).scenario);
+    let delayed = findings.column("jobs", "messages_delayed");
+    let last = delayed.expect("a column").values.last().copied();
+    near("put off", last.flatten(), 203.75, 0.02);
+}
+
+/// A message that its consumer turned away at the door has not been delivered, and waits on: of ten that come at once
+/// two are taken every second, one to be worked on and one that waits in the instance.
+#[test]
+fn who_is_turned_away_at_the_door_waits_on() {
+    let consumer = format!(
+        "workers.count = 1\nbacklog = 1\nconsumes = [{{ queue = \"jobs\", operation = \"work\", \
+         prefetch = 10 }}]"
+    );
+    let text = system(
+        "horizon = \"1000s\"\nreplications = 1",
+        "1/s",
+        "",
+        &consumer,
+        "[{ wait = \"100ms\" }]",
+    )
+    .replace("\"poisson\"", "{ batches = { every = \"10s\" } }");
+    let own = jobs(&run(&load(&text).scenario)).clone();
+    near("E[wait]", own.wait_mean_s, 2.0, 0.001);
+    assert_eq!(own.redelivered.map(|n| n.value), Some(0.0));
+}
+
+/// What is not visible yet takes room, too: of a hundred a second that are put off for ten seconds, a queue with room
+/// for fifty takes in fifty every ten seconds, whatever it does with the others.
+#[test]
+fn delayed_messages_take_room() {
+    let consumer = format!("workers.count = 100\n{CONSUMES}");
+    for (when_full, refused) in [
+        ("reject", "rejected"),
+        ("block", ""),
+        ("drop_oldest", "dropped"),
+    ] {
+        let text = system(
+            "horizon = \"500s\"\nwarm_up = \"100s\"\nwindow = \"100s\"\nreplications = 2\n\
+             max_in_flight = 200_000",
+            "100/s",
+            &format!("delay = \"10s\"\nmax_length = 50\nwhen_full = \"{when_full}\""),
+            &consumer,
+            "[{ wait = \"1ms\" }]",
+        )
+        .replace("workers.count = 1000\n", "workers.count = 100_000\n");
+        let findings = run(&load(&text).scenario);
+        let delayed = findings.column("jobs", "messages_delayed");
+        for value in &delayed.expect("a column").values {
+            let there = value.expect("a window").value;
+            assert!(there <= 50.0, "{when_full}: {there}");
+        }
+        let own = jobs(&findings);
+        match refused {
+            "rejected" => near("rejected", own.rejected, 95.0 / 100.0, 0.02),
+            "dropped" => assert!(own.dropped.expect("some").value > 0.9),
+            _ => near("done", own.done, 5.0, 0.03),
+        }
+    }
+}
+
 /// A bounded queue in front of workers is M/M/c/K. Rejecting: c = 2, a = 1.8, four places to wait.
 #[test]
 fn a_full_queue_rejects_as_a_loss_system_does() {
