@@ -172,6 +172,33 @@ fn nobody_waits_for_what_is_renewed_in_the_background() {
     assert!(waited(&early) < waited(&flight) / 2.0);
 }
 
+/// Whoever renews something dies with its instance, and its lock is left behind: when that has expired, somebody else
+/// renews it.
+#[test]
+fn a_lock_that_was_left_behind_expires() {
+    let findings = System {
+        horizon: "200s",
+        rate: "50/s",
+        web: "count = 2
+            workers = { count = 50 }
+            crash_after = { exponential = \"5s\" }
+            restart = { after = \"100ms\" }",
+        steps: "{ cache = \"c\", keys = \"urls\", on_miss = [{ call = \"origin\" }] }",
+        keys: (1, "\"uniform\""),
+        cache: "capacity = 10
+            ttl = \"100ms\"
+            stale_while_revalidate = \"1h\"
+            on_concurrent_miss = { lock = { lease = \"500ms\" } }
+            [components.origin]
+            kind = \"dependency\"
+            latency = \"100ms\"",
+    }
+    .runs();
+    // Five times a second, ten look-ups each.
+    let refreshes = status(&findings, "refreshes");
+    assert!(refreshes > 0.07, "{refreshes}");
+}
+
 /// While it is down everybody falls through, or fails; then it is empty.
 #[test]
 fn who_gets_no_answer_goes_on_or_fails() {

@@ -28,20 +28,46 @@ struct Flight {
 }
 
 /// Who is on the way, by process or cache and by key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Flights {
     index: Index<(u64, u64)>,
     all: Vec<Flight>,
     free: Vec<u32>,
+    /// How long whoever goes has; then somebody else may.
+    lease: SimDuration,
 }
 
 impl Flights {
+    pub(super) fn new(how: &OnConcurrentMiss) -> Self {
+        Self {
+            index: Index::default(),
+            all: Vec::new(),
+            free: Vec::new(),
+            lease: match how {
+                OnConcurrentMiss::Lock(lock) => lock.lease.value,
+                OnConcurrentMiss::None(_) | OnConcurrentMiss::SingleFlight(_) => SimDuration::MAX,
+            },
+        }
+    }
+
+    /// Somebody on the way, whose time is not over: whose lock was left behind is nobody then.
+    fn under_way(&mut self, of: (u64, u64), now: SimTime) -> Option<&mut Flight> {
+        let lease = self.lease;
+        self.find(of)
+            .filter(|flight| now < after(flight.since, lease))
+    }
+
     fn find(&mut self, of: (u64, u64)) -> Option<&mut Flight> {
         let at = self.index.find(of)?;
         Some(&mut self.all[at as usize])
     }
 
+    /// Somebody goes; it takes the place of one whose time is over.
     fn begin(&mut self, of: (u64, u64), leader: u32, since: SimTime) {
+        if let Some(flight) = self.find(of) {
+            (flight.leader, flight.since) = (leader, since);
+            return;
+        }
         let line = Line::default();
         let flight = Flight {
             leader,
@@ -116,7 +142,7 @@ impl State {
         let in_background = self.plan.stale_while_revalidate > SimDuration::ZERO;
         if now < entry.good_until {
             if self.is_early(id, entry.good_until, entry.took, cx)
-                && self.flights.find(of).is_none()
+                && self.flights.under_way(of, now).is_none()
             {
                 if !in_background {
                     return self.misses(id, of, None, cx);
@@ -133,7 +159,7 @@ impl State {
             return Step::Jump(hit);
         }
         if in_background && now < after(entry.good_until, self.plan.stale_while_revalidate) {
-            if self.flights.find(of).is_none() {
+            if self.flights.under_way(of, now).is_none() {
                 self.refreshes(id, of, cx);
             }
             cx.recorder.count(self.counts.stale);
@@ -171,7 +197,7 @@ impl State {
             cx.recorder.count(self.counts.misses);
             return Step::Next;
         }
-        let flight = self.flights.find(of);
+        let flight = self.flights.under_way(of, now);
         match (&self.plan.on_concurrent_miss, flight) {
             (_, None) => self.flights.begin(of, id.index(), now),
             (OnConcurrentMiss::SingleFlight(_), Some(flight)) => {
@@ -181,11 +207,9 @@ impl State {
                 request.since = now;
                 return Step::Blocked;
             }
-            (OnConcurrentMiss::Lock(lock), Some(flight)) => {
+            (OnConcurrentMiss::Lock(lock), Some(_)) => {
                 let since = has_waited.unwrap_or(now);
-                if now >= flight.since + lock.lease.value {
-                    (flight.leader, flight.since) = (id.index(), now);
-                } else if now < since + lock.timeout.value {
+                if now < since + lock.timeout.value {
                     let interval = lock.interval.value;
                     let again = interval + self.look_time(id, cx);
                     cx.resume_after(again, id);

@@ -179,7 +179,7 @@ impl State {
             time: plan.time,
             is_remote: plan.server.is_some() || !plan.down.is_empty(),
             jitter: Salt::new(&plan.name, "jitter"),
-            flights: Flights::default(),
+            flights: Flights::new(&plan.on_concurrent_miss),
             early: Salt::new(&plan.name, "early"),
             server: plan
                 .server
