@@ -331,8 +331,8 @@ fn replicas_carry_the_reads() {
 #[test]
 fn what_a_client_has_written_it_reads_whatever_the_class() {
     let text = "[run]\nhorizon = \"200s\"\nreplications = 2\n\
-         [sources.u]\nenters = \"web\"\narrivals = \"poisson\"\nrate = \"100/s\"\nclients = { count = 1 }\n\
-         mix = [{ operation = \"write\", weight = 1 }, { operation = \"read\", weight = 1 }]\n\
+         [sources.u]\nenters = \"web\"\narrivals = \"poisson\"\nrate = \"100/s\"\nclients = { population = 1 }\n\
+         mix = { write = \"50%\", read = \"50%\" }\n\
          [components.web]\nkind = \"service\"\nworkers = { count = 100 }\n\
          operations.write.steps = [{ query = \"pg\", pool = \"db\", time = \"1ms\", access = \"write\" }]\n\
          operations.read.steps = [{ query = \"pg\", pool = \"db\", time = \"1ms\" }]\n\

@@ -217,7 +217,7 @@ impl State {
             cx.recorder.level(self.waiting).down(now, 1);
         }
         ends_fetch(id, own.was_conditional, cx);
-        let sent = match Came::of(outcome) {
+        let sent = match Came::of(id, outcome, cx) {
             Came::Left => {
                 self.cache.released(own.visit);
                 return None;
