@@ -237,6 +237,25 @@ fn the_pool_of_an_instance_that_died_opens_nothing() {
     assert!(at(9) < 1e-9, "{}", at(9));
 }
 
+/// A process that is started again opens the connections that it has from the start, as it did the first time.
+#[test]
+fn a_new_process_has_its_connections_from_the_start() {
+    let process = "{ runtime = \"processes\", count = 1, max_requests = 60, boot = \"1s\" }";
+    let text = system(
+        (100, 1.0, 1),
+        "time = \"10ms\"",
+        "per = \"worker\"\nmin = 5\nmax = 5\neager = true",
+        "cores = 100",
+    )
+    .replace("workers = { count = 1 }", &format!("workers = {process}"));
+    let findings = run(&load(&text).scenario);
+    let ended = findings.column("web", "processes_ended").expect("a column");
+    assert!(ended.values.iter().flatten().any(|own| own.value > 0.0));
+    let open = findings.column("pg", "connections").expect("a column");
+    let last = open.values.last().copied().flatten().expect("a window");
+    assert!((last.value - 5.0).abs() < 1e-9, "{}", last.value);
+}
+
 /// While none of the pooler's connections can be opened, who comes fails at once, and not as late as those who wait
 /// for one may.
 #[test]

@@ -380,10 +380,29 @@ impl Pool {
         let now = cx.now();
         let capacity = u64::from(self.plan.rules.most()) * u64::from(self.per_instance);
         cx.recorder.level(self.capacity).up(now, capacity);
+        self.opens_first(self.units_of(instance), cx);
+    }
+
+    /// A process that has ended is there again, and so are the connections that it has from the start.
+    pub(in crate::component) fn process_starts(
+        &mut self,
+        instance: u32,
+        worker: u32,
+        cx: &mut Context,
+    ) {
+        if self.plan.per == Scope::Worker {
+            let at = (instance * self.per_instance + worker) as usize;
+            self.opens_first(at..at + 1, cx);
+        }
+    }
+
+    /// New units have the connections that they have from the start, or begin to open them.
+    fn opens_first(&mut self, units: std::ops::Range<usize>, cx: &mut Context) {
+        let now = cx.now();
         if !self.plan.eager {
             return;
         }
-        for at in self.units_of(instance) {
+        for at in units {
             for _ in 0..self.plan.rules.min {
                 if self.plan.rules.background().is_some() && now > SimTime::ZERO {
                     self.opens_in_background(at, cx);
