@@ -1,6 +1,6 @@
 //! Pools and databases against what theory and arithmetic say of them.
 
-use capsim::experiment::{Findings, ResourceFindings};
+use capsim::experiment::{Advisory, Findings, ResourceFindings};
 
 use crate::support::{load, run};
 
@@ -224,14 +224,10 @@ fn the_pool_of_an_instance_that_died_opens_nothing() {
     )
     .replace(
         "backlog = 100",
-        "count = 4\ncrash_after = \"50s\"\nboot = \"1h\"",
-    )
-    .replace(
-        "boot = \"1h\"",
-        "boot = \"0s\"\nrestart = { after = \"1h\" }",
+        "count = 4\ncrash_after = \"50s\"\nrestart = { boot = \"1h\" }",
     );
     let findings = run(&load(&text).scenario);
-    let open = findings.column("pg", "connections").expect("a column");
+    let open = findings.column("pg", "connections_used").expect("a column");
     let at = |window: usize| open.values[window].expect("a window").value;
     assert!((at(3) - 40.0).abs() < 1e-9, "{}", at(3));
     assert!(at(9) < 1e-9, "{}", at(9));
@@ -249,9 +245,12 @@ fn a_new_process_has_its_connections_from_the_start() {
     )
     .replace("workers = { count = 1 }", &format!("workers = {process}"));
     let findings = run(&load(&text).scenario);
-    let ended = findings.column("web", "processes_ended").expect("a column");
-    assert!(ended.values.iter().flatten().any(|own| own.value > 0.0));
-    let open = findings.column("pg", "connections").expect("a column");
+    let is_end = |own: &Advisory| matches!(own, Advisory::Incidents { .. });
+    assert!(
+        findings.advisories.iter().any(is_end),
+        "a process has ended"
+    );
+    let open = findings.column("pg", "connections_used").expect("a column");
     let last = open.values.last().copied().flatten().expect("a window");
     assert!((last.value - 5.0).abs() < 1e-9, "{}", last.value);
 }

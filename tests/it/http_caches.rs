@@ -94,7 +94,10 @@ fn limits_behind_a_cache_answer_as_their_software_does() {
             limits = [{{ {limit} }}]"
         );
         let text = text("50/s", 1, &edge, "{ wait = \"0s\" }");
-        let text = text.replace("to = \"web\"\n        keys", "to = \"limiter\"\n        keys");
+        let text = text.replace(
+            "to = \"web\"\n        keys",
+            "to = \"limiter\"\n        keys",
+        );
         share(&run(&load(&text).scenario), "served")
     };
     let (nginx, window) = (
@@ -105,6 +108,45 @@ fn limits_behind_a_cache_answer_as_their_software_does() {
     assert!(with(nginx, "http_429") < 0.5);
     assert!(with(window, "http_429") > 0.999);
     assert!(with(window, "http_503") < 0.5);
+}
+
+/// That no server could be asked is remembered where it is said for how long, and spares everybody the wait; for
+/// whoever asks through the cache, be it a client or a service, it is an error all the same.
+#[test]
+fn an_error_of_its_own_is_kept_and_stays_an_error() {
+    let with = |valid: &str, enters: &str| {
+        let edge = format!(
+            "valid = [{{ time = \"1s\" }}{valid}]
+            [components.front]
+            kind = \"service\"
+            workers = {{ count = 1000 }}
+            operations.default.steps = [{{ call = \"edge\" }}]
+            [components.limiter]
+            kind = \"rate_limiter\"
+            to = \"web\"
+            limits = [{{ worker_connections = {{ max = 2 }} }}]"
+        );
+        // The first has the only slot, and keeps it.
+        let text = text("50/s", 1, &edge, "{ wait = \"5000s\" }")
+            .replace(
+                "to = \"web\"\n        keys",
+                "to = \"limiter\"\n        keys",
+            )
+            .replace("enters = \"edge\"", &format!("enters = \"{enters}\""));
+        run(&load(&text).scenario)
+    };
+    for enters in ["edge", "front"] {
+        let (kept, not) = (
+            with(", { codes = [502], time = \"60s\" }", enters),
+            with("", enters),
+        );
+        for findings in [&kept, &not] {
+            let failed = share(findings, "connection_limit");
+            assert!(failed > 0.99, "{enters}: {failed}");
+        }
+        assert!(kept.hit_ratios["edge"].value > 0.99);
+        assert!(not.hit_ratios["edge"].value < 0.001);
+    }
 }
 
 /// One page, 100 times a second, that takes 100 ms and is good for 2 to 3 s. A bare cache lets all through who come
