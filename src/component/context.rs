@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use super::pool::PoolId;
 use super::program::Program;
-use super::request::{RequestId, Requests};
+use super::request::{Flags, Line, RequestId, Requests};
 use super::{Event, NodeId};
 use crate::engine::{Class, Scheduler, Slot};
-use crate::metrics::{Outcome, Recorder};
+use crate::metrics::{LevelId, Outcome, Recorder};
 use crate::units::{SimDuration, SimTime};
 
 /// How a request goes on when it is woken.
@@ -173,6 +173,20 @@ impl Context {
     /// A component's own event after `span`.
     pub fn signal_after(&mut self, span: SimDuration, class: Class, signal: Event) -> Slot {
         self.scheduler.after(span, class, signal)
+    }
+
+    /// A request that waits in a line leaves it, wherever it stands, and the level of those who wait sinks; false if
+    /// it does not wait.
+    pub fn leaves_line(&mut self, id: RequestId, line: &mut Line, waiting: LevelId) -> bool {
+        let flags = &mut self.requests.get_mut(id).flags;
+        if !flags.has(Flags::IN_LINE) {
+            return false;
+        }
+        flags.clear(Flags::IN_LINE);
+        line.remove(&mut self.requests, id);
+        let now = self.now();
+        self.recorder.level(waiting).down(now, 1);
+        true
     }
 
     /// The request goes on once the present handler is through.

@@ -158,14 +158,7 @@ impl Component for State {
     }
 
     fn withdraw(&mut self, id: RequestId, cx: &mut Context) -> bool {
-        if !cx.requests.get(id).flags.has(Flags::IN_LINE) {
-            return false;
-        }
-        let now = cx.now();
-        self.line.remove(&mut cx.requests, id);
-        cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
-        cx.recorder.level(self.waiting).down(now, 1);
-        true
+        cx.leaves_line(id, &mut self.line, self.waiting)
     }
 
     fn resources(&self) -> Vec<Resource> {

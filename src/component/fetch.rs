@@ -85,9 +85,13 @@ pub(super) const OK: u16 = 200;
 pub(super) const NOT_FOUND: u16 = 404;
 
 impl Came {
-    /// What an end looks like from in front. What a service says itself is an answer; connections that are
-    /// refused or break, and answers that are late, are what the proxy in front has to answer for.
-    pub(super) fn of(outcome: Outcome) -> Self {
+    /// What the end of a request looks like from in front. What a service says itself is an answer; connections that
+    /// are refused or break, and answers that are late, are what the proxy in front has to answer for.
+    pub(super) fn of(id: RequestId, outcome: Outcome, cx: &Context) -> Self {
+        let is_limit = matches!(outcome, Outcome::RateLimited | Outcome::ConnectionLimit);
+        if is_limit && let Some(status) = cx.requests.extra(id).status {
+            return Self::Answer(status);
+        }
         match outcome {
             Outcome::Served | Outcome::NotModified | Outcome::BrowserCache => Self::Answer(OK),
             Outcome::ClientTimeout | Outcome::ClientAbort | Outcome::Interrupted => Self::Left,
@@ -179,8 +183,10 @@ pub(super) fn begins_fetch(id: RequestId, is_unchanged: bool, cx: &mut Context) 
     if is_unchanged {
         flags.set(Flags::CONDITIONAL);
     }
-    if cx.requests.extra(id).age > SimDuration::ZERO {
-        cx.requests.extra_mut(id).age = SimDuration::ZERO;
+    let extra = cx.requests.extra(id);
+    if extra.age > SimDuration::ZERO || extra.status.is_some() {
+        let extra = cx.requests.extra_mut(id);
+        (extra.age, extra.status) = (SimDuration::ZERO, None);
     }
 }
 

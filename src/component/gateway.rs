@@ -81,6 +81,10 @@ impl System {
         }
         if is_gateway(&self.nodes, below.node) {
             below.set_answer(outcome);
+        } else if !outcome.is_success() {
+            // What a cache has kept may be an error, and is one to the service that asked.
+            self.cx.wake(id, Wake::Fail(outcome));
+            return false;
         }
         true
     }

@@ -61,16 +61,18 @@ impl System {
         let extra = self.cx.requests.extra_mut(id);
         extra.forget();
         extra.job = job;
-        match service(&mut self.nodes, delivery.service).accept(id, &mut self.cx) {
+        let accepted = service(&mut self.nodes, delivery.service).accept(id, &mut self.cx);
+        let own = queue(&mut self.nodes, node);
+        match accepted {
             Accepted::Begins => {
+                own.is_taken(delivery.receipt, &mut self.cx);
                 self.cx.requests.get_mut(id).flags.set(Flags::CALLED);
                 self.cx.wake(id, Wake::Begin);
             }
-            Accepted::Waits => {}
+            Accepted::Waits => own.is_taken(delivery.receipt, &mut self.cx),
             Accepted::Refused(_) | Accepted::Dropped => {
                 self.jobs.remove(job);
                 self.cx.requests.close(id);
-                let own = queue(&mut self.nodes, node);
                 own.was_turned_away(delivery.slot, &mut self.cx);
                 own.is_put_back(delivery.receipt, &mut self.cx);
             }

@@ -329,10 +329,11 @@ impl Keys {
         self.varies
     }
 
-    /// The key that `client` has of its own instead of `key`. Keys have 48 bits; that two of some millions
-    /// meet is unlikely, and would make one hit too many.
-    pub fn own_key(&self, key: u64, client: u32) -> u64 {
-        let mixed = self.salt.uniform(key ^ u64::from(client) << 32);
+    /// The key that a client of a source has of its own instead of `key`. Keys have 48 bits; that two of some
+    /// millions meet is unlikely, and would make one hit too many.
+    pub fn own_key(&self, key: u64, (source, client): (u16, u32)) -> u64 {
+        let source = u64::from(source).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = self.salt.uniform(key ^ u64::from(client) << 32 ^ source);
         (mixed >> 16) | 1
     }
 
@@ -360,6 +361,8 @@ pub struct Program {
     pub keys: Vec<Keys>,
     /// What gateways may keep answers to.
     pub cacheable: Vec<Cacheable>,
+    /// By flow: the source whose requests they are. Clients have numbers within their source.
+    pub source_of: Vec<u16>,
     /// By instruction: the pool whose connection is held before it is executed, by [`Program::note_held`].
     held: Vec<u16>,
     /// By instruction: the pooler of whose connections one is held before it is executed.

@@ -249,8 +249,8 @@ impl State {
                 Verdict::Reject(wait) => {
                     cx.recorder.count(books.rejected);
                     if !self.dry_run {
-                        let outcome = limit.turned_away();
-                        return self.rejects(id, (outcome, wait), cx);
+                        let how = limit.turned_away();
+                        return self.rejects(id, how, wait, cx);
                     }
                 }
             }
@@ -273,8 +273,8 @@ impl State {
                 Verdict::Reject(wait) => {
                     cx.recorder.count(books.rejected);
                     if !self.dry_run {
-                        let outcome = limit.turned_away();
-                        return self.rejects(id, (outcome, wait), cx);
+                        let how = limit.turned_away();
+                        return self.rejects(id, how, wait, cx);
                     }
                 }
             }
@@ -295,9 +295,14 @@ impl State {
     fn rejects(
         &mut self,
         id: RequestId,
-        (outcome, wait): (Outcome, Option<SimDuration>),
+        (outcome, status): (Outcome, Option<u16>),
+        wait: Option<SimDuration>,
         cx: &mut Context,
     ) -> Step {
+        if !cx.program.cacheable.is_empty() {
+            // Whoever keeps answers is told more than how the request ended.
+            cx.requests.extra_mut(id).status = status;
+        }
         if cx.requests.get(id).flags.has(Flags::ATTEMPT) {
             cx.requests.extra_mut(id).retry_after = self.retry_after.or(wait);
         }

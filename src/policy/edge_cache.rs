@@ -13,10 +13,12 @@ use crate::units::{SimDuration, SimTime};
 pub struct Lifetimes {
     /// At least so long, whatever they say themselves; even those that are not to be kept, unless it is 0.
     pub min: SimDuration,
-    /// So long if they do not say.
+    /// So long if they do not say, or as long as at least.
     pub default: SimDuration,
     /// At most so long.
     pub max: SimDuration,
+    /// For how long it is remembered that there is no such thing, at least.
+    pub negative: SimDuration,
     /// For how long after that they are given out while somebody goes for a new one, if they do not say.
     pub stale_while_revalidate: SimDuration,
     /// For how long if none can be got, if they do not say.
@@ -29,29 +31,50 @@ fn seconds(own: u64) -> SimDuration {
 }
 
 impl Lifetimes {
-    /// How long an answer is good from when it was made; nothing if it is not kept.
-    pub fn of(&self, control: &CacheControl) -> Option<SimDuration> {
+    /// How long an answer is good from when it was made; nothing if it is not kept. What is good for no time at all
+    /// is kept all the same where it may be given out late.
+    pub fn of(&self, control: &CacheControl, what: Found) -> Option<SimDuration> {
         let said = if control.no_store {
             Some(0)
         } else {
             control.s_maxage.or(control.max_age)
         };
-        let own = match said {
-            None => self.default,
-            Some(said) => seconds(said).max(self.min).min(self.max),
+        let own = match (said.map(seconds), what) {
+            (None, Found::Something) => self.default.max(self.min),
+            (Some(said), Found::Something) => said.max(self.min).min(self.max),
+            (None, Found::Nothing) => self.negative,
+            (Some(said), Found::Nothing) => said.min(self.max).max(self.negative),
         };
-        (own > SimDuration::ZERO).then_some(own)
+        (own + self.late(control) > SimDuration::ZERO).then_some(own)
+    }
+
+    /// For how long after its time an answer is worth keeping.
+    fn late(&self, control: &CacheControl) -> SimDuration {
+        if control.no_store {
+            return SimDuration::ZERO;
+        }
+        self.while_renewed(control).max(self.if_none(control))
     }
 
     /// For how long after that an answer may be given out while somebody goes for a new one.
     pub fn while_renewed(&self, control: &CacheControl) -> SimDuration {
-        seconds(control.stale_while_revalidate).max(self.stale_while_revalidate)
+        let said = control.stale_while_revalidate;
+        said.map_or(self.stale_while_revalidate, seconds)
     }
 
     /// The same if none can be got.
     pub fn if_none(&self, control: &CacheControl) -> SimDuration {
-        seconds(control.stale_if_error).max(self.stale_if_error)
+        control.stale_if_error.map_or(self.stale_if_error, seconds)
     }
+}
+
+/// What an answer says of what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Here it is.
+    Something,
+    /// There is no such thing: 404.
+    Nothing,
 }
 
 /// What a request does after a look.
@@ -177,12 +200,14 @@ impl EdgeCaches {
     pub fn keeps(
         &mut self,
         wanted: &Wanted,
-        made: SimTime,
+        (what, made): (Found, SimTime),
         now: SimTime,
         size_of: impl Fn(u64) -> u64,
     ) -> Kept {
-        let lifetime = self.lifetimes.of(&wanted.control);
-        let Some(good_until) = lifetime.map(|own| made + own).filter(|until| *until > now) else {
+        let lifetime = self.lifetimes.of(&wanted.control, what);
+        let late = self.lifetimes.late(&wanted.control);
+        let good_until = lifetime.map(|own| made + own);
+        let Some(good_until) = good_until.filter(|until| *until + late > now) else {
             return Kept::Not;
         };
         let entry = Entry {
@@ -241,6 +266,7 @@ mod tests {
             min: seconds(min),
             default: seconds(default),
             max: seconds(max),
+            negative: seconds(7),
             stale_while_revalidate: SimDuration::ZERO,
             stale_if_error: SimDuration::ZERO,
         }
@@ -255,7 +281,7 @@ mod tests {
     #[test]
     fn lifetimes_are_clamped() {
         let lives = |of: Lifetimes, control: &str| {
-            let own = of.of(&CacheControl::parse(control));
+            let own = of.of(&CacheControl::parse(control), Found::Something);
             own.map(|own| own.as_nanos() / 1_000_000_000)
         };
         let (none, some) = (lifetimes(0, 60, 100), lifetimes(10, 60, 100));
@@ -267,6 +293,64 @@ mod tests {
         assert_eq!(lives(none, "max-age=70, no-store"), None);
         assert_eq!(lives(some, "max-age=5"), Some(10));
         assert_eq!(lives(some, "no-store"), Some(10));
+        assert_eq!(lives(lifetimes(80, 60, 100), "public"), Some(80));
+    }
+
+    /// That there is no such thing is remembered for a time of its own, or longer if the answer says so.
+    #[test]
+    fn what_is_not_there_has_a_time_of_its_own() {
+        let lives = |control: &str| {
+            let own = lifetimes(0, 60, 100).of(&CacheControl::parse(control), Found::Nothing);
+            own.map(|own| own.as_nanos() / 1_000_000_000)
+        };
+        assert_eq!(lives("public"), Some(7));
+        assert_eq!(lives("max-age=5"), Some(7));
+        assert_eq!(lives("max-age=70"), Some(70));
+        assert_eq!(lives("no-store"), Some(7));
+    }
+
+    /// An answer that is never fresh is kept where it may be given out while it is renewed (RFC 5861), unless it must
+    /// not be stored at all.
+    #[test]
+    fn what_is_never_fresh_may_be_given_out_late() {
+        let stored = |control: &str| {
+            let mut all = caches(lifetimes(0, 60, 100), false);
+            let wanted = Wanted {
+                edge: 0,
+                key: 7,
+                control: CacheControl::parse(control),
+            };
+            let kept = all.keeps(&wanted, (Found::Something, at(100)), at(100), |_| 1);
+            (kept, all.look(&wanted, true, at(130)))
+        };
+        let late = Look::Answered {
+            made: at(100),
+            is_stale: true,
+            renews: true,
+        };
+        assert_eq!(
+            stored("max-age=0, stale-while-revalidate=60"),
+            (Kept::Yes, late)
+        );
+        let (kept, _) = stored("no-store, stale-while-revalidate=60");
+        assert_eq!(kept, Kept::Not);
+    }
+
+    /// An answer that says for how long it may be given out late is believed, also if that is not at all.
+    #[test]
+    fn the_answers_own_stale_times_come_first() {
+        let all = Lifetimes {
+            stale_while_revalidate: seconds(100),
+            stale_if_error: seconds(1000),
+            ..lifetimes(0, 60, 100)
+        };
+        let windows = |control: &str| {
+            let control = CacheControl::parse(control);
+            (all.while_renewed(&control), all.if_none(&control))
+        };
+        assert_eq!(windows("max-age=5"), (seconds(100), seconds(1000)));
+        let own = windows("max-age=5, stale-while-revalidate=0, stale-if-error=7");
+        assert_eq!(own, (seconds(0), seconds(7)));
     }
 
     /// One goes for all of its edge. What is stored comes with its age: it is good for the rest.
@@ -295,7 +379,8 @@ mod tests {
         ));
         // It comes with an age of 20 s.
         all.lands(&wanted(0));
-        let kept = all.keeps(&wanted(0), at(80), at(100), |_| 1);
+        let made = (Found::Something, at(80));
+        let kept = all.keeps(&wanted(0), made, at(100), |_| 1);
         assert_eq!(kept, Kept::Yes);
         let answered = |is_stale, renews| Look::Answered {
             made: at(80),
@@ -312,7 +397,8 @@ mod tests {
         ));
         assert_eq!(all.instead(&wanted(0), at(169)), Some(at(80)));
         assert_eq!(all.instead(&wanted(0), at(171)), None);
-        // What is as old as it may become is not kept.
-        assert_eq!(all.keeps(&wanted(0), at(100), at(160), |_| 1), Kept::Not);
+        // What is older than it may be given out is not kept.
+        let made = (Found::Something, at(100));
+        assert_eq!(all.keeps(&wanted(0), made, at(190), |_| 1), Kept::Not);
     }
 }

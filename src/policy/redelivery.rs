@@ -119,8 +119,13 @@ impl RedeliverySpec {
 
 impl Redelivery {
     /// What becomes of a message after delivery number `deliveries` (the first is 1), of which there may be
-    /// `most`.
-    pub fn fate(&self, deliveries: u32, most: u32, draw: &mut Draw) -> Fate {
+    /// `most`. Before this delivery it has `waited` for so long, if it was put off.
+    pub fn fate(
+        &self,
+        (deliveries, most): (u32, u32),
+        waited: SimDuration,
+        draw: &mut Draw,
+    ) -> Fate {
         let is_last = deliveries >= most;
         match self {
             Self::Lost => Fate::Lost,
@@ -130,7 +135,7 @@ impl Redelivery {
             _ if is_last => Fate::Dead,
             Self::AtOnce => Fate::First,
             Self::Backoff(_, attempts) if deliveries > *attempts => Fate::Dead,
-            Self::Backoff(wait, _) => Fate::After(wait.wait(deliveries, SimDuration::ZERO, draw)),
+            Self::Backoff(wait, _) => Fate::After(wait.wait(deliveries, waited, draw)),
             Self::Sidekiq => {
                 let k = u64::from(deliveries - 1);
                 let fixed = k.saturating_pow(4).saturating_add(15);
@@ -144,16 +149,30 @@ impl Redelivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::persistence::{ExponentialBackoff, Jitter};
     use crate::rng::Salt;
+    use crate::spec::Column;
+
+    /// There are no data files.
+    struct NoData;
+
+    impl Data for NoData {
+        fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
+            None
+        }
+    }
 
     /// Sidekiq's own table of its default waits: about 20 s, 26 s, 46 s, 76 s, ... for the first retries, a
     /// bit more than 20 days for all 25.
     #[test]
     fn sidekiq_retries_for_three_weeks() {
+        let sidekiq = |deliveries, draw: &mut Draw| {
+            Redelivery::Sidekiq.fate((deliveries, 26), SimDuration::ZERO, draw)
+        };
         let mut total = 0.0;
         for deliveries in 1..=25 {
             let mut draw = Salt::new("test", "sidekiq").draw(u64::from(deliveries));
-            let Fate::After(wait) = Redelivery::Sidekiq.fate(deliveries, 26, &mut draw) else {
+            let Fate::After(wait) = sidekiq(deliveries, &mut draw) else {
                 panic!("there is another retry after delivery {deliveries}")
             };
             let k = f64::from(deliveries - 1);
@@ -167,13 +186,42 @@ mod tests {
         }
         assert!((20.0..22.0).contains(&(total / 86_400.0)), "{total} s");
         let mut draw = Salt::new("test", "sidekiq").draw(0);
-        assert_eq!(Redelivery::Sidekiq.fate(26, 26, &mut draw), Fate::Dead);
+        assert_eq!(sidekiq(26, &mut draw), Fate::Dead);
+    }
+
+    /// With decorrelated jitter a wait is up to three times the one before, and so they grow.
+    #[test]
+    fn decorrelated_waits_grow_from_the_last_one() {
+        let second = SimDuration::from_secs(1);
+        let wait = BackoffSpec::Exponential(ExponentialBackoff {
+            exponential: At::built_in(second),
+            factor: At::built_in(2.0),
+            cap: At::built_in(SimDuration::from_secs(100_000)),
+            jitter: Jitter::Decorrelated,
+        });
+        let wait = wait.plan(&mut NoData, &mut Diagnostics::default());
+        let rule = Redelivery::Backoff(wait.expect("it is right"), u32::MAX);
+        let salt = Salt::new("test", "decorrelated");
+        let longest = |deliveries: u32, waited: SimDuration| {
+            let fate = |n| rule.fate((deliveries, 99), waited, &mut salt.draw(n));
+            let wait = |n| match fate(n) {
+                Fate::After(wait) => wait.as_secs_f64(),
+                other => panic!("{other:?}"),
+            };
+            (0..1000).map(wait).fold(0.0, f64::max)
+        };
+        for (deliveries, waited, most) in [(1, 0, 3.0), (2, 2, 6.0), (5, 100, 300.0), (2, 0, 3.0)] {
+            let longest = longest(deliveries, SimDuration::from_secs(waited));
+            assert!((0.98..=1.0).contains(&(longest / most)), "{longest}");
+        }
     }
 
     #[test]
     fn the_last_delivery_is_followed_by_none() {
         let mut draw = Salt::new("test", "x").draw(0);
-        let mut fate = |rule: &Redelivery, deliveries| rule.fate(deliveries, 3, &mut draw);
+        let mut fate = |rule: &Redelivery, deliveries| {
+            rule.fate((deliveries, 3), SimDuration::ZERO, &mut draw)
+        };
         assert_eq!(fate(&Redelivery::AtOnce, 2), Fate::First);
         assert_eq!(fate(&Redelivery::AtOnce, 3), Fate::Dead);
         assert_eq!(fate(&Redelivery::Lost, 3), Fate::Lost);

@@ -166,6 +166,33 @@ fn nobody_waits_for_what_is_renewed_in_the_background() {
     assert!(waited(&early) < waited(&flight) / 2.0);
 }
 
+/// Whoever renews something dies with its instance, and its lock is left behind: when that has expired, somebody else
+/// renews it.
+#[test]
+fn a_lock_that_was_left_behind_expires() {
+    let findings = System {
+        horizon: "200s",
+        rate: "50/s",
+        web: "count = 2
+            workers = { count = 50 }
+            crash_after = { exponential = \"5s\" }
+            restart = { after = \"100ms\" }",
+        steps: "{ cache = \"c\", keys = \"urls\", on_miss = [{ call = \"origin\" }] }",
+        keys: (1, "\"uniform\""),
+        cache: "capacity = 10
+            ttl = \"100ms\"
+            stale_while_revalidate = \"1h\"
+            on_concurrent_miss = { lock = { lease = \"500ms\" } }
+            [components.origin]
+            kind = \"dependency\"
+            latency = \"100ms\"",
+    }
+    .runs();
+    // Five times a second, ten look-ups each.
+    let refreshes = status(&findings, "refreshes");
+    assert!(refreshes > 0.07, "{refreshes}");
+}
+
 /// While it is down everybody falls through, or fails; then it is empty.
 #[test]
 fn who_gets_no_answer_goes_on_or_fails() {
@@ -180,6 +207,69 @@ fn who_gets_no_answer_goes_on_or_fails() {
     );
     assert!(share(&falls, "served") > 0.999_999);
     assert!((share(&fails, "cache_error") - 0.1).abs() < 0.01);
+}
+
+/// What comes back while the cache is down, or when it refuses another command, cannot be put in; those who wait for
+/// it get it all the same, and whoever gets it in the background is through. Held to by the books at the end, too.
+#[test]
+fn what_cannot_be_put_in_ends_the_wait_for_it() {
+    let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.05;
+    let outage = |n: u32| {
+        format!(
+            "{{ from = \"{}s\", lasts = \"50ms\", loses = false }}",
+            5 * n
+        )
+    };
+    let down = (1..40).map(outage).collect::<Vec<_>>().join(", ");
+    for how in ["single_flight", "lock"] {
+        for after in ["0s", "5ms"] {
+            let cache = format!(
+                "ttl = \"200ms\"\non_concurrent_miss = \"{how}\"\nerror_after = \"{after}\"\ndown = [{down}]"
+            );
+            let findings = system(1, &cache, "{ call = \"origin\" }");
+            // 200 per second for 200 s.
+            let served = figure(&findings, Metric::Throughput);
+            assert!(near(served, 200.0), "{how} {after}: {served}");
+            let slowest = figure(&findings, Metric::LatencyP999);
+            assert!(slowest < 0.25, "{how} {after}: {slowest}");
+        }
+    }
+    let busy = "ttl = \"100ms\"\nstale_while_revalidate = \"1h\"
+        server = { command = \"2ms\", max_clients = 1 }";
+    let findings = system(30, busy, "{ call = \"origin\" }");
+    assert!(status(&findings, "errors") > 0.1);
+    let refreshes = status(&findings, "refreshes");
+    assert!(refreshes > 0.05, "{refreshes}");
+}
+
+/// What is got for one cache in the background passes another one that does not mind, and is put in where it was
+/// wanted: what is behind is asked once for it, and what follows in the operation is not done for it.
+#[test]
+fn a_renewal_ends_at_its_own_cache() {
+    let findings = System {
+        horizon: "200s",
+        rate: "50/s",
+        web: "workers = { count = 50 }",
+        steps: "{ cache = \"c\", keys = \"urls\", on_miss = [
+                { cache = \"far\", keys = \"urls\" }
+            ] }, { call = \"after\" }",
+        keys: (1, "\"uniform\""),
+        cache: "capacity = 10
+            ttl = \"1s\"
+            stale_while_revalidate = \"1h\"
+            [components.after]
+            kind = \"dependency\"
+            latency = \"1ms\"
+            [components.far]
+            kind = \"cache\"
+            capacity = 10
+            ttl = \"500ms\"
+            jitter = \"10%\"",
+    }
+    .runs();
+    // Every second, fifty look-ups each.
+    let refreshes = status(&findings, "refreshes");
+    assert!((refreshes * 50.0 - 1.0).abs() < 0.1, "{refreshes}");
 }
 
 /// A server with one core is M/G/1: commands of 4 ms for half of the requests, hits and misses alike, at 100
@@ -280,4 +370,34 @@ fn ratio_mode_hits_as_often_as_keys_do() {
         };
         assert!(says(&ratio) && !says(&exact));
     }
+}
+
+/// The first client of one source is not the first one of another: what is private is looked up twice, and missed
+/// twice.
+#[test]
+fn clients_of_two_sources_share_nothing_private() {
+    let source = |name: &str| {
+        format!(
+            "[sources.{name}]\narrivals = \"regular\"\nrate = \"1/s\"\nenters = \"web\"\n\
+             clients = {{ population = 1 }}\n"
+        )
+    };
+    let (one, other) = (source("one"), source("other"));
+    let text = format!(
+        "[run]\nhorizon = \"100s\"\nreplications = 1\n{one}{other}
+        [components.web]
+        kind = \"service\"
+        workers = {{ count = 2 }}
+        operations.default.steps = [{LOOK_UP}]
+        [keys.urls]
+        count = 1
+        popularity = \"uniform\"
+        vary = \"client\"
+        [components.c]
+        kind = \"cache\"
+        capacity = 10"
+    );
+    let findings = run(&load(&text).scenario);
+    let missed = (1.0 - findings.hit_ratios["c"].value) * findings.requests as f64;
+    assert!((missed - 2.0).abs() < 1e-6, "{missed}");
 }

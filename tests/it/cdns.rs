@@ -25,7 +25,11 @@ fn origin_rate(findings: &Findings) -> f64 {
 /// A network in front of an origin that takes 100 ms, asked `rate` times a second for one of `keys` assets that say
 /// `control` of themselves.
 fn system(rate: &str, keys: u32, control: &str, cdn: &str, step: &str) -> Findings {
-    let text = format!(
+    run(&load(&text(rate, keys, control, cdn, step)).scenario)
+}
+
+fn text(rate: &str, keys: u32, control: &str, cdn: &str, step: &str) -> String {
+    format!(
         "[run]
         horizon = \"1000s\"
         replications = 3
@@ -54,8 +58,7 @@ fn system(rate: &str, keys: u32, control: &str, cdn: &str, step: &str) -> Findin
         capacity = 100_000
         transfer = \"$1/GB\"
         {cdn}"
-    );
-    run(&load(&text).scenario)
+    )
 }
 
 const WAIT: &str = "{ wait = \"100ms\" }";
@@ -137,6 +140,16 @@ fn what_is_past_its_time_is_better_than_to_wait_or_to_fail() {
     assert!(failed(&shown) > 0.02, "{}", failed(&shown));
     assert!(failed(&made_up) <= 0.0, "{}", failed(&made_up));
     assert!(status(&made_up, "rescued") > 0.01);
+}
+
+/// That something does not exist is not remembered for as long as what does: 10 s, as by CloudFront, instead of a day.
+#[test]
+fn what_is_missing_is_asked_for_again_soon() {
+    let text = text("100/s", 1, "public", "to = \"origin\"", WAIT);
+    let text = text.replace("count = 1\n", "count = 1\nmissing = \"100%\"\n");
+    let rate = origin_rate(&run(&load(&text).scenario));
+    let expected = 1.0 / 10.11;
+    assert!((rate / expected - 1.0).abs() < 0.02, "{rate}");
 }
 
 /// The client is 10 ms from its edge, the edge 50 ms from the origin, which takes 100 ms.

@@ -1,6 +1,6 @@
 //! Pools and databases against what theory and arithmetic say of them.
 
-use capsim::experiment::{Findings, ResourceFindings};
+use capsim::experiment::{Advisory, Findings, ResourceFindings};
 
 use crate::support::{load, run, share};
 
@@ -208,6 +208,76 @@ fn a_reboot_breaks_and_heals() {
     assert!((share(&tested, "database_reset") - reset).abs() < 1e-9);
 }
 
+/// A pool that was waiting to try again when its instance died does not come back without it.
+#[test]
+fn the_pool_of_an_instance_that_died_opens_nothing() {
+    let text = system(
+        (100, 10.0, 10),
+        "time = \"10ms\"",
+        "model = \"hikari\"",
+        "cores = 100\nmaintenance = [{ at = \"40s\", reboot = \"20s\" }]",
+    )
+    .replace(
+        "backlog = 100",
+        "count = 4\ncrash_after = \"50s\"\nrestart = { boot = \"1h\" }",
+    );
+    let findings = run(&load(&text).scenario);
+    let open = findings.column("pg", "connections_used").expect("a column");
+    let at = |window: usize| open.values[window].expect("a window").value;
+    assert!((at(3) - 40.0).abs() < 1e-9, "{}", at(3));
+    assert!(at(9) < 1e-9, "{}", at(9));
+}
+
+/// A process that is started again opens the connections that it has from the start, as it did the first time.
+#[test]
+fn a_new_process_has_its_connections_from_the_start() {
+    let process = "{ runtime = \"processes\", count = 1, max_requests = 60, boot = \"1s\" }";
+    let text = system(
+        (100, 1.0, 1),
+        "time = \"10ms\"",
+        "per = \"worker\"\nmin = 5\nmax = 5\neager = true",
+        "cores = 100",
+    )
+    .replace("workers = { count = 1 }", &format!("workers = {process}"));
+    let findings = run(&load(&text).scenario);
+    let is_end = |own: &Advisory| matches!(own, Advisory::Incidents { .. });
+    assert!(
+        findings.advisories.iter().any(is_end),
+        "a process has ended"
+    );
+    let open = findings.column("pg", "connections_used").expect("a column");
+    let last = open.values.last().copied().flatten().expect("a window");
+    assert!((last.value - 5.0).abs() < 1e-9, "{}", last.value);
+}
+
+/// While none of the pooler's connections can be opened, who comes fails at once, and not as late as those who wait
+/// for one may.
+#[test]
+fn a_pooler_without_connections_fails_fast() {
+    let of = |pooler: &str| {
+        let text = system(
+            (100, 50.0, 200),
+            "time = \"10ms\"",
+            "max = 90",
+            "cores = 100\nmaintenance = [{ at = \"40s\", reboot = \"20s\" }]",
+        )
+        .replace("warm_up = \"10s\"", "warm_up = \"0s\"")
+        .replace("query = \"pg\"", "query = \"bouncer\"")
+        .replace("to = \"pg\"", "to = \"bouncer\"")
+            + "[components.bouncer]\nkind = \"pooler\"\nto = \"pg\"\n"
+            + pooler;
+        run(&load(&text).scenario)
+    };
+    // Tried at 40, 55 and 70 s.
+    let bouncer = of("model = \"pgbouncer\"\n");
+    let refused = share(&bouncer, "database_refused");
+    assert!((refused - 0.3).abs() < 0.02, "{refused}");
+    assert!(bouncer.figures["latency_p99"].value < 0.1);
+    let patient = of("model = \"pgbouncer\"\nfails_fast = false\n");
+    assert!(share(&patient, "database_refused") < 0.01);
+    assert!(patient.figures["latency_p99"].value > 20.0);
+}
+
 /// Opening connections is work for the database: 100 at once at 10 ms each keep 2 cores busy for half a second.
 #[test]
 fn a_reconnect_storm_is_work() {
@@ -267,6 +337,24 @@ fn replicas_carry_the_reads() {
         .expect("a column");
     let last = lag.values.last().copied().flatten().expect("a window");
     assert!((last.value - 20.0).abs() < 0.5, "{}", last.value);
+}
+
+/// A client's own reads after its writes go to the primary for a while, also where they are of another class; nobody
+/// else's do.
+#[test]
+fn what_a_client_has_written_it_reads_whatever_the_class() {
+    let text = "[run]\nhorizon = \"200s\"\nreplications = 2\n\
+         [sources.u]\nenters = \"web\"\narrivals = \"poisson\"\nrate = \"100/s\"\nclients = { population = 1 }\n\
+         mix = { write = \"50%\", read = \"50%\" }\n\
+         [components.web]\nkind = \"service\"\nworkers = { count = 100 }\n\
+         operations.write.steps = [{ query = \"pg\", pool = \"db\", time = \"1ms\", access = \"write\" }]\n\
+         operations.read.steps = [{ query = \"pg\", pool = \"db\", time = \"1ms\" }]\n\
+         [components.web.pools.db]\nto = \"pg\"\nmax = 50\n\
+         [components.pg]\nkind = \"database\"\ncores = 8\nreplicas = { count = 1, sticky_for = \"1h\" }\n";
+    let findings = run(&load(text).scenario);
+    let used = resource(&findings, "pg replica 1", "CPU").used.as_ref();
+    let used = used.expect("used").value;
+    assert!(used < 0.001, "{used}");
 }
 
 /// A row that everybody changes is a server of its own, whatever the cores: with 300 changes of 2 ms a second the mean

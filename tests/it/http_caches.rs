@@ -23,7 +23,11 @@ fn passed(findings: &Findings) -> f64 {
 
 /// `edge` in front of a service whose operations do `steps`, asked by `rate` for one of `keys` pages.
 fn system(rate: &str, keys: u32, edge: &str, steps: &str) -> Findings {
-    let text = format!(
+    run(&load(&text(rate, keys, edge, steps)).scenario)
+}
+
+fn text(rate: &str, keys: u32, edge: &str, steps: &str) -> String {
+    format!(
         "[run]
         horizon = \"2000s\"
         replications = 3
@@ -54,8 +58,7 @@ fn system(rate: &str, keys: u32, edge: &str, steps: &str) -> Findings {
         to = \"web\"
         keys = \"pages\"
         {edge}"
-    );
-    run(&load(&text).scenario)
+    )
 }
 
 /// Stored in second `s` for `v` seconds, a page is good through second `s + v`. It is stored by the first request
@@ -70,6 +73,74 @@ fn whole_seconds_are_good_for_longer() {
     let (found, expected) = (findings.hit_ratios["edge"], hits / (1.0 + hits));
     let off = (found.value - expected).abs();
     assert!(off < 0.025, "{} is not {expected}", found.value);
+}
+
+/// nginx's limits answer 503, those of programs 429; a cache in front gives out what has expired instead of the one or
+/// of the other.
+#[test]
+fn limits_behind_a_cache_answer_as_their_software_does() {
+    let with = |limit: &str, case: &str| {
+        let edge = format!(
+            "valid = \"1s\"\nuse_stale = [\"{case}\"]
+            [components.limiter]
+            kind = \"rate_limiter\"
+            to = \"web\"
+            limits = [{{ {limit} }}]"
+        );
+        let text = text("50/s", 1, &edge, "{ wait = \"0s\" }");
+        let text = text.replace(
+            "to = \"web\"\n        keys",
+            "to = \"limiter\"\n        keys",
+        );
+        share(&run(&load(&text).scenario), "served")
+    };
+    let (nginx, window) = (
+        "limit_req = { rate = \"6/m\" }",
+        "fixed_window = { max = 1, window = \"10s\" }",
+    );
+    assert!(with(nginx, "http_503") > 0.999);
+    assert!(with(nginx, "http_429") < 0.5);
+    assert!(with(window, "http_429") > 0.999);
+    assert!(with(window, "http_503") < 0.5);
+}
+
+/// That no server could be asked is remembered where it is said for how long, and spares everybody the wait; for
+/// whoever asks through the cache, be it a client or a service, it is an error all the same.
+#[test]
+fn an_error_of_its_own_is_kept_and_stays_an_error() {
+    let with = |valid: &str, enters: &str| {
+        let edge = format!(
+            "valid = [{{ time = \"1s\" }}{valid}]
+            [components.front]
+            kind = \"service\"
+            workers = {{ count = 1000 }}
+            operations.default.steps = [{{ call = \"edge\" }}]
+            [components.limiter]
+            kind = \"rate_limiter\"
+            to = \"web\"
+            limits = [{{ worker_connections = {{ max = 2 }} }}]"
+        );
+        // The first has the only slot, and keeps it.
+        let text = text("50/s", 1, &edge, "{ wait = \"5000s\" }")
+            .replace(
+                "to = \"web\"\n        keys",
+                "to = \"limiter\"\n        keys",
+            )
+            .replace("enters = \"edge\"", &format!("enters = \"{enters}\""));
+        run(&load(&text).scenario)
+    };
+    for enters in ["edge", "front"] {
+        let (kept, not) = (
+            with(", { codes = [502], time = \"60s\" }", enters),
+            with("", enters),
+        );
+        for findings in [&kept, &not] {
+            let failed = share(findings, "connection_limit");
+            assert!(failed > 0.99, "{enters}: {failed}");
+        }
+        assert!(kept.hit_ratios["edge"].value > 0.99);
+        assert!(not.hit_ratios["edge"].value < 0.001);
+    }
 }
 
 /// One page, 100 times a second, that takes 100 ms and is good for 2 to 3 s. A bare cache lets all through who come

@@ -135,6 +135,84 @@ fn failed_jobs_come_again_until_they_are_dead() {
     near("lost", jobs(&run(&load(&lost).scenario)).lost, 0.4, 0.02);
 }
 
+/// With decorrelated jitter a wait is drawn from between the first and three times the last: 2, 3.5, 5.75 and 9.125 s on
+/// average, during which a message is put off.
+#[test]
+fn waits_grow_from_the_last_one() {
+    let consumer = format!("workers.count = 100\n{CONSUMES}");
+    let text = system(
+        "horizon = \"10000s\"\nwarm_up = \"500s\"\nwindow = \"9500s\"\nreplications = 4",
+        "10/s",
+        "max_deliveries = 5\non_failure.backoff.wait = \
+         { exponential = \"1s\", cap = \"1000s\", jitter = \"decorrelated\" }",
+        &consumer,
+        "[{ call = \"outside\" }]",
+    ) + "[components.outside]\nkind = \"dependency\"\nlatency = \"1ms\"\nerrors = \"100%\"\n";
+    let findings = run(&load(&text).scenario);
+    let delayed = findings.column("jobs", "messages_delayed");
+    let last = delayed.expect("a column").values.last().copied();
+    near("put off", last.flatten(), 203.75, 0.02);
+}
+
+/// A message that its consumer turned away at the door has not been delivered, and waits on: of four that come when
+/// the instance is full for 0.9 s two are taken a second later, and the others as soon as those are done.
+#[test]
+fn who_is_turned_away_at_the_door_waits_on() {
+    let consumer = format!(
+        "workers.count = 1\nbacklog = 1\n{CONSUMES}\noperations.default.steps = [{{ wait = \"450ms\" }}]"
+    );
+    let others = "[sources.others]\narrivals = { batches = { every = \"10s\" } }\nrate = \"0.2/s\"\n\
+         enters = \"workers\"\n[sources.s]";
+    let text = system(
+        "horizon = \"1000s\"\nreplications = 1",
+        "0.4/s",
+        "",
+        &consumer,
+        "[{ wait = \"100ms\" }]",
+    )
+    .replace("\"poisson\"", "{ batches = { every = \"10s\" } }")
+    .replace("[sources.s]", others)
+    .replace("operation = \"work\"", "operation = \"work\", prefetch = 2");
+    let own = jobs(&run(&load(&text).scenario)).clone();
+    near(
+        "E[wait]",
+        own.wait_mean_s,
+        (1.0 + 1.0 + 1.1 + 1.2) / 4.0,
+        0.001,
+    );
+    assert_eq!(own.redelivered.map(|n| n.value), Some(0.0));
+}
+
+/// What is not visible yet takes room, too: of ten a second that are put off for ten seconds, a queue with room for
+/// five takes in five every ten seconds, whatever it does with the others.
+#[test]
+fn delayed_messages_take_room() {
+    let consumer = format!("workers.count = 100\n{CONSUMES}");
+    for when_full in ["reject", "block", "drop_oldest"] {
+        let text = system(
+            "horizon = \"500s\"\nwarm_up = \"100s\"\nwindow = \"100s\"\nreplications = 2\ndrain = \"0s\"",
+            "10/s",
+            &format!("delay = \"10s\"\nmax_length = 5\nwhen_full = \"{when_full}\""),
+            &consumer,
+            "[{ wait = \"1ms\" }]",
+        )
+        .replace("workers.count = 1000\n", "workers.count = 6000\n");
+        let findings = run(&load(&text).scenario);
+        let delayed = findings.column("jobs", "messages_delayed");
+        for value in &delayed.expect("a column").values {
+            let there = value.expect("a window").value;
+            assert!(there <= 5.0, "{when_full}: {there}");
+        }
+        let own = jobs(&findings);
+        let done = own.done.expect("counted").value;
+        match when_full {
+            // The five newest are all younger than that.
+            "drop_oldest" => assert!(done < 0.01, "{done}"),
+            _ => assert!((done - 0.5).abs() < 0.03, "{when_full}: {done}"),
+        }
+    }
+}
+
 /// A bounded queue in front of workers is M/M/c/K. Rejecting: c = 2, a = 1.8, four places to wait.
 #[test]
 fn a_full_queue_rejects_as_a_loss_system_does() {

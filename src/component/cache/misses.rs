@@ -4,10 +4,12 @@
 //! cache's own in the background. Such a request of its own starts where the miss would have gone on, holds no
 //! worker, ends when the entry is there, and is nobody's outcome.
 
+use std::collections::BTreeMap;
+
 use super::units::Units;
 use super::{OnConcurrentMiss, State, Step, after, key, size, unit_of};
 use crate::component::arena::NOBODY;
-use crate::component::program::{KeysId, Visit};
+use crate::component::program::{KeysId, Op, Visit};
 use crate::component::request::{Flags, Frame, Line, RequestId};
 use crate::component::{Context, NodeId, Wake};
 use crate::math;
@@ -26,20 +28,46 @@ struct Flight {
 }
 
 /// Who is on the way, by process or cache and by key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Flights {
     index: Index<(u64, u64)>,
     all: Vec<Flight>,
     free: Vec<u32>,
+    /// How long whoever goes has; then somebody else may.
+    lease: SimDuration,
 }
 
 impl Flights {
+    pub(super) fn new(how: &OnConcurrentMiss) -> Self {
+        Self {
+            index: Index::default(),
+            all: Vec::new(),
+            free: Vec::new(),
+            lease: match how {
+                OnConcurrentMiss::Lock(lock) => lock.lease.value,
+                OnConcurrentMiss::None(_) | OnConcurrentMiss::SingleFlight(_) => SimDuration::MAX,
+            },
+        }
+    }
+
+    /// Somebody on the way, whose time is not over: whose lock was left behind is nobody then.
+    fn under_way(&mut self, of: (u64, u64), now: SimTime) -> Option<&mut Flight> {
+        let lease = self.lease;
+        self.find(of)
+            .filter(|flight| now < after(flight.since, lease))
+    }
+
     fn find(&mut self, of: (u64, u64)) -> Option<&mut Flight> {
         let at = self.index.find(of)?;
         Some(&mut self.all[at as usize])
     }
 
+    /// Somebody goes; it takes the place of one whose time is over.
     fn begin(&mut self, of: (u64, u64), leader: u32, since: SimTime) {
+        if let Some(flight) = self.find(of) {
+            (flight.leader, flight.since) = (leader, since);
+            return;
+        }
         let line = Line::default();
         let flight = Flight {
             leader,
@@ -114,7 +142,7 @@ impl State {
         let in_background = self.plan.stale_while_revalidate > SimDuration::ZERO;
         if now < entry.good_until {
             if self.is_early(id, entry.good_until, entry.took, cx)
-                && self.flights.find(of).is_none()
+                && self.flights.under_way(of, now).is_none()
             {
                 if !in_background {
                     return self.misses(id, of, None, cx);
@@ -131,7 +159,7 @@ impl State {
             return Step::Jump(hit);
         }
         if in_background && now < after(entry.good_until, self.plan.stale_while_revalidate) {
-            if self.flights.find(of).is_none() {
+            if self.flights.under_way(of, now).is_none() {
                 self.refreshes(id, of, cx);
             }
             cx.recorder.count(self.counts.stale);
@@ -169,7 +197,7 @@ impl State {
             cx.recorder.count(self.counts.misses);
             return Step::Next;
         }
-        let flight = self.flights.find(of);
+        let flight = self.flights.under_way(of, now);
         match (&self.plan.on_concurrent_miss, flight) {
             (_, None) => self.flights.begin(of, id.index(), now),
             (OnConcurrentMiss::SingleFlight(_), Some(flight)) => {
@@ -179,11 +207,9 @@ impl State {
                 request.since = now;
                 return Step::Blocked;
             }
-            (OnConcurrentMiss::Lock(lock), Some(flight)) => {
+            (OnConcurrentMiss::Lock(lock), Some(_)) => {
                 let since = has_waited.unwrap_or(now);
-                if now >= flight.since + lock.lease.value {
-                    (flight.leader, flight.since) = (id.index(), now);
-                } else if now < since + lock.timeout.value {
+                if now < since + lock.timeout.value {
                     let interval = lock.interval.value;
                     let again = interval + self.look_time(id, cx);
                     cx.resume_after(again, id);
@@ -358,9 +384,7 @@ impl State {
         if !request.flags.has(Flags::IN_LINE) {
             return false;
         }
-        let crate::component::program::Op::Visit(_, Visit::Look { keys, .. }) =
-            *cx.program.op(request.frame.pc)
-        else {
+        let Op::Visit(_, Visit::Look { keys, .. }) = *cx.program.op(request.frame.pc) else {
             return false;
         };
         cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
@@ -374,12 +398,84 @@ impl State {
         }
         true
     }
+
+    /// A request that has got something in the background is over; others go on.
+    pub(super) fn ends_refresh(&self, id: RequestId, cx: &Context) -> Step {
+        if !self.plan.minds_misses {
+            // What is around is a miss of another cache, which is not over yet.
+            return Step::Next;
+        }
+        let request = cx.requests.get(id);
+        let (pc, flags) = (request.frame.pc, request.flags);
+        let look = cx.program.look_around(pc);
+        let is_its_end = flags.is_background()
+            && cx.requests.is_at_base(id)
+            && look == Some(cx.requests.extra(id).refreshes);
+        if is_its_end {
+            // Behind the jump that others take.
+            return Step::Jump(pc + 2);
+        }
+        Step::Next
+    }
+
+    /// Holds the flights against the requests: whoever is on the way is in what follows a miss of this key, and
+    /// whoever waits stands in the line of somebody who is on the way.
+    pub(super) fn audit_flights(&self, cx: &Context) {
+        let name = &self.plan.name;
+        let looks_up = |at: u16, frame: &Frame, id: RequestId| match *cx.program.op(at) {
+            Op::Visit(node, Visit::Look { keys, .. }) if node == self.own => {
+                Some((self.flights_of(frame), key(keys, id, cx)))
+            }
+            _ => None,
+        };
+        let mut lines: BTreeMap<u32, u32> = BTreeMap::new();
+        for (id, request) in cx.requests.all() {
+            let frame = &request.frame;
+            let flags = request.flags;
+            let is_inside = !flags.has(Flags::IN_TRANSIT) && frame.node != NodeId::NONE;
+            if flags.has(Flags::IN_LINE)
+                && is_inside
+                && let OnConcurrentMiss::SingleFlight(_) = self.plan.on_concurrent_miss
+                && let Some(of) = looks_up(frame.pc, frame, id)
+            {
+                let place = self.flights.index.find(of);
+                assert!(place.is_some(), "a request waits for nobody in {name}");
+                *lines.entry(place.unwrap_or(0)).or_default() += 1;
+            }
+        }
+        let is_on_the_way = |id: RequestId, place: u32| {
+            let around = |frame: &Frame| {
+                let first = cx.program.look_around(frame.pc);
+                std::iter::successors(first, |at| cx.program.look_around(*at))
+                    .filter_map(|at| looks_up(at, frame, id))
+                    .any(|of| self.flights.index.find(of) == Some(place))
+            };
+            cx.requests.is_live(id) && cx.requests.frames_of(id).any(around)
+        };
+        let mut is_free = vec![false; self.flights.all.len()];
+        for place in &self.flights.free {
+            is_free[*place as usize] = true;
+        }
+        for (place, flight) in self.flights.all.iter().enumerate() {
+            let place = place as u32;
+            if is_free[place as usize] {
+                continue;
+            }
+            let in_line = lines.get(&place).copied().unwrap_or(0);
+            assert_eq!(flight.line.len(), in_line, "who waits for a miss of {name}");
+            assert!(
+                flight.leader == NOBODY
+                    || is_on_the_way(RequestId::from_index(flight.leader), place),
+                "whoever is on the way for {name} does something else"
+            );
+        }
+    }
 }
 
 /// Where a look-up goes on after a hit.
 fn hit_of(pc: u16, cx: &Context) -> Option<u16> {
     match *cx.program.op(pc) {
-        crate::component::program::Op::Visit(_, Visit::Look { hit, .. }) => Some(hit),
+        Op::Visit(_, Visit::Look { hit, .. }) => Some(hit),
         _ => None,
     }
 }
@@ -392,19 +488,4 @@ pub(super) fn stops_waiting(id: RequestId, cx: &mut Context) -> Option<SimTime> 
     }
     request.flags.clear(Flags::IN_LINE);
     Some(request.since)
-}
-
-/// A request that has got something in the background is over; others go on.
-pub(super) fn ends_refresh(id: RequestId, cx: &Context) -> Step {
-    let request = cx.requests.get(id);
-    let (pc, flags) = (request.frame.pc, request.flags);
-    let look = cx.program.look_around(pc);
-    let is_its_end = flags.is_background()
-        && cx.requests.is_at_base(id)
-        && look == Some(cx.requests.extra(id).refreshes);
-    if is_its_end {
-        // Behind the jump that others take.
-        return Step::Jump(pc + 2);
-    }
-    Step::Next
 }

@@ -19,7 +19,7 @@ use rand::SeedableRng as _;
 
 use super::program::{Demand, KeysId, Visit};
 use super::request::{Frame, RequestId};
-use super::{Bill, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step};
+use super::{Bill, Component, Context, Event, Gauge, Kept, NodeId, Resource, Signal, Step, Tally};
 use crate::engine::Class;
 use crate::metrics::CounterId;
 use crate::policy::eviction::{Entry, Eviction, Filled};
@@ -178,7 +178,7 @@ impl State {
             time: plan.time,
             is_remote: plan.server.is_some() || !plan.down.is_empty(),
             jitter: Salt::new(&plan.name, "jitter"),
-            flights: Flights::default(),
+            flights: Flights::new(&plan.on_concurrent_miss),
             early: Salt::new(&plan.name, "early"),
             server: plan
                 .server
@@ -270,7 +270,7 @@ impl State {
                 cx.recorder.count(self.counts.refused);
             }
         }
-        misses::ends_refresh(id, cx)
+        self.ends_refresh(id, cx)
     }
 
     /// How long what a request has got is good; nothing if it is not kept at all.
@@ -348,7 +348,8 @@ pub(super) fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
     let (catalogue, request) = (&cx.program.keys[keys.0 as usize], cx.requests.get(id));
     let mut key = catalogue.key(request.number);
     if request.flags.has(catalogue.varies()) {
-        key = catalogue.own_key(key, cx.requests.extra(id).client);
+        let source = cx.program.source_of[request.flow as usize];
+        key = catalogue.own_key(key, (source, cx.requests.extra(id).client));
     }
     u64::from(keys.0) << 48 | key
 }
@@ -415,7 +416,7 @@ impl Component for State {
         if self.is_remote && self.is_down(cx.now()) {
             // Whoever has waited for somebody else does not look again.
             misses::stops_waiting(id, cx);
-            return self.does_not_answer(visit, cx);
+            return self.does_not_answer(id, visit, cx);
         }
         match visit {
             Visit::Look { keys, hit } => self.look(id, keys, hit, cx),
@@ -453,5 +454,9 @@ impl Component for State {
 
     fn bills(&self) -> Vec<Bill> {
         vec![Bill::always(&self.plan.name, self.plan.cost)]
+    }
+
+    fn audit(&self, _: NodeId, _: &Tally, cx: &Context) {
+        self.audit_flights(cx);
     }
 }

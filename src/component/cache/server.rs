@@ -102,7 +102,7 @@ impl super::State {
     pub(super) fn calls(&mut self, id: RequestId, visit: Visit, cx: &mut Context) -> Step {
         if self.is_down(cx.now()) {
             if self.plan.error_after == SimDuration::ZERO {
-                return self.does_not_answer(visit, cx);
+                return self.does_not_answer(id, visit, cx);
             }
             cx.resume_after(self.plan.error_after, id);
             return Step::Blocked;
@@ -114,7 +114,7 @@ impl super::State {
         if server.takes(id, self.own, cx) {
             Step::Blocked
         } else {
-            self.does_not_answer(visit, cx)
+            self.does_not_answer(id, visit, cx)
         }
     }
 
@@ -140,11 +140,18 @@ impl super::State {
     }
 
     /// A request finds out that it gets no answer.
-    pub(super) fn does_not_answer(&mut self, visit: Visit, cx: &mut Context) -> Step {
-        let Visit::Look { .. } = visit else {
-            // What could not be put in is there all the same.
-            return Step::Next;
-        };
+    pub(super) fn does_not_answer(
+        &mut self,
+        id: RequestId,
+        visit: Visit,
+        cx: &mut Context,
+    ) -> Step {
+        if let Visit::Fill { keys } = visit {
+            // What could not be put in is there all the same: for whoever got it, and for all who wait for it.
+            // The next one finds nothing and goes itself.
+            self.lands(id, keys, cx);
+            return self.ends_refresh(id, cx);
+        }
         cx.recorder.count(self.counts.errors);
         cx.recorder.count(self.counts.misses);
         match self.plan.on_error {

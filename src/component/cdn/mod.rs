@@ -21,7 +21,7 @@ use super::{Bill, Component, Context, Event, Gauge, Kept, NodeId, Signal, Step, 
 use crate::engine::Class;
 use crate::math;
 use crate::metrics::{CounterId, LevelId, Outcome};
-use crate::policy::edge_cache::{self, EdgeCaches, Lifetimes, Look, Wanted};
+use crate::policy::edge_cache::{self, EdgeCaches, Found, Lifetimes, Look, Wanted};
 use crate::policy::eviction::{Bounds, Eviction};
 use crate::rng::{Salt, Streams};
 use crate::units::{CostPerHour, SimDuration, SimTime};
@@ -345,14 +345,15 @@ impl State {
             return None;
         };
         ends_fetch(id, own.was_conditional, cx);
+        let came = Came::of(id, outcome, cx);
         let flight = if leads {
             self.caches.lands(&own.wanted)
         } else {
             None
         };
-        let instead = self.comes_back(id, &own, outcome, cx);
+        let instead = self.comes_back(id, &own, came, cx);
         if let Some(flight) = flight {
-            self.lets_go_on(flight, &own, outcome, cx);
+            self.lets_go_on(flight, &own, (came, outcome), cx);
         }
         instead
     }
@@ -362,13 +363,14 @@ impl State {
         &mut self,
         id: RequestId,
         own: &Own,
-        outcome: Outcome,
+        came: Came,
         cx: &mut Context,
     ) -> Option<Outcome> {
         let now = cx.now();
         let is_awaited = !cx.requests.get(id).flags.has(Flags::GONE);
-        if let Came::Answer(200) = Came::of(outcome) {
+        if let Came::Answer(200) = came {
             let made = made_at(id, cx);
+            let own_key = own.wanted.key & ((1 << 48) - 1);
             let (in_entries, keys) = (self.in_entries, &cx.program.keys[own.keys.0 as usize]);
             let size_of = |key: u64| {
                 if in_entries {
@@ -377,7 +379,12 @@ impl State {
                     keys.size(key & ((1 << 48) - 1))
                 }
             };
-            let kept = self.caches.keeps(&own.wanted, made, now, size_of);
+            let found = if keys.is_missing(own_key) {
+                Found::Nothing
+            } else {
+                Found::Something
+            };
+            let kept = self.caches.keeps(&own.wanted, (found, made), now, size_of);
             if kept == edge_cache::Kept::NoRoom {
                 cx.recorder.count(self.refused);
             }
@@ -386,7 +393,7 @@ impl State {
             }
             return None;
         }
-        if Came::of(outcome) == Came::Left {
+        if came == Came::Left {
             return None;
         }
         let made = self.caches.instead(&own.wanted, now)?;
@@ -398,10 +405,15 @@ impl State {
     }
 
     /// Those who wait for a flight go on: they look again, or share its failure.
-    fn lets_go_on(&mut self, flight: u32, own: &Own, outcome: Outcome, cx: &mut Context) {
+    fn lets_go_on(
+        &mut self,
+        flight: u32,
+        own: &Own,
+        (came, outcome): (Came, Outcome),
+        cx: &mut Context,
+    ) {
         let now = cx.now();
         let instead = self.caches.instead(&own.wanted, now);
-        let came = Came::of(outcome);
         while let Some(next) = self.line(flight).pop(&mut cx.requests) {
             cx.recorder.level(self.waiting).down(now, 1);
             cx.requests.get_mut(next).flags.clear(Flags::IN_LINE);

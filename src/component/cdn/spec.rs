@@ -43,13 +43,16 @@ spec! {
         pub capacity: At<Capacity>,
         /// Who leaves when that is full.
         pub policy: Eviction = Eviction::LeastRecentlyUsed(LeastRecentlyUsed {}),
-        /// How long answers are good that do not say so themselves by `cache_control`.
+        /// How long answers are good that do not say so themselves by `cache_control`; `min_ttl` if that is longer.
         pub default_ttl: At<SimDuration> = At::built_in(SimDuration::from_secs(86_400)),
         /// How long answers are good at least, whatever they say; if it is not 0, even those that say that they are not
         /// to be kept.
         pub min_ttl: At<SimDuration> = At::built_in(SimDuration::ZERO),
         /// How long answers are good at most, whatever they say.
         pub max_ttl: At<SimDuration> = At::built_in(SimDuration::from_secs(365 * 86_400)),
+        /// For how long it is remembered that there is no such thing (see `missing` of a catalogue of keys), or for
+        /// longer if the answer says so. Other errors are not kept.
+        pub negative_ttl: At<SimDuration> = At::built_in(SimDuration::from_secs(10)),
         /// Whether one request goes for all that ask an edge for the same at a time; the others wait for what comes
         /// of it, be it an error.
         pub collapse: bool = true,
@@ -103,6 +106,7 @@ impl Cdn {
             min: self.min_ttl.value,
             default: self.default_ttl.value,
             max: self.max_ttl.value,
+            negative: self.negative_ttl.value,
             stale_while_revalidate: self.stale_while_revalidate.value,
             stale_if_error: self.stale_if_error.value,
         }

@@ -86,11 +86,12 @@ impl Primary {
     }
 }
 
-/// Who reads and writes: a client where clients are known, else the request.
+/// Who reads and writes: a client where clients are known, whatever the class of the request; else the request.
 fn client_of(id: RequestId, cx: &Context) -> u64 {
     let request = cx.requests.get(id);
     if request.flags.has(Flags::KNOWN) {
-        u64::from(request.flow) << 32 | u64::from(cx.requests.extra(id).client)
+        let source = cx.program.source_of[request.flow as usize];
+        u64::from(source) << 32 | u64::from(cx.requests.extra(id).client)
     } else {
         request.number | 1 << 63
     }

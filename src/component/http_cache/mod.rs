@@ -217,12 +217,15 @@ impl State {
             cx.recorder.level(self.waiting).down(now, 1);
         }
         ends_fetch(id, own.was_conditional, cx);
-        let sent = match Came::of(outcome) {
+        let sent = match Came::of(id, outcome, cx) {
             Came::Left => {
                 self.cache.released(own.visit);
                 return None;
             }
-            Came::Nothing(failure) => self.cache.failed(own.visit, failure)?,
+            Came::Nothing(failure) => {
+                let mark = outcome.index() as u8;
+                self.cache.failed(own.visit, failure, mark, now)?
+            }
             Came::Answer(code) => {
                 let code = if own.is_unchanged && code == OK {
                     304

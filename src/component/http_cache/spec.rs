@@ -48,7 +48,8 @@ spec! {
     /// How long answers with certain codes are kept: `{ codes = [404], time = "1m" }`.
     pub struct ValidLine {
         /// Which; 200, 301 and 302 unless given. Answers of services are 200; 404 where there is nothing under a
-        /// key (`missing`), 429, 500 or 503 where they fail.
+        /// key (`missing`), 500 or 503 where they fail. Limits of rates answer 429, those of nginx 503. 502 and 504
+        /// are what the cache itself answers with where no server could be asked, or not in time.
         pub codes: Vec<At<u32>> = [200, 301, 302].map(At::built_in).to_vec(),
         /// Whether it holds for all codes.
         pub any: bool = false,

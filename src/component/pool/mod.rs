@@ -150,6 +150,7 @@ impl PoolSpec {
             barging: self.barging.value,
             wakes_after_close: self.wakes_after_close.value,
             when_full: self.when_full.value,
+            fails_fast: false,
             breaks: self.breaks.value,
         }
     }

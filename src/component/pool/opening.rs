@@ -282,7 +282,11 @@ impl Pool {
             return self.opens_in_background(at, cx);
         }
         let signal = Event::Signal(self.id.owner, BEGIN, self.part_of(at as u32));
-        cx.signal_after(pause, Class::Completion, signal);
+        let slot = cx.signal_after(pause, Class::Completion, signal);
+        // What several attempts at a time are followed by is one pause.
+        if let Some(earlier) = self.pauses[at].replace(slot) {
+            cx.scheduler.cancel(earlier);
+        }
     }
 
     /// Its own signals, as far as they concern connections that are being opened.
@@ -292,8 +296,10 @@ impl Pool {
             FAILED => self.fails(part, Outcome::DatabaseRefused, cx),
             LIMIT => self.limit_is_reached(part, cx),
             _ => {
-                self.units[part as usize].pause_ends();
-                self.opens_in_background(part as usize, cx);
+                let at = part as usize;
+                self.pauses[at] = None;
+                self.units[at].pause_ends();
+                self.opens_in_background(at, cx);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::component::arena::Arena;
 use crate::component::cache::Scope;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
 use crate::component::{Context, Event, Gauge, Kept, NodeId, Notice, Resource, Step, Wake};
-use crate::engine::{Class, LaneId, Timer};
+use crate::engine::{Class, LaneId, Slot, Timer};
 use crate::metrics::{CounterId, LevelId, Outcome, WaitId};
 use crate::policy::pool::{Asked, Connection, Covers, Expires, Turn, Unit};
 use crate::rng::Salt;
@@ -39,6 +39,8 @@ pub(in crate::component) struct Pool {
     pub(super) units: Vec<Unit>,
     /// By unit: whether the end of somebody's idle time is scheduled.
     watched: Vec<bool>,
+    /// By unit: the end of its pause between two connections that it opens itself, if it pauses.
+    pub(super) pauses: Vec<Option<Slot>>,
     /// Units per instance.
     per_instance: u32,
     /// Whether an idle connection is good as it is.
@@ -85,6 +87,7 @@ impl Pool {
                 .map(|_| Unit::with_room(idle, waiting))
                 .collect(),
             watched: vec![false; n_units as usize],
+            pauses: vec![None; n_units as usize],
             per_instance,
             is_plain: rules.is_plain(),
             tracks,
@@ -190,6 +193,13 @@ impl Pool {
                 Step::Blocked
             }
             Asked::Full => Step::Fail(Outcome::PoolFull),
+            Asked::Refused => {
+                // Nobody waits who would make the pool try again: whoever comes does.
+                if self.units[at].opens_unasked(&self.plan.rules) {
+                    self.opens(at, None, SimTime::NEVER, cx);
+                }
+                Step::Fail(Outcome::DatabaseRefused)
+            }
         };
         self.opens_in_background(at, cx);
         step
@@ -370,10 +380,29 @@ impl Pool {
         let now = cx.now();
         let capacity = u64::from(self.plan.rules.most()) * u64::from(self.per_instance);
         cx.recorder.level(self.capacity).up(now, capacity);
+        self.opens_first(self.units_of(instance), cx);
+    }
+
+    /// A process that has ended is there again, and so are the connections that it has from the start.
+    pub(in crate::component) fn process_starts(
+        &mut self,
+        instance: u32,
+        worker: u32,
+        cx: &mut Context,
+    ) {
+        if self.plan.per == Scope::Worker {
+            let at = (instance * self.per_instance + worker) as usize;
+            self.opens_first(at..at + 1, cx);
+        }
+    }
+
+    /// New units have the connections that they have from the start, or begin to open them.
+    fn opens_first(&mut self, units: std::ops::Range<usize>, cx: &mut Context) {
+        let now = cx.now();
         if !self.plan.eager {
             return;
         }
-        for at in self.units_of(instance) {
+        for at in units {
             for _ in 0..self.plan.rules.min {
                 if self.plan.rules.background().is_some() && now > SimTime::ZERO {
                     self.opens_in_background(at, cx);
@@ -412,6 +441,10 @@ impl Pool {
         let mut closed = 0;
         self.forgets(&units, cx);
         for at in units {
+            if let Some(pause) = self.pauses[at].take() {
+                // Nobody is there any more who would open another one then.
+                cx.scheduler.cancel(pause);
+            }
             let unit = &mut self.units[at];
             closed += unit.n_live();
             let held = unit.n_held();

@@ -57,6 +57,9 @@ spec! {
         pub max_age: Option<At<SimDuration>>,
         /// How long it waits after a connection could not be opened.
         pub retry: At<SimDuration> = At::built_in(SimDuration::from_secs(15)),
+        /// Whether a query fails at once, and its client is disconnected, while none of the pooler's connections is
+        /// open and the last attempt to open one has failed; those that wait already go on waiting. Else it waits, too.
+        pub fails_fast: bool = false,
     }
     presets(PRESETS)
     check(Self::check)
@@ -92,6 +95,7 @@ impl Pooler {
             barging: false,
             wakes_after_close: true,
             when_full: WhenFull::Wait,
+            fails_fast: self.fails_fast,
             breaks: Breaks::Seen,
         }
     }

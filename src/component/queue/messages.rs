@@ -2,7 +2,7 @@
 
 use crate::component::NodeId;
 use crate::stats::Histogram;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// Where a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) struct Message {
     /// The number from which everything random about its job derives.
     pub(super) number: u64,
     pub(super) published: SimTime,
+    /// For how long it was put off the last time.
+    pub(super) waited: SimDuration,
     /// Tells it from others that have had its place.
     pub(super) serial: u32,
     pub(super) deliveries: u32,

@@ -44,7 +44,7 @@ spec! {
     pub struct Queue {
         /// The product whose settings are laid under these.
         pub model: Option<At<String>>,
-        /// How many messages may wait; any number unless given.
+        /// How many messages may wait, those of which the `delay` is not over included; any number unless given.
         pub max_length: Option<At<Count>>,
         /// What happens to a message for which there is no room.
         pub when_full: At<WhenFull> = At::built_in(WhenFull::Reject),

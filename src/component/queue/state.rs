@@ -55,6 +55,9 @@ pub struct State {
     /// Messages in line, by what tells whether they still are.
     pub(super) ready: VecDeque<Timer>,
     pub(super) n_ready: u32,
+    /// Messages that are not visible for the first time yet, by what tells whether they still are: in the order in
+    /// which they will be. They take room as those in line do.
+    pub(super) coming: VecDeque<Timer>,
     /// Whoever waits for room.
     pub(super) line: Line,
     next_serial: u32,
@@ -100,6 +103,7 @@ impl State {
             messages: Arena::with_capacity(1024),
             ready: VecDeque::with_capacity(1024),
             n_ready: 0,
+            coming: VecDeque::with_capacity(if delay.is_some() { 1024 } else { 0 }),
             line: Line::default(),
             next_serial: 0,
             asking: VecDeque::with_capacity(slots.len()),
@@ -144,7 +148,9 @@ impl State {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.plan.max_length.is_some_and(|max| self.n_ready >= max)
+        let there = || self.n_ready as usize + self.coming.len();
+        let max = self.plan.max_length;
+        max.is_some_and(|max| there() >= max as usize)
     }
 
     /// Lets the system deliver, once the present handler is through.
@@ -173,6 +179,7 @@ impl State {
         let at = self.messages.add(Message {
             number,
             published: now,
+            waited: SimDuration::ZERO,
             serial,
             deliveries: 0,
             flow: request.flow,
@@ -185,6 +192,7 @@ impl State {
             Some(lane) => {
                 let timer = self.messages.timer(at);
                 cx.scheduler.set_timer(lane, timer);
+                self.coming.push_back(timer);
             }
             None => self.is_ready(at, false, cx),
         }
@@ -237,6 +245,30 @@ impl State {
             return Some(entry.subject);
         }
         None
+    }
+
+    /// The message that has been there the longest is dropped.
+    pub(super) fn drops_oldest(&mut self, cx: &mut Context) {
+        let oldest = match self.next_ready(cx) {
+            Some(oldest) => oldest,
+            None => {
+                let Some(timer) = self.coming.pop_front() else {
+                    return;
+                };
+                let now = cx.now();
+                cx.recorder.level(self.later).down(now, 1);
+                self.messages.renew(timer.subject);
+                if let Some(lane) = self.delay {
+                    let messages = &self.messages;
+                    cx.scheduler
+                        .unset_timer(lane, |timer| messages.is_current(timer));
+                }
+                timer.subject
+            }
+        };
+        cx.recorder.count(self.counters.dropped);
+        self.books.dropped += 1;
+        self.messages.remove(oldest);
     }
 
     /// One message less is in line: there is room for another.
@@ -295,11 +327,6 @@ impl State {
             .expect("whoever was in line is there");
         message.place = Place::Delivered;
         message.deliveries += 1;
-        if message.deliveries == 1 {
-            cx.recorder.wait(self.wait, message.published, now);
-        } else {
-            cx.recorder.count(self.counters.redelivered);
-        }
         cx.recorder.level(self.delivered).up(now, 1);
         if let Some(lane) = self.visibility {
             cx.scheduler.set_timer(lane, timer);
@@ -310,6 +337,19 @@ impl State {
             deliveries: message.deliveries,
         };
         (receipt, *message)
+    }
+
+    /// A consumer has let a delivered message in, which is what counts as a delivery.
+    pub(in crate::component) fn is_taken(&self, receipt: Receipt, cx: &mut Context) {
+        let Some(message) = self.message_of(receipt) else {
+            return;
+        };
+        if message.deliveries == 1 {
+            let now = cx.now();
+            cx.recorder.wait(self.wait, message.published, now);
+        } else {
+            cx.recorder.count(self.counters.redelivered);
+        }
     }
 
     /// A message is with nobody any more, and its timer is stale.
@@ -391,7 +431,8 @@ impl State {
         };
         let seed = message.number ^ u64::from(message.deliveries);
         let most = self.plan.max_deliveries;
-        let fate = rule.fate(message.deliveries, most, &mut self.redraw.draw(seed));
+        let deliveries = (message.deliveries, most);
+        let fate = rule.fate(deliveries, message.waited, &mut self.redraw.draw(seed));
         let at = receipt.message;
         match fate {
             Fate::Invisible => {}
@@ -400,7 +441,12 @@ impl State {
                 self.is_ready(at, true, cx);
             }
             Fate::First => self.puts_off(at, ROUND_TRIP, cx),
-            Fate::After(wait) => self.puts_off(at, wait.max(ROUND_TRIP), cx),
+            Fate::After(wait) => {
+                if let Some(message) = self.messages.get_mut(at) {
+                    message.waited = wait;
+                }
+                self.puts_off(at, wait.max(ROUND_TRIP), cx);
+            }
             Fate::Dead => self.dies(at, cx),
             Fate::Lost => {
                 cx.recorder.count(self.counters.lost);
@@ -450,6 +496,11 @@ impl State {
         }
         cx.scheduler.timer_ran_out(lane);
         let at = timer.subject;
+        if Some(lane) == self.delay {
+            // All are delayed for as long: it is the first of them.
+            self.coming.pop_front();
+            return self.is_ready(at, false, cx);
+        }
         let is_last = self.messages.get(at).is_some_and(|message| {
             message.place == Place::Delivered && message.deliveries >= self.plan.max_deliveries
         });

@@ -1,7 +1,7 @@
 //! What a queue does for those who visit it, what it reports, and its audit.
 
 use super::WhenFull;
-use super::messages::{Counts, Place};
+use super::messages::{Counts, Message, Place};
 use super::state::{BACK, POLL, State};
 use crate::component::program::Visit;
 use crate::component::request::{Flags, RequestId};
@@ -50,13 +50,7 @@ impl Component for State {
                     cx.recorder.level(self.blocked).up(now, 1);
                     return Step::Blocked;
                 }
-                WhenFull::DropOldest => {
-                    if let Some(oldest) = self.next_ready(cx) {
-                        cx.recorder.count(self.counters.dropped);
-                        self.books.dropped += 1;
-                        self.messages.remove(oldest);
-                    }
-                }
+                WhenFull::DropOldest => self.drops_oldest(cx),
             }
         }
         self.takes_in(id, salt, cx);
@@ -76,14 +70,7 @@ impl Component for State {
     }
 
     fn withdraw(&mut self, id: RequestId, cx: &mut Context) -> bool {
-        if !cx.requests.get(id).flags.has(Flags::IN_LINE) {
-            return false;
-        }
-        let now = cx.now();
-        self.line.remove(&mut cx.requests, id);
-        cx.requests.get_mut(id).flags.clear(Flags::IN_LINE);
-        cx.recorder.level(self.blocked).down(now, 1);
-        true
+        cx.leaves_line(id, &mut self.line, self.blocked)
     }
 
     fn window_ends(&mut self, cx: &mut Context) {
@@ -155,6 +142,10 @@ impl Component for State {
             u64::from(self.n_ready),
             "depth of {name}"
         );
+        let is_coming = |own: &Message| own.place == Place::Later && own.deliveries == 0;
+        let all = self.messages.iter();
+        let coming = all.filter(|(_, message)| is_coming(message)).count();
+        assert_eq!(coming, self.coming.len(), "new messages of {name}");
         let held: u64 = self.slots.iter().map(|slot| u64::from(slot.held)).sum();
         assert_eq!(held, seen.picked_by(own), "jobs of {name} under way");
         let blocked = cx.recorder.level_now(self.blocked);

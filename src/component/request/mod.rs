@@ -224,6 +224,9 @@ pub struct Extra {
     pub is_part: bool,
     /// How old the answer is that the gateways behind the present one have given.
     pub age: SimDuration,
+    /// The status code with which the rate limiter answered that turned it away last, where somebody in front keeps
+    /// answers.
+    pub status: Option<u16>,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
 }
@@ -243,6 +246,7 @@ impl Extra {
         heir_of: None,
         is_part: false,
         age: SimDuration::ZERO,
+        status: None,
         refreshes: 0,
     };
 

@@ -31,6 +31,7 @@ impl Rules for State {
     type Spec = ConcurrencyLimit;
 
     const TURNED_AWAY: Outcome = Outcome::ConcurrencyLimit;
+    const STATUS: Option<u16> = Some(503);
 
     fn key(spec: &ConcurrencyLimit) -> LimitKey {
         spec.key.value

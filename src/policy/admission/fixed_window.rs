@@ -70,6 +70,7 @@ impl Rules for State {
     type Spec = FixedWindowLimit;
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
+    const STATUS: Option<u16> = Some(429);
 
     fn key(spec: &FixedWindowLimit) -> LimitKey {
         spec.key.value

@@ -83,6 +83,7 @@ impl Rules for State {
     type Spec = LimitConn;
 
     const TURNED_AWAY: Outcome = Outcome::ConnectionLimit;
+    const STATUS: Option<u16> = Some(503);
 
     fn key(spec: &LimitConn) -> LimitKey {
         spec.key.value

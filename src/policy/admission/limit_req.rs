@@ -296,6 +296,7 @@ impl Rules for State {
     type Spec = LimitReq;
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
+    const STATUS: Option<u16> = Some(503);
 
     fn key(spec: &LimitReq) -> LimitKey {
         spec.key.value

@@ -80,6 +80,10 @@ trait Rules: Sized {
     /// How a request ends that it turns away.
     const TURNED_AWAY: Outcome;
 
+    /// With which status code that is answered, as the software does that has such a limit; nothing if it closes the
+    /// connection.
+    const STATUS: Option<u16>;
+
     /// Who is counted together.
     fn key(spec: &Self::Spec) -> LimitKey;
 
@@ -153,10 +157,10 @@ macro_rules! limits {
                 match self { $( Self::$variant(state) => state.capacity(), )* }
             }
 
-            /// How a request ends that it turns away.
-            pub fn turned_away(&self) -> Outcome {
-                fn of<R: Rules>(_: &R) -> Outcome {
-                    R::TURNED_AWAY
+            /// How a request ends that it turns away, and the status code that it is answered with, if it is.
+            pub fn turned_away(&self) -> (Outcome, Option<u16>) {
+                fn of<R: Rules>(_: &R) -> (Outcome, Option<u16>) {
+                    (R::TURNED_AWAY, R::STATUS)
                 }
                 match self { $( Self::$variant(state) => of(state), )* }
             }

@@ -109,6 +109,7 @@ impl Rules for State {
     type Spec = SlidingWindowLimit;
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
+    const STATUS: Option<u16> = Some(429);
 
     fn key(spec: &SlidingWindowLimit) -> LimitKey {
         spec.key.value

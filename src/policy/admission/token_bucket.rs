@@ -68,6 +68,7 @@ impl Rules for State {
     type Spec = TokenBucketLimit;
 
     const TURNED_AWAY: Outcome = Outcome::RateLimited;
+    const STATUS: Option<u16> = Some(429);
 
     fn key(spec: &TokenBucketLimit) -> LimitKey {
         spec.key.value

@@ -46,6 +46,7 @@ impl Rules for State {
     type Spec = WorkerConnectionsLimit;
 
     const TURNED_AWAY: Outcome = Outcome::ConnectionLimit;
+    const STATUS: Option<u16> = None;
 
     fn key(_: &WorkerConnectionsLimit) -> LimitKey {
         LimitKey::All

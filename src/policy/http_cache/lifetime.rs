@@ -17,9 +17,9 @@ pub struct CacheControl {
     /// `max-age`, in seconds.
     pub max_age: Option<u64>,
     /// `stale-while-revalidate`, in seconds.
-    pub stale_while_revalidate: u64,
+    pub stale_while_revalidate: Option<u64>,
     /// `stale-if-error`, in seconds.
-    pub stale_if_error: u64,
+    pub stale_if_error: Option<u64>,
 }
 
 impl CacheControl {
@@ -33,8 +33,8 @@ impl CacheControl {
                 "no-cache" | "no-store" | "private" => read.no_store = true,
                 "s-maxage" => read.s_maxage = seconds,
                 "max-age" => read.max_age = seconds,
-                "stale-while-revalidate" => read.stale_while_revalidate = seconds.unwrap_or(0),
-                "stale-if-error" => read.stale_if_error = seconds.unwrap_or(0),
+                "stale-while-revalidate" => read.stale_while_revalidate = seconds,
+                "stale-if-error" => read.stale_if_error = seconds,
                 _ => {}
             }
         }
@@ -77,12 +77,11 @@ impl Spec for CacheControl {
         if self.no_store {
             parts.push("no-store".to_owned());
         }
-        let some = |seconds: u64| (seconds > 0).then_some(seconds);
         let times = [
             ("max-age", self.max_age),
             ("s-maxage", self.s_maxage),
-            ("stale-while-revalidate", some(self.stale_while_revalidate)),
-            ("stale-if-error", some(self.stale_if_error)),
+            ("stale-while-revalidate", self.stale_while_revalidate),
+            ("stale-if-error", self.stale_if_error),
         ];
         let times = times.iter().filter_map(|(name, own)| Some((name, (*own)?)));
         parts.extend(times.map(|(name, seconds)| format!("{name}={seconds}")));
@@ -129,8 +128,8 @@ impl Answer {
                 no_store: false,
                 s_maxage: None,
                 max_age: None,
-                stale_while_revalidate: 0,
-                stale_if_error: 0,
+                stale_while_revalidate: None,
+                stale_if_error: None,
             },
             expires: None,
             is_personal: false,
@@ -171,8 +170,8 @@ impl Rules {
         };
         (seconds > 0).then_some(Lifetime {
             valid_until: now.saturating_add(seconds),
-            stale_while_revalidate: control.stale_while_revalidate,
-            stale_if_error: control.stale_if_error,
+            stale_while_revalidate: control.stale_while_revalidate.unwrap_or(0),
+            stale_if_error: control.stale_if_error.unwrap_or(0),
         })
     }
 }

@@ -9,6 +9,8 @@
 mod lifetime;
 mod nodes;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use crate::units::{SimDuration, SimTime};
 
@@ -32,8 +34,6 @@ pub enum Status {
     Updating,
     /// There and expired, and still good, as the upstream says.
     Revalidated,
-    /// Not looked for.
-    Bypass,
 }
 
 /// What a request does after a look.
@@ -69,8 +69,8 @@ pub enum Look {
 )]
 pub struct Visit {
     key: u64,
-    /// Which node, once it has looked, and which of those that had this place.
-    node: Option<(u32, u32)>,
+    /// Which node, once it has looked; that stays while somebody is inside of it.
+    node: Option<u32>,
     status: Status,
     /// Whether it is the one who goes for a new one, and when its lock ends.
     updates: bool,
@@ -197,10 +197,29 @@ impl HttpCache {
             return self.goes(visit, Status::Miss);
         };
         let node = self.nodes.node(at);
-        if is_new || visit.node != Some((at, node.generation)) {
+        if is_new {
             node.uses = node.uses.saturating_add(1);
             node.n_inside += 1;
-            visit.node = Some((at, node.generation));
+            visit.node = Some(at);
+        }
+        if node.is_error {
+            if seconds(now) <= node.valid_until {
+                visit.status = Status::Hit;
+                return Look::Answered {
+                    status: Status::Hit,
+                    code: node.code,
+                    mark: node.mark,
+                    since: node.since,
+                    updates: false,
+                };
+            }
+            // It is as if the key had never been there, whatever was before the error.
+            self.nodes.empties(at);
+            if self.rules.min_uses > 1 {
+                visit.stores = false;
+                return self.goes(visit, Status::Miss);
+            }
+            return self.misses(visit, now);
         }
         if node.exists {
             return self.finds(visit, now);
@@ -219,9 +238,8 @@ impl HttpCache {
             visit.gave_up = true;
             return None;
         }
-        let (at, generation) = visit.node?;
-        let node = self.nodes.node(at);
-        let is_locked = node.generation == generation && node.is_updating && node.lock_until > now;
+        let node = self.nodes.node(visit.node?);
+        let is_locked = node.is_updating && node.lock_until > now;
         is_locked.then(|| Look::Waits(wait((node.lock_until - now).min(POLL))))
     }
 
@@ -294,22 +312,6 @@ impl HttpCache {
         Look::Waits(wait((until - now).min(POLL)))
     }
 
-    /// A request that is not looked for in the cache (`proxy_cache_bypass`) goes to the upstream; what it gets
-    /// may be stored.
-    pub fn bypass(&mut self, visit: &mut Visit, now: SimTime) -> Look {
-        visit.status = Status::Bypass;
-        let expires = seconds(now) + self.rules.inactive;
-        match self.nodes.reach(visit.key, expires) {
-            Some(at) => {
-                let node = self.nodes.node(at);
-                node.n_inside += 1;
-                visit.node = Some((at, node.generation));
-            }
-            None => visit.stores = false,
-        }
-        Look::Goes { asks: false }
-    }
-
     /// The upstream has answered a request; the answer is stored if it may be, and if what is there is better
     /// than the answer, that is sent.
     pub fn answered(&mut self, visit: Visit, answer: &Answer, now: SimTime) -> Sent {
@@ -339,7 +341,7 @@ impl HttpCache {
         };
         if let Some(node) = self.leaves(&visit) {
             node.is_updating = false;
-            node.exists = true;
+            (node.exists, node.is_error) = (true, false);
             node.code = answer.code;
             (node.mark, node.since) = (answer.mark, since);
             node.lives(lifetime);
@@ -372,19 +374,40 @@ impl HttpCache {
         }
     }
 
-    /// No answer came from the upstream. Gives what is sent all the same, if anything is.
-    pub fn failed(&mut self, visit: Visit, failure: Failure) -> Option<Sent> {
+    /// No answer came from the upstream. Gives what is sent all the same, if anything is; else the error that
+    /// the cache makes of it, which the caller knows by `mark`, is remembered where it is said how long.
+    pub fn failed(
+        &mut self,
+        visit: Visit,
+        failure: Failure,
+        mark: u8,
+        now: SimTime,
+    ) -> Option<Sent> {
         let sent = self.rescues(&visit, failure);
+        if sent.is_none() && visit.stores {
+            self.remembers(&visit, failure, mark, now);
+        }
         self.released(visit);
         sent
+    }
+
+    /// An error takes the place of what is there (`c->error`).
+    fn remembers(&mut self, visit: &Visit, failure: Failure, mark: u8, now: SimTime) {
+        let code = failure.own_code();
+        let valid = self.rules.valid_for(code).filter(|valid| *valid > 0);
+        if let (Some(seconds_valid), Some(at)) = (valid, visit.node) {
+            let node = self.nodes.node(at);
+            (node.is_error, node.code) = (true, code);
+            (node.mark, node.since) = (mark, now);
+            node.valid_until = seconds(now).saturating_add(seconds_valid);
+        }
     }
 
     fn rescues(&mut self, visit: &Visit, failure: Failure) -> Option<Sent> {
         let may = visit.status == Status::Expired
             && (self.rules.use_stale.has(failure) || visit.stale_if_error);
-        let (at, generation) = visit.node.filter(|_| may)?;
-        let node = self.nodes.node(at);
-        (node.generation == generation && node.exists).then_some(Sent {
+        let node = self.nodes.node(visit.node.filter(|_| may)?);
+        (node.exists && !node.is_error).then_some(Sent {
             status: Status::Stale,
             code: node.code,
             mark: node.mark,
@@ -396,32 +419,26 @@ impl HttpCache {
     /// A request is through with the cache without anything to store.
     pub fn released(&mut self, visit: Visit) {
         let is_kept = self.rules.min_uses > 1;
-        let Some((at, _)) = visit.node else { return };
-        let Some(node) = self.leaves(&visit) else {
-            return;
-        };
+        let Some(at) = visit.node else { return };
+        let node = self.nodes.node(at);
+        node.n_inside -= 1;
         if visit.updates && node.lock_until == visit.lock_until {
             node.is_updating = false;
         }
-        if !node.exists && node.n_inside == 0 && !is_kept {
+        if !node.exists && !node.is_error && node.n_inside == 0 && !is_kept {
             self.nodes.remove(at);
         }
     }
 
-    /// The node of a visit, which is not inside any more; nothing if it has gone meanwhile.
+    /// The node of a visit, which is not inside any more; nothing if there was no room for one.
     fn leaves(&mut self, visit: &Visit) -> Option<&mut Node> {
-        let (at, generation) = visit.node?;
-        let node = self.nodes.node(at);
-        if node.generation != generation {
-            return None;
-        }
+        let node = self.nodes.node(visit.node?);
         node.n_inside -= 1;
         Some(node)
     }
 
     fn own<'a>(nodes: &'a mut Nodes, visit: &Visit) -> &'a mut Node {
-        let (at, _) = visit.node.expect("it has just looked");
-        nodes.node(at)
+        nodes.node(visit.node.expect("it has just looked"))
     }
 
     /// The cache manager takes out what has not been asked for in `inactive`, and what is too much. Gives when
@@ -446,9 +463,9 @@ impl HttpCache {
         SimDuration::from_secs(wait.unwrap_or(MANAGER_SLEEPS).clamp(1, MANAGER_SLEEPS))
     }
 
-    /// Everything goes that nobody is inside of.
+    /// Somebody empties it. Whoever is inside goes on, and what it gets is stored.
     pub fn clear(&mut self) {
-        while self.nodes.remove_oldest() {}
+        self.nodes.clear();
     }
 }
 

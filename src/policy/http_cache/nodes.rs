@@ -8,14 +8,14 @@ use crate::units::SimTime;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Node {
     key: u64,
-    /// Counts the keys that have had this place.
-    pub(super) generation: u32,
     /// How often it was asked for.
     pub(super) uses: u32,
     /// Requests that have looked and are not through.
     pub(super) n_inside: u32,
     /// Whether there is an answer, its code and its size.
     pub(super) exists: bool,
+    /// Whether what is there is an error that the cache made itself when no answer came; nothing else counts then.
+    pub(super) is_error: bool,
     pub(super) code: u16,
     pub(super) mark: u8,
     pub(super) size: u64,
@@ -105,10 +105,8 @@ impl Nodes {
             (self.all.len() - 1) as u32
         });
         self.links.reach(at);
-        let generation = self.all[at as usize].generation;
         self.all[at as usize] = Node {
             key,
-            generation,
             ..Node::default()
         };
         self.index.set(key, at);
@@ -118,10 +116,30 @@ impl Nodes {
     pub(super) fn remove(&mut self, at: u32) {
         let node = &mut self.all[at as usize];
         self.size -= node.size;
-        node.generation = node.generation.wrapping_add(1);
         self.index.remove(node.key);
         self.links.remove(&mut self.order, at);
         self.vacant.push(at);
+    }
+
+    /// What is there goes; the key stays known.
+    pub(super) fn empties(&mut self, at: u32) {
+        let node = &mut self.all[at as usize];
+        self.size -= node.size;
+        (node.size, node.exists, node.is_error) = (0, false, false);
+    }
+
+    /// All that is there goes, and every key that nobody is inside of.
+    pub(super) fn clear(&mut self) {
+        let mut at = self.order.first;
+        while at != NOWHERE {
+            let next = self.links.behind(at);
+            if self.all[at as usize].n_inside == 0 {
+                self.remove(at);
+            } else {
+                self.empties(at);
+            }
+            at = next;
+        }
     }
 
     /// An answer has taken the place of another.

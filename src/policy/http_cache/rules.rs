@@ -48,6 +48,14 @@ macro_rules! failures {
                     _ => None,
                 }
             }
+
+            /// The code that the cache itself answers with where no answer has come.
+            pub const fn own_code(self) -> u16 {
+                match self {
+                    Self::Timeout => 504,
+                    _ => 502,
+                }
+            }
         }
     };
 }

@@ -205,7 +205,11 @@ impl Backoff {
                         between(SimDuration::from_nanos(wait.as_nanos() / 2), wait, draw)
                     }
                     Jitter::Decorrelated => {
-                        let previous = if retry <= 1 { *base } else { previous };
+                        let previous = if retry <= 1 {
+                            *base
+                        } else {
+                            previous.max(*base)
+                        };
                         let high = SimDuration::from_nanos(previous.as_nanos().saturating_mul(3));
                         between(*base, high, draw).min(*cap)
                     }

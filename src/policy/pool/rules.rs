@@ -164,6 +164,9 @@ pub struct Rules {
     pub wakes_after_close: bool,
     /// What becomes of a request for which there is none.
     pub when_full: WhenFull,
+    /// Whether a request fails at once for which there is none while none at all is open and the last attempt to
+    /// open one has failed; those who wait already go on waiting. For pools that open theirs themselves.
+    pub fails_fast: bool,
     /// When it is noticed that the other side has closed an idle one.
     pub breaks: Breaks,
 }

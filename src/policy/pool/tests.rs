@@ -36,6 +36,7 @@ fn rules() -> Rules {
         barging: false,
         wakes_after_close: true,
         when_full: WhenFull::Wait,
+        fails_fast: false,
         breaks: Breaks::Seen,
     }
 }
@@ -76,6 +77,13 @@ impl Bench {
             Asked::Opens => self.opens(who),
             Asked::Waits => self.say(format!("{who} waits")),
             Asked::Full => self.say(format!("{who} is turned away")),
+            Asked::Refused => {
+                self.say(format!("{who} fails"));
+                if self.unit.opens_unasked(&self.rules) {
+                    self.opening.push(None);
+                    self.say("the pool opens".to_owned());
+                }
+            }
         }
         self.closes();
     }
@@ -426,4 +434,44 @@ fn redis_py_does_not_wait() {
     pool.asks(1);
     pool.asks(2);
     assert_eq!(pool.log(), "1 opens; 2 is turned away");
+}
+
+/// After a failed login whoever comes fails at once and has it tried again, unless that was too short a time ago;
+/// who was in line stays there. One connection that is open is enough to wait.
+#[test]
+fn pgbouncer_fails_fast_after_a_failed_login() {
+    let retry = At::built_in(seconds(15.0));
+    let mut pool = Bench::new(Rules {
+        opens: Opens::Background(Background {
+            gap: At::built_in(SimDuration::ZERO),
+            retry_from: retry,
+            retry_to: retry,
+        }),
+        fails_fast: true,
+        ..rules()
+    });
+    let fails = |pool: &mut Bench| {
+        pool.opening.pop();
+        pool.unit.open_fails(&pool.rules);
+        assert_eq!(pool.unit.pauses(&pool.rules), seconds(15.0));
+    };
+    pool.asks(1);
+    fails(&mut pool);
+    pool.asks(2);
+    assert_eq!(pool.log(), "1 waits; the pool opens; 2 fails");
+    pool.unit.leaves_line(1);
+    pool.unit.pause_ends();
+    pool.closes();
+    pool.asks(3);
+    assert_eq!(pool.log(), "3 fails; the pool opens");
+    pool.opened_late();
+    pool.unit.pauses(&pool.rules);
+    pool.unit.pause_ends();
+    for who in 4..=6 {
+        pool.asks(who);
+    }
+    assert_eq!(pool.log(), "4 gets 1; 5 waits; the pool opens; 6 waits");
+    fails(&mut pool);
+    pool.asks(7);
+    assert_eq!(pool.log(), "7 waits");
 }

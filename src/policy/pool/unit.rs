@@ -44,6 +44,8 @@ pub enum Asked {
     Waits,
     /// There is none, and nobody waits.
     Full,
+    /// There is none, and none could be opened when that was tried last.
+    Refused,
 }
 
 /// What a pool does next, after something has happened: at most one of those in line moves.
@@ -127,6 +129,9 @@ impl Unit {
             }
         } else if rules.when_full == WhenFull::Fail {
             return Asked::Full;
+        }
+        if self.failures > 0 && rules.fails_fast && self.open == self.opening {
+            return Asked::Refused;
         }
         self.waiting.push_back(who);
         Asked::Waits
@@ -286,12 +291,17 @@ impl Unit {
 
     /// True if the pool itself opens a connection now; it is on its way then.
     pub fn opens_one(&mut self, rules: &Rules) -> bool {
-        if rules.background().is_none() {
-            return false;
-        }
         let is_wanted = (self.idle.len() as u32) < rules.min.min(rules.max)
             || self.waiting.len() > self.idle.len();
-        if self.opener != Opener::Asleep || self.open >= rules.most() || !is_wanted {
+        is_wanted && self.opens_unasked(rules)
+    }
+
+    /// The same, whether anybody is there who wants it or not.
+    pub fn opens_unasked(&mut self, rules: &Rules) -> bool {
+        let may = rules.background().is_some()
+            && self.opener == Opener::Asleep
+            && self.open < rules.most();
+        if !may {
             return false;
         }
         self.opener = Opener::Opens;

@@ -155,6 +155,7 @@ pub(super) fn compile(
     }
     let (mut program, callers) = (compiler.program, compiler.callers);
     program.note_held();
+    program.source_of = flows.iter().map(|flow| flow.source).collect();
     if out.n_errors() > before {
         return None;
     }

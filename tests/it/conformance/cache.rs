@@ -141,7 +141,7 @@ impl Proxy {
     fn origin(&mut self, visit: Visit, now: u64) -> Ended {
         let own = visit.status();
         if self.mode == "refuse" {
-            let rescued = self.cache.failed(visit, Failure::Error);
+            let rescued = self.cache.failed(visit, Failure::Error, 0, at(now));
             rescued.map_or(Ended(Some(own), 502), |sent| {
                 Ended(Some(sent.status), sent.code)
             })
@@ -237,7 +237,6 @@ fn said(ended: Ended) -> (String, u64) {
         Some(Status::Stale) => "STALE",
         Some(Status::Updating) => "UPDATING",
         Some(Status::Revalidated) => "REVALIDATED",
-        Some(Status::Bypass) => "BYPASS",
         None => "-",
     };
     (word.to_owned(), u64::from(ended.1))

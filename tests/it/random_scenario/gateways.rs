@@ -46,6 +46,7 @@ impl Generator {
             (40, "default_ttl = \"300ms\""),
             (20, "min_ttl = \"1s\""),
             (20, "max_ttl = \"1500ms\""),
+            (30, "negative_ttl = \"200ms\""),
             (40, "stale_while_revalidate = \"2s\""),
             (40, "stale_if_error = \"2s\""),
             (30, "unchanged = \"60%\""),

@@ -114,6 +114,7 @@ impl Generator {
             "idle_timeout = \"10ms\"",
             "max_age = \"300ms\"",
             "retry = \"100ms\"",
+            "fails_fast = true",
         ];
         for line in lines {
             if self.chance(40) {

@@ -92,13 +92,18 @@ impl State {
         let Some(processes) = &mut self.processes else {
             return;
         };
-        let instance = at / processes.per_instance;
+        let per_instance = processes.per_instance;
+        let instance = at / per_instance;
         processes.starts(at as usize, now);
-        let slots = self.plan.slots() / processes.per_instance;
+        let slots = self.plan.slots() / per_instance;
         cx.recorder
             .level(self.levels.workers)
             .up(now, u64::from(slots));
         self.weighs(instance, cx);
+        let worker = at - instance * per_instance;
+        for pool in &mut self.pools {
+            pool.process_starts(instance, worker, cx);
+        }
         self.takes_up(instance, at as usize, cx);
     }
 
