@@ -13,7 +13,7 @@ use super::sensor::{Snapshot, Use};
 use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::{At, Count, number_text};
-use crate::units::{Fraction, SimDuration};
+use crate::units::{Fraction, SimDuration, SimTime};
 use crate::{leads, spec};
 
 /// Points, evaluations: everything goes by the minute.
@@ -161,15 +161,18 @@ impl Rule for State {
             let warm = group
                 .instances
                 .iter()
-                .filter(|own| self.is_warm(own, group) || own.asked == crate::units::SimTime::ZERO);
+                .filter(|own| self.is_warm(own, group) || own.asked == SimTime::ZERO);
             let used = warm.filter_map(|own| {
                 let then = before.find(own).map(|then| (before.at, then));
                 Use::since(then, own, group.now)
             });
             let figures: Vec<f64> = used
-                .map(|used| match self.is_cpu {
-                    true => used.cpus / group.cpus,
-                    false => used.requests_per_second * MINUTE.as_secs_f64(),
+                .map(|used| {
+                    if self.is_cpu {
+                        used.cpus / group.cpus
+                    } else {
+                        used.requests_per_second * MINUTE.as_secs_f64()
+                    }
                 })
                 .collect();
             let n = figures.len() as f64;
@@ -179,7 +182,7 @@ impl Rule for State {
     }
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
-        let begun = |own: &&Reading| own.asked == crate::units::SimTime::ZERO;
+        let begun = |own: &&Reading| own.asked == SimTime::ZERO;
         let warm = group.instances.iter();
         let warm = warm
             .filter(|own| self.is_warm(own, group) || begun(own))

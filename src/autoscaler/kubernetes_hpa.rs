@@ -147,9 +147,7 @@ fn pod(own: &Reading, now: SimTime) -> Pod {
 
 /// What pods request: all the CPU and the memory that they may use.
 fn template(group: &Group<'_>) -> PodTemplate {
-    let memory = group
-        .memory
-        .map(|own| Milli::new(own.get().saturating_mul(1000) as i64));
+    let memory = group.memory.map(|own| Milli::from_units(own.get() as f64));
     PodTemplate {
         pod_level: Requests {
             cpu: Some(Milli::from_units(group.cpus)),

@@ -184,6 +184,25 @@ pub(super) fn pool(nodes: &mut [Node], id: PoolId) -> &mut Pool {
     &mut pools[id.number as usize]
 }
 
+/// Builds the components, and tells autoscalers where the queues are that they go by.
+fn build_nodes(blueprint: &Blueprint, streams: Streams, cx: &mut Context) -> Vec<Node> {
+    let nodes = blueprint.nodes.iter().enumerate();
+    let mut nodes: Vec<_> = nodes
+        .map(|(at, plan)| plan.build(NodeId::new(at), streams, cx))
+        .collect();
+    let depth = |node: &Node| match node {
+        Node::Queue(queue) => Some(queue.depth),
+        _ => None,
+    };
+    let depths: Vec<_> = nodes.iter().map(depth).collect();
+    for node in &mut nodes {
+        if let Node::Service(service) = node {
+            service.finds_backlogs(&depths);
+        }
+    }
+    nodes
+}
+
 impl System {
     /// Builds one replication.
     pub fn new(blueprint: &Blueprint, streams: Streams) -> Self {
@@ -199,20 +218,7 @@ impl System {
             woken: VecDeque::with_capacity(256),
             notices: VecDeque::with_capacity(64),
         };
-        let nodes = blueprint.nodes.iter().enumerate();
-        let mut nodes: Vec<_> = nodes
-            .map(|(at, plan)| plan.build(NodeId::new(at), streams, &mut cx))
-            .collect();
-        let depth = |node: &Node| match node {
-            Node::Queue(queue) => Some(queue.depth),
-            _ => None,
-        };
-        let depths: Vec<_> = nodes.iter().map(depth).collect();
-        for node in &mut nodes {
-            if let Node::Service(service) = node {
-                service.finds_backlogs(&depths);
-            }
-        }
+        let nodes = build_nodes(blueprint, streams, &mut cx);
         let mut lanes = service_lanes(&nodes);
         let callers = blueprint.callers.iter().map(|plan| {
             let state = caller::State::new(plan, &mut cx);

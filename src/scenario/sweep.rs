@@ -62,8 +62,8 @@ fn label_by_kind(points: &mut [Point]) {
             continue;
         }
         for point in &mut *points {
-            if let Some(kind) = point.settings[at].kind() {
-                point.settings[at].label = kind.to_owned();
+            if let Some(kind) = point.settings[at].kind().map(str::to_owned) {
+                point.settings[at].label = kind;
             }
         }
     }

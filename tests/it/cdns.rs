@@ -142,7 +142,7 @@ fn what_is_past_its_time_is_better_than_to_wait_or_to_fail() {
     assert!(status(&made_up, "rescued") > 0.01);
 }
 
-/// That something does not exist is not remembered for as long as what does: 10 s, as by CloudFront, instead of a day.
+/// That something does not exist is not remembered for as long as what does: 10 s, as by `CloudFront`, instead of a day.
 #[test]
 fn what_is_missing_is_asked_for_again_soon() {
     let text = text("100/s", 1, "public", "to = \"origin\"", WAIT);

@@ -62,7 +62,7 @@ spec! {
     pub struct Gp2 {
         /// How large it is.
         pub size: At<Bytes>,
-        /// Over how many volumes that is striped. Unless given, as by RDS for PostgreSQL, MySQL and MariaDB: over four
+        /// Over how many volumes that is striped. Unless given, as by RDS for PostgreSQL, `MySQL` and `MariaDB`: over four
         /// from 400 GiB on.
         pub volumes: Option<At<Count>>,
     }
@@ -72,7 +72,7 @@ spec! {
     /// A volume with a speed of its own: `{ gp3 = { iops = 6000 } }`.
     pub struct Gp3 {
         /// Operations a second. Unless given, what is not paid for: 3,000, or 12,000 from 400 GiB on, as by RDS for
-        /// PostgreSQL, MySQL and MariaDB.
+        /// PostgreSQL, `MySQL` and `MariaDB`.
         pub iops: Option<At<f64>>,
         /// How large it is; less than 400 GiB unless given.
         pub size: Option<At<Bytes>>,

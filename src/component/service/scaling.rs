@@ -196,9 +196,9 @@ impl State {
         self.shows_group(at, cx, |autoscaler, group| autoscaler.scrape(group));
         let Some(scaling) = &self.scaling else { return };
         let every = scaling.controllers[at as usize].clock.scrape;
-        every
-            .into_iter()
-            .for_each(|every| self.again(SCRAPE, at, every, cx));
+        if let Some(every) = every {
+            self.again(SCRAPE, at, every, cx);
+        }
     }
 
     /// An autoscaler looks.

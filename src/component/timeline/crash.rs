@@ -10,7 +10,7 @@ use crate::units::SimDuration;
 spec! {
     /// Crashes instances of a service: `{ at = "10m", crash = "web", instances = 3 }`. What is in them fails; they
     /// are started again as `restart` of the service says.
-    pub struct Crash {
+    pub struct CrashInstances {
         /// The service.
         pub crash: At<String>,
         /// How many of those in service, the oldest places first.
@@ -24,7 +24,7 @@ spec! {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Act(u32);
 
-impl Describe for Crash {
+impl Describe for CrashInstances {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

@@ -22,7 +22,7 @@ spec! {
     /// Deployment of Kubernetes, with its defaults: a quarter more, and a quarter less, than there shall be. With
     /// `surge = "0%"` and `unavailable = "100%"` all are restarted at once, as dynos on Heroku are. An instance
     /// that was not up yet when the deploy began is replaced, too.
-    pub struct Deploy {
+    pub struct DeployVersion {
         /// The service.
         pub deploy: At<String>,
         /// How many more instances there may be meanwhile, as a share of those that there shall be, rounded up.
@@ -37,7 +37,7 @@ spec! {
     check(Self::check)
 }
 
-impl Deploy {
+impl DeployVersion {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         let (surge, unavailable) = (self.surge.get(), self.unavailable.get());
         if surge == 0.0 && unavailable == 0.0 && self.switch.value == Switch::Each {
@@ -59,7 +59,7 @@ pub struct Act {
     switch: Switch,
 }
 
-impl Describe for Deploy {
+impl Describe for DeployVersion {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

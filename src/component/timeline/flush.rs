@@ -9,7 +9,7 @@ use crate::units::SimDuration;
 
 spec! {
     /// Empties a cache, an HTTP cache or a CDN: `{ at = "10m", flush = "pages" }`.
-    pub struct Flush {
+    pub struct FlushCache {
         /// The cache.
         pub flush: At<String>,
         /// When.
@@ -21,7 +21,7 @@ spec! {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Act;
 
-impl Describe for Flush {
+impl Describe for FlushCache {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

@@ -12,7 +12,7 @@ spec! {
     /// "10m", lose_zone = 1, of = "web", lasts = "20m" }`. Those in front go on sending to them until their health
     /// checks, or `restart` of the service, tell them otherwise; after `noticed` others are started in the zones
     /// that are left.
-    pub struct LoseZone {
+    pub struct ZoneLoss {
         /// Which of the service's `zones`, from 1.
         pub lose_zone: At<Count>,
         /// The service.
@@ -36,7 +36,7 @@ pub struct Act {
     lasts: Option<SimDuration>,
 }
 
-impl Describe for LoseZone {
+impl Describe for ZoneLoss {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

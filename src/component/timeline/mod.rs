@@ -104,19 +104,19 @@ macro_rules! actions {
 
 actions! {
     /// Changes the number of instances by hand.
-    Scale: scale = "scale",
+    ScaleByHand: scale = "scale",
     /// Replaces all instances by new ones, a few at a time or all together.
-    Deploy: deploy = "deploy",
+    DeployVersion: deploy = "deploy",
     /// Instances crash.
-    Crash: crash = "crash",
+    CrashInstances: crash = "crash",
     /// All instances in one zone are gone, and for some time none can start there.
-    LoseZone: lose_zone = "lose_zone",
+    ZoneLoss: lose_zone = "lose_zone",
     /// The autoscalers of a service stop deciding for some time.
-    PauseAutoscaler: pause_autoscaler = "pause_autoscaler",
+    AutoscalerPause: pause_autoscaler = "pause_autoscaler",
     /// A cache is emptied.
-    Flush: flush = "flush",
+    FlushCache: flush = "flush",
     /// A dependency is slower for some time, or fails more often.
-    Slow: slow = "slow",
+    SlowDependency: slow = "slow",
 }
 
 /// Reports a component to which something cannot happen.

@@ -10,7 +10,7 @@ use crate::units::{SimDuration, SimTime};
 spec! {
     /// The autoscalers of a service change nothing for some time: `{ at = "10m", pause_autoscaler = "web", lasts =
     /// "20m" }`. They look all the same, and say what they would have done.
-    pub struct PauseAutoscaler {
+    pub struct AutoscalerPause {
         /// The service.
         pub pause_autoscaler: At<String>,
         /// For how long; to the end of the run unless given.
@@ -24,7 +24,7 @@ spec! {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Act(Option<SimDuration>);
 
-impl Describe for PauseAutoscaler {
+impl Describe for AutoscalerPause {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

@@ -10,7 +10,7 @@ use crate::units::SimDuration;
 spec! {
     /// Changes the number of instances by hand: `{ at = "10m", scale = "web", to = 20 }`. An autoscaler that sees
     /// it differently changes it again.
-    pub struct Scale {
+    pub struct ScaleByHand {
         /// The service.
         pub scale: At<String>,
         /// How many instances there shall be.
@@ -24,7 +24,7 @@ spec! {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Act(u32);
 
-impl Describe for Scale {
+impl Describe for ScaleByHand {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

@@ -11,7 +11,7 @@ use crate::units::{Fraction, SimDuration, SimTime};
 spec! {
     /// Makes a dependency slower for some time, or has it fail more often: `{ at = "10m", slow = "payments", factor =
     /// 10, lasts = "5m" }`. Calls that have begun are not touched.
-    pub struct Slow {
+    pub struct SlowDependency {
         /// The dependency.
         pub slow: At<String>,
         /// How many times as long its calls take.
@@ -26,7 +26,7 @@ spec! {
     check(Self::check)
 }
 
-impl Slow {
+impl SlowDependency {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         let factor = self.factor.value;
         if !(factor > 0.0 && factor <= 1e6) {
@@ -45,7 +45,7 @@ pub struct Act {
     lasts: Option<SimDuration>,
 }
 
-impl Describe for Slow {
+impl Describe for SlowDependency {
     type Act = Act;
 
     fn at(&self) -> At<SimDuration> {

@@ -32,7 +32,7 @@ impl Limits {
 /// Credit of a full purse of one volume.
 const PURSE: f64 = 5.4e6;
 
-/// From this size on, in GiB, RDS stripes what it stores over so many volumes (PostgreSQL, MySQL and MariaDB).
+/// From this size on, in GiB, RDS stripes what it stores over so many volumes (PostgreSQL, `MySQL` and `MariaDB`).
 pub const STRIPED_FROM: f64 = 400.0;
 /// See [`STRIPED_FROM`].
 pub const STRIPES: u32 = 4;

@@ -103,7 +103,8 @@ fn path(findings: &Findings, column: &Column) -> String {
     let Some((first, end)) = values.first().zip(values.last()) else {
         return format!("{}  no data", column.component);
     };
-    let shown = |value: f64| (value * 10.0).round();
+    // Tenths: the mean of several replications need not be whole.
+    let shown = |value: f64| (value * 10.0).round() as i64;
     // Where it came to what it was at the end, not where the end is.
     let settled = values.iter().rev();
     let settled = settled.take_while(|(_, value)| shown(*value) == shown(end.1));
@@ -125,7 +126,7 @@ fn path(findings: &Findings, column: &Column) -> String {
     turns.sort_by_key(|turn| turn.0);
     let mut path: Vec<(String, String)> = Vec::new();
     for (window, value) in turns {
-        let number = three_digits(shown(value) / 10.0);
+        let number = three_digits(shown(value) as f64 / 10.0);
         if path.last().is_none_or(|(before, _)| *before != number) {
             let since = if window == 0 {
                 String::new()

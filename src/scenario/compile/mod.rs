@@ -138,13 +138,11 @@ pub(super) fn compile(
     let timeline = compiler.plan_timeline(&mut nodes);
     let (sources, traffic) = compiler.plan_sources();
     compiler.tell_balancers(&mut nodes, &traffic);
-    let (flows, responses, classes) = (traffic.flows, traffic.responses, traffic.classes);
+    let classes = traffic.classes;
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
     compiler.check_size(&sources, windows, classes.len());
-    compiler.check_laws();
-    compiler.check_program();
-    compiler.check_objectives(&classes);
+    compiler.check_the_rest(&classes);
     if compiler.out.n_errors() == before {
         // What is unused because of an error is no news.
         compiler.warn_of_unused();
@@ -155,7 +153,7 @@ pub(super) fn compile(
     }
     let (mut program, callers) = (compiler.program, compiler.callers);
     program.note_held();
-    program.source_of = flows.iter().map(|flow| flow.source).collect();
+    program.source_of = traffic.flows.iter().map(|flow| flow.source).collect();
     if out.n_errors() > before {
         return None;
     }
@@ -164,8 +162,8 @@ pub(super) fn compile(
         drain: spec.run.drain.value,
         max_in_flight: spec.run.max_in_flight.get() as usize,
         classes,
-        flows,
-        responses,
+        flows: traffic.flows,
+        responses: traffic.responses,
         sources: sources.into_iter().collect::<Option<_>>()?,
         callers,
         nodes: nodes.into_iter().collect::<Option<_>>()?,
@@ -176,6 +174,13 @@ pub(super) fn compile(
 }
 
 impl Compiler<'_> {
+    /// What can be checked only when everything is there.
+    fn check_the_rest(&mut self, classes: &[String]) {
+        self.check_laws();
+        self.check_program();
+        self.check_objectives(classes);
+    }
+
     /// A law, drawn from at `place`; nothing if its data are not right, which is reported.
     fn demand(&mut self, law: &Law, place: &str) -> Option<Demand> {
         let sampler = law.sampler(self.data, self.out)?;
