@@ -11,6 +11,7 @@
 //!
 //! To add a pool of real software: write its file in `presets/` and add its line to the list below.
 
+mod books;
 mod opening;
 mod state;
 

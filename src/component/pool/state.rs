@@ -5,7 +5,7 @@ use super::{Plan, PoolId};
 use crate::component::arena::Arena;
 use crate::component::cache::Scope;
 use crate::component::request::{Flags, Frame, RequestId, Requests};
-use crate::component::{Context, Event, Gauge, Kept, NodeId, Notice, Resource, Step, Wake};
+use crate::component::{Context, Event, NodeId, Notice, Step, Wake};
 use crate::engine::{Class, LaneId, Slot, Timer};
 use crate::metrics::{CounterId, LevelId, Outcome, WaitId};
 use crate::policy::pool::{Asked, Connection, Covers, Expires, Turn, Unit};
@@ -53,11 +53,11 @@ pub(in crate::component) struct Pool {
     ages: Salt,
     lane: Option<LaneId>,
     pub(super) in_use: LevelId,
-    capacity: LevelId,
-    waiting: LevelId,
+    pub(super) capacity: LevelId,
+    pub(super) waiting: LevelId,
     pub(super) wait: WaitId,
     pub(super) opened: CounterId,
-    closed: CounterId,
+    pub(super) closed: CounterId,
 }
 
 impl Pool {
@@ -543,63 +543,6 @@ impl Pool {
         } else {
             pool.opening_signal(code, part, cx);
         }
-    }
-
-    /// What can run out here.
-    pub(in crate::component) fn resource(&self, component: &str) -> Resource {
-        Resource {
-            component: component.to_owned(),
-            what: format!("pool {}", self.plan.name),
-            unit: "connection",
-            used: self.in_use,
-            capacity: Some(self.capacity),
-            scale: 1.0,
-            waiting: Some(self.waiting),
-            wait: Some(self.wait),
-        }
-    }
-
-    /// Figures that it keeps.
-    pub(in crate::component) fn gauges(&self, component: &str) -> [Gauge; 2] {
-        let gauge = |what, counter| Gauge {
-            component: format!("{component} pool {}", self.plan.name),
-            what,
-            kept: Kept::Counter(counter),
-        };
-        [
-            gauge("connections_opened", self.opened),
-            gauge("connections_closed", self.closed),
-        ]
-    }
-
-    /// Connections that the database knows of.
-    pub(in crate::component) fn n_open(&self) -> u64 {
-        let live: u64 = self.units.iter().map(|unit| u64::from(unit.n_live())).sum();
-        live + self.n_counted()
-    }
-
-    /// Connections in use and requests in line, after comparing its own books.
-    pub(in crate::component) fn audit(&self, cx: &Context) -> (u64, u64) {
-        let sum = |of: fn(&Unit) -> u32| self.units.iter().map(|unit| u64::from(of(unit))).sum();
-        let (held, in_line): (u64, u64) = (sum(Unit::n_held), sum(Unit::n_waiting));
-        let (in_use, waiting) = (
-            cx.recorder.level_now(self.in_use),
-            cx.recorder.level_now(self.waiting),
-        );
-        let name = &self.plan.name;
-        assert_eq!(
-            held + self.n_awaited(),
-            in_use,
-            "connections of pool {name}"
-        );
-        assert_eq!(in_line, waiting, "line of pool {name}");
-        for unit in &self.units {
-            assert!(
-                unit.n_open() <= self.plan.rules.most(),
-                "pool {name} holds more than it may"
-            );
-        }
-        (in_use, waiting)
     }
 }
 
