@@ -1,6 +1,6 @@
 //! Kubernetes' `HorizontalPodAutoscaler` (`autoscaling/v2`): how many pods its controller asks for.
 //!
-//! [`sync`] is one round of the controller over one workload: it is shown what the API server and the metrics
+//! [`fn@sync`] is one round of the controller over one workload: it is shown what the API server and the metrics
 //! APIs would say ([`Observation`]), and decides ([`Decision`]) by its settings ([`Config`]) and by what it
 //! remembers ([`State`]). Everything that it consists of can be asked by itself, in the order in which a sync
 //! asks:
