@@ -193,6 +193,28 @@ fn a_lock_that_was_left_behind_expires() {
     assert!(refreshes > 0.07, "{refreshes}");
 }
 
+/// Whoever finds something stale may be the one who is too much for the memory of its instance: what it has set going
+/// dies at once, and somebody else renews it.
+#[test]
+fn a_renewal_that_dies_before_its_first_step_is_made_up_for() {
+    let findings = System {
+        horizon: "100s",
+        rate: "50/s",
+        web: "count = 2
+            workers = { runtime = \"event_loop\", count = 1 }
+            memory = { limit = \"200MB\", base = \"40MB\", leak_per_request = \"20MB\", over = \"kill\" }
+            restart = { after = \"50ms\", at_most = \"50ms\" }",
+        steps: "{ cache = \"c\", keys = \"urls\", on_miss = [{ wait = \"20ms\" }] }",
+        keys: (1, "\"uniform\""),
+        cache: "capacity = 10
+            ttl = \"10ms\"
+            stale_while_revalidate = \"1h\"",
+    }
+    .runs();
+    let refreshes = status(&findings, "refreshes");
+    assert!(refreshes > 0.2, "{refreshes}");
+}
+
 /// While it is down everybody falls through, or fails; then it is empty.
 #[test]
 fn who_gets_no_answer_goes_on_or_fails() {

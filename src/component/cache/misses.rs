@@ -236,9 +236,13 @@ impl State {
         let now = cx.now();
         let asks = *cx.requests.get(id);
         let theirs = cx.requests.extra(id);
-        let own = cx.requests.open(asks.flow, now, asks.number, asks.frame.pc);
+        // It begins behind the look-up: whatever becomes of its instance before it has done anything, it is in what
+        // follows the miss.
+        let pc = asks.frame.pc + 1;
+        let own = cx.requests.open(asks.flow, now, asks.number, pc);
         let request = cx.requests.get_mut(own);
         request.frame = Frame {
+            pc,
             via: NodeId::NONE,
             entered: now,
             // Its work is its own.
@@ -256,8 +260,7 @@ impl State {
         extra.waits_for = NOBODY;
         self.flights.begin(of, own.index(), now);
         cx.recorder.count(self.counts.refreshes);
-        // It goes on behind the look-up.
-        cx.wake(own, Wake::GoOn);
+        cx.wake(own, Wake::Begin);
     }
 
     /// A request puts in what it has got: whoever waited for it goes on. Gives how long it took, as far as

@@ -17,7 +17,7 @@ use crate::units::{SimDuration, SimTime};
 pub use lifetime::{Answer, CacheControl, Lifetime};
 pub use rules::{Codes, Failure, Lock, Rules, UseStale, Valid};
 
-use nodes::{Node, Nodes};
+use nodes::{Node, Nodes, OwnError};
 
 /// What nginx reports of a request, in `$upstream_cache_status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,14 +202,14 @@ impl HttpCache {
             node.n_inside += 1;
             visit.node = Some(at);
         }
-        if node.is_error {
-            if seconds(now) <= node.valid_until {
+        if let Some(error) = node.error {
+            if seconds(now) <= error.valid_until {
                 visit.status = Status::Hit;
                 return Look::Answered {
                     status: Status::Hit,
-                    code: node.code,
-                    mark: node.mark,
-                    since: node.since,
+                    code: error.code,
+                    mark: error.mark,
+                    since: error.since,
                     updates: false,
                 };
             }
@@ -341,7 +341,7 @@ impl HttpCache {
         };
         if let Some(node) = self.leaves(&visit) {
             node.is_updating = false;
-            (node.exists, node.is_error) = (true, false);
+            (node.exists, node.error) = (true, None);
             node.code = answer.code;
             (node.mark, node.since) = (answer.mark, since);
             node.lives(lifetime);
@@ -395,11 +395,13 @@ impl HttpCache {
     fn remembers(&mut self, visit: &Visit, failure: Failure, mark: u8, now: SimTime) {
         let code = failure.own_code();
         let valid = self.rules.valid_for(code).filter(|valid| *valid > 0);
-        if let (Some(seconds_valid), Some(at)) = (valid, visit.node) {
-            let node = self.nodes.node(at);
-            (node.is_error, node.code) = (true, code);
-            (node.mark, node.since) = (mark, now);
-            node.valid_until = seconds(now).saturating_add(seconds_valid);
+        if let (Some(valid), Some(at)) = (valid, visit.node) {
+            self.nodes.node(at).error = Some(OwnError {
+                code,
+                mark,
+                since: now,
+                valid_until: seconds(now).saturating_add(valid),
+            });
         }
     }
 
@@ -407,7 +409,7 @@ impl HttpCache {
         let may = visit.status == Status::Expired
             && (self.rules.use_stale.has(failure) || visit.stale_if_error);
         let node = self.nodes.node(visit.node.filter(|_| may)?);
-        (node.exists && !node.is_error).then_some(Sent {
+        node.exists.then_some(Sent {
             status: Status::Stale,
             code: node.code,
             mark: node.mark,
@@ -425,7 +427,7 @@ impl HttpCache {
         if visit.updates && node.lock_until == visit.lock_until {
             node.is_updating = false;
         }
-        if !node.exists && !node.is_error && node.n_inside == 0 && !is_kept {
+        if !node.exists && node.error.is_none() && node.n_inside == 0 && !is_kept {
             self.nodes.remove(at);
         }
     }

@@ -14,8 +14,8 @@ pub(super) struct Node {
     pub(super) n_inside: u32,
     /// Whether there is an answer, its code and its size.
     pub(super) exists: bool,
-    /// Whether what is there is an error that the cache made itself when no answer came; nothing else counts then.
-    pub(super) is_error: bool,
+    /// What the cache itself said last, when no answer came: for a while that is what everybody is told.
+    pub(super) error: Option<OwnError>,
     pub(super) code: u16,
     pub(super) mark: u8,
     pub(super) size: u64,
@@ -30,6 +30,16 @@ pub(super) struct Node {
     pub(super) lock_until: u64,
     /// The second in which it goes if nobody asks for it.
     expires: u64,
+}
+
+/// An error of the cache's own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwnError {
+    pub(super) code: u16,
+    pub(super) mark: u8,
+    pub(super) since: SimTime,
+    /// The last second in which it is told.
+    pub(super) valid_until: u64,
 }
 
 impl Node {
@@ -125,7 +135,7 @@ impl Nodes {
     pub(super) fn empties(&mut self, at: u32) {
         let node = &mut self.all[at as usize];
         self.size -= node.size;
-        (node.size, node.exists, node.is_error) = (0, false, false);
+        (node.size, node.exists, node.error) = (0, false, None);
     }
 
     /// All that is there goes, and every key that nobody is inside of.

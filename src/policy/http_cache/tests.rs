@@ -95,6 +95,22 @@ fn who_waits_for_one_who_fails_is_given_its_error() {
     assert!(is_given, "{look:?}");
 }
 
+/// Two find the same expired, and the first fails: the second is told that what is there is still good, and not what the
+/// first has left there.
+#[test]
+fn who_is_told_that_it_is_still_good_is_given_that() {
+    let mut cache = HttpCache::new(Rules {
+        revalidate: true,
+        ..Rules::with_valid(&[(&[200], 5), (&[502], 3)])
+    });
+    stores(&mut cache, 1, 0);
+    let (_, first) = looks(&mut cache, 1, 10);
+    let (_, second) = looks(&mut cache, 1, 10);
+    cache.failed(first, Failure::Error, 7, at(10));
+    let sent = cache.answered(second, &Answer::plain(304, 10), at(10));
+    assert_eq!((sent.status, sent.code), (Status::Revalidated, 200));
+}
+
 /// However many keys are being asked for: what is there is gone for everybody, and who is on the way stores anew.
 #[test]
 fn emptying_leaves_nothing() {
