@@ -1,4 +1,4 @@
-//! Azure Monitor autoscale over the instances of a service: its engine is in [`azure`](super::azure), what feeds it
+//! Azure Monitor autoscale over the instances of a service: its engine is in [`azure`], what feeds it
 //! is here.
 //!
 //! Every time grain there is a point of each metric, the average over the instances that run. A rule goes by the

@@ -1,4 +1,4 @@
-//! Cloud Run's autoscaling over the instances of a service: its rule is in [`cloud_run`](super::cloud_run), what
+//! Cloud Run's autoscaling over the instances of a service: its rule is in [`cloud_run`], what
 //! feeds it is here.
 //!
 //! This is the part that goes by measurement. Cloud Run also starts instances at once for requests that find no free

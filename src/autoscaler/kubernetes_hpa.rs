@@ -1,4 +1,4 @@
-//! Kubernetes' horizontal pod autoscaler over the instances of a service: its controller is in [`hpa`](super::hpa),
+//! Kubernetes' horizontal pod autoscaler over the instances of a service: its controller is in [`hpa`],
 //! what feeds it is here.
 //!
 //! The metrics server scrapes all kubelets every `metrics_resolution` and keeps the last two points of each pod: CPU

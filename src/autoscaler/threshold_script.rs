@@ -1,4 +1,4 @@
-//! A threshold script over the instances of a service: its rules are in [`threshold`](super::threshold), what feeds
+//! A threshold script over the instances of a service: its rules are in [`threshold`], what feeds
 //! them is here.
 //!
 //! What a container uses of its CPU is told from two readings, a second or two apart, as `docker stats` does it; the
