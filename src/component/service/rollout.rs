@@ -86,6 +86,20 @@ impl State {
         old.map(|at| at as u32)
     }
 
+    /// New instances that are up and wait for the others. One that was taken out meanwhile does not.
+    fn waiting_ones(&self) -> impl Iterator<Item = u32> {
+        let waits = self
+            .rollout
+            .iter()
+            .flat_map(|own| own.waits.iter().enumerate());
+        let waits = waits.filter(|(at, waits)| **waits && self.is_starting(*at));
+        waits.map(|(at, _)| at as u32)
+    }
+
+    fn is_starting(&self, at: usize) -> bool {
+        self.instances[at].life == Life::Starting
+    }
+
     /// True if an instance that is up is not to get requests before the others are up, too.
     pub(super) fn waits_for_others(&mut self, at: u32) -> bool {
         let Some(rollout) = &mut self.rollout else {
@@ -125,29 +139,20 @@ impl State {
             }
         }
         self.start_missing(cx);
-        if self.n_old() == 0
-            && !self
-                .rollout
-                .as_ref()
-                .is_some_and(|own| own.waits.contains(&true))
-        {
+        if self.n_old() == 0 && self.waiting_ones().next().is_none() {
             self.rollout = None;
         }
     }
 
     /// All new instances get requests, and the old ones none any more, once there are as many as there shall be.
     fn switches_if_all_wait(&mut self, cx: &mut Context) {
-        let Some(rollout) = &mut self.rollout else {
-            return;
-        };
-        let waiting = rollout.waits.iter().filter(|waits| **waits).count();
-        if (waiting as u32) < self.desired {
+        let new: Vec<u32> = self.waiting_ones().collect();
+        if (new.len() as u32) < self.desired {
             return;
         }
-        let new: Vec<u32> = (0..rollout.waits.len() as u32)
-            .filter(|at| rollout.waits[*at as usize])
-            .collect();
-        rollout.waits.fill(false);
+        if let Some(rollout) = &mut self.rollout {
+            rollout.waits.fill(false);
+        }
         let old: Vec<u32> = self.old_ones().collect();
         for at in new {
             self.joins(at, cx);
