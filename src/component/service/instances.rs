@@ -43,6 +43,8 @@ pub(super) struct Instance {
     pub(super) life: Life,
     /// Whether whoever sends requests to the instances knows of it.
     is_member: bool,
+    /// Whether it has died, and the requests in it have not heard of it yet.
+    is_dying: bool,
     /// Whether its quota was used up when its CPU was looked at last.
     pub(super) was_throttled: bool,
     /// The end of its boot, of its time to drain, or of its wait to be started again.
@@ -63,6 +65,7 @@ impl Instance {
             cpu: super::quota::cpu(plan, phases),
             pending: None,
             is_member: false,
+            is_dying: false,
             was_throttled: false,
         }
     }
@@ -222,7 +225,8 @@ impl State {
         }
     }
 
-    /// Takes an instance out: it drains if it serves, and is gone at once if not.
+    /// Takes an instance out: it drains if it serves, and is gone at once if not. One that has just died keeps
+    /// its place until its requests have heard of it.
     pub(super) fn take_out(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         self.deregister(at, cx);
@@ -230,6 +234,12 @@ impl State {
         let instance = &mut self.instances[at as usize];
         if let Life::Starting | Life::Down = instance.life {
             let was = std::mem::replace(&mut instance.life, Life::Stopped);
+            if instance.is_dying {
+                instance.life = Life::Draining;
+                self.gives_up_down(cx);
+                cx.recorder.level(self.levels.draining).up(now, 1);
+                return;
+            }
             if let Some(slot) = instance.pending.take() {
                 cx.scheduler.cancel(slot);
             }
@@ -258,10 +268,13 @@ impl State {
         }
     }
 
-    /// A draining instance has nothing left to do.
+    /// A draining instance has nothing left to do. One that is dying stops when its requests have heard of it.
     pub(super) fn stop(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         let instance = &mut self.instances[at as usize];
+        if instance.is_dying {
+            return;
+        }
         if let Some(slot) = instance.pending.take() {
             cx.scheduler.cancel(slot);
         }
@@ -305,14 +318,17 @@ impl State {
         });
     }
 
-    /// A draining instance has used up its time. The system deals with the requests that are still in
+    /// An instance dies: a draining one has used up its time, or it has crashed. The system deals with the requests that are still in
     /// it, and then comes back to [`State::killed`].
     pub(super) fn kill(&mut self, at: u32, cx: &mut Context) {
-        self.instances[at as usize].pending = None;
-        cx.notices.push_back(Notice::Killed {
-            service: self.own,
-            instance: at,
-        });
+        let instance = &mut self.instances[at as usize];
+        instance.pending = None;
+        if !std::mem::replace(&mut instance.is_dying, true) {
+            cx.notices.push_back(Notice::Killed {
+                service: self.own,
+                instance: at,
+            });
+        }
     }
 
     /// The requests of a killed instance are gone, some of them in the middle of a burst on a CPU of their own;
@@ -354,6 +370,7 @@ impl State {
             meters.cpu(at, cut.bursts * 1000, 0, now);
             meters.goes_out(at, u64::from(instance.connections), now);
         }
+        instance.is_dying = false;
         instance.connections = 0;
         instance.busy = 0;
         instance.not_begun = 0;

@@ -259,10 +259,7 @@ impl State {
         {
             self.deregister(at, cx);
         }
-        cx.notices.push_back(Notice::Killed {
-            service: self.own,
-            instance: at,
-        });
+        self.kill(at, cx);
     }
 
     /// The first `n` instances in service crash.
