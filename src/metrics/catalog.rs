@@ -100,6 +100,16 @@ metrics! {
     Cost = "cost", Dollars;
     /// The most instances of all services that were paid for at the same time.
     InstancesPeak = "instances_peak", Number;
+    /// Requests that were not served, per run.
+    RequestsLost = "requests_lost", Number;
+    /// How long the system took to come back: the longest time from a window in which it broke an objective to the
+    /// one from which it kept all of them again. Objectives on success, errors and the p50, p95 and p99 of latency
+    /// count; without any, so do windows in which less than 95 % is served. Up to two good windows in between do not
+    /// count as back; a run that ends in trouble counts up to its end.
+    RecoveryTime = "recovery_time", Seconds;
+    /// How long the system was in trouble: all windows together in which it broke an objective on success, errors
+    /// or the p50, p95 or p99 of latency; without any, in which less than 95 % was served.
+    TroubleTime = "trouble_time", Seconds;
 }
 
 impl Metric {

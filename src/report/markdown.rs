@@ -93,6 +93,9 @@ fn traffic(out: &mut String, findings: &Findings) {
     if !outcomes.is_empty() {
         let _ = writeln!(out, "- outcomes: {}", outcomes.join(", "));
     }
+    if let Some(trouble) = words::trouble(findings) {
+        let _ = writeln!(out, "- trouble: {trouble}");
+    }
     for path in text::traffic::instances(findings) {
         let _ = writeln!(
             out,

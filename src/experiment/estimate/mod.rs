@@ -8,6 +8,7 @@ mod resources;
 mod series;
 mod sources;
 mod stated;
+mod trouble;
 
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};

@@ -9,6 +9,18 @@ use crate::experiment::record::{ClassRecord, Record, WindowRecord};
 use crate::metrics::{Metric, Outcome};
 use crate::stats::Estimate;
 
+/// Requests that were served, of those that should have been: what was still in flight when an overloaded system
+/// was stopped was not served; what was cut off with the test says nothing about the system.
+pub(super) fn served_of(class: &ClassRecord, record: &Record) -> (u64, u64) {
+    let left = if record.overflow.is_some() {
+        class.arrived - class.ended()
+    } else {
+        0
+    };
+    let interrupted = class.outcomes[Outcome::Interrupted.index()];
+    (class.n_served(), class.ended() + left - interrupted)
+}
+
 impl Estimating<'_> {
     /// Figures of requests: of all classes, or of one.
     pub(super) fn request_figures(&self, own: &[ClassRecord]) -> BTreeMap<String, Estimate> {
@@ -30,17 +42,7 @@ impl Estimating<'_> {
         let shares: Vec<_> = own
             .iter()
             .zip(self.records)
-            .map(|(class, record)| {
-                // What was still in flight when an overloaded system was stopped was not served.
-                let lost = if record.overflow.is_some() {
-                    class.arrived - class.ended()
-                } else {
-                    0
-                };
-                // What was cut off with the test says nothing about the system.
-                let interrupted = class.outcomes[Outcome::Interrupted.index()];
-                (class.n_served(), class.ended() + lost - interrupted)
-            })
+            .map(|(class, record)| served_of(class, record))
             .collect();
         let success = Estimate::share(&shares, self.confidence);
         put(Metric::SuccessRate, success);
@@ -117,6 +119,9 @@ impl Estimating<'_> {
             Metric::InstancesPeak,
             self.mean(|record| record.instances_peak),
         );
+        for (metric, estimate) in self.trouble() {
+            put(metric, estimate);
+        }
         figures
     }
 

@@ -9,6 +9,7 @@
 mod capacity;
 mod cdf;
 mod cost;
+mod followers;
 mod font;
 mod heat_cells;
 mod heatmap;
@@ -81,6 +82,7 @@ pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
         load_curves::chart(title, sweep),
         heatmap::chart(title, sweep),
         cost::chart(title, sweep),
+        followers::chart(title, sweep),
     ];
     charts.into_iter().flatten().collect()
 }
