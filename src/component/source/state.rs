@@ -5,6 +5,7 @@ use rand::Rng as _;
 use super::books::{Account, Books};
 use super::browser::Browsers;
 use super::calendar::{Calendar, Entry};
+use super::drawn::{Drawn, Next};
 use super::flow::Move;
 use super::network::Way;
 use super::population::People;
@@ -55,6 +56,8 @@ pub struct State {
     /// True if its requests are their own only attempts.
     pub(in crate::component) is_plain: bool,
     numbers: Stream,
+    /// The requests that come next, where clients are known.
+    next: Next,
     /// Makes the rounds of users differ between replications.
     base: u64,
     /// No request arrives at or after this.
@@ -130,6 +133,7 @@ impl State {
             drive,
             is_plain: plan.caller.is_none(),
             numbers,
+            next: Next::new(),
             base,
             horizon,
             salt: Salt::new(&plan.name, "class"),
@@ -204,14 +208,37 @@ impl State {
         (self.calendar.entry(), self.next_arrival())
     }
 
-    /// The number and the class of the request that arrives.
+    /// True if its clients are known, and who sends the next request has not been drawn yet.
     #[inline]
-    pub(in crate::component) fn next_request(&mut self) -> (u64, Choice) {
-        let number = self.numbers.next_u64();
-        if let [only] = self.choices[..] {
-            return (number, only);
+    pub(in crate::component) fn has_to_draw(&self) -> bool {
+        self.people.is_some() && self.next.is_empty()
+    }
+
+    /// Draws the requests that come next; gives them.
+    pub(in crate::component) fn draws(&mut self) -> &[Drawn] {
+        match &self.people {
+            Some(people) => self.next.draws(people, &mut self.numbers),
+            None => &[],
         }
-        (number, self.choose(number, 0, self.choices.len() as u16))
+    }
+
+    /// The request that arrives, and its class. Where clients are known, it has been [drawn](Self::draws).
+    #[inline]
+    pub(in crate::component) fn next_request(&mut self) -> (Drawn, Choice) {
+        let drawn = if self.people.is_some() {
+            self.next.comes()
+        } else {
+            Drawn {
+                number: self.numbers.next_u64(),
+                client: NOBODY,
+                address: NOBODY,
+            }
+        };
+        if let [only] = self.choices[..] {
+            return (drawn, only);
+        }
+        let choice = self.choose(drawn.number, 0, self.choices.len() as u16);
+        (drawn, choice)
     }
 
     /// The class of a request, out of some of the source's choices.
