@@ -517,7 +517,7 @@ impl System {
                 // Work for it is not over yet: a commit follows what it has read.
                 return;
             }
-            self.repays(id, true);
+            self.repays(id, true, true);
             if let (Op::Borrow(pooler), Step::Next) =
                 (*self.cx.program.op(self.cx.requests.get(id).frame.pc), step)
             {
@@ -568,7 +568,7 @@ impl System {
     pub(super) fn is_detached(&mut self, id: RequestId) -> (bool, u64) {
         let detached = self.detaches(id);
         if detached.0 {
-            self.repays(id, true);
+            self.repays(id, true, true);
         }
         detached
     }
