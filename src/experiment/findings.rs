@@ -59,6 +59,9 @@ pub struct Findings {
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.
     pub costs: Vec<CostPart>,
+    /// How well autoscaled services followed the demand for them.
+    #[serde(default)]
+    pub elasticities: Vec<ElasticityFindings>,
     /// Figures over time.
     pub series: Series,
     /// Pooled latencies: (seconds, share of requests that took no longer).
@@ -401,6 +404,28 @@ pub struct Column {
     pub figure: String,
     /// By window; nothing where there is no data.
     pub values: Vec<Option<Estimate>>,
+}
+
+/// How well an autoscaled service followed the demand for it: what somebody with foresight would have had in service,
+/// with 70 % of CPU and workers used. Shares are of 1; 0 is best. Sources: [`crate::stats::elasticity`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ElasticityFindings {
+    /// The service.
+    pub service: String,
+    /// The share of the time with too few instances in service.
+    pub too_few_time: Estimate,
+    /// By how much too few there were, as a share of the demand, on average over all the time.
+    pub too_few_by: Estimate,
+    /// The share of the time with too many.
+    pub too_many_time: Estimate,
+    /// By how much too many there were, likewise.
+    pub too_many_by: Estimate,
+    /// The share of windows in which demand and supply did not move the same way.
+    pub instability: Estimate,
+    /// All five put together: the distance from a supply that is the demand.
+    pub deviation: Estimate,
+    /// What the instances of the demand would have cost, in dollars; nothing where instances have no price.
+    pub cost_with_foresight_usd: Option<Estimate>,
 }
 
 /// One look of an autoscaler.

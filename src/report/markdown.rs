@@ -46,6 +46,9 @@ pub fn run(title: &str, seed: u64, findings: &Findings) -> String {
     if !busy.rows.is_empty() {
         section(&mut out, "Busy", &busy);
     }
+    if let Some(elasticity) = tables::elasticity(findings) {
+        section(&mut out, "Elasticity", &elasticity);
+    }
     if !findings.advisories.is_empty() {
         out.push('\n');
     }

@@ -1,6 +1,7 @@
 //! From the records of the replications to findings.
 
 mod advisories;
+mod elasticity;
 mod objectives;
 mod queues;
 mod requests;
@@ -60,6 +61,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         served_ages: own.served_ages(),
         bottleneck,
         costs: own.costs(),
+        elasticities: own.elasticities(),
         series,
         latency_cdf: own.latency_cdf(),
         looks: own.looks(),

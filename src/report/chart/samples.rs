@@ -238,6 +238,7 @@ impl Sample {
             served_ages: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
+            elasticities: Vec::new(),
             series: self.series(),
             latency_cdf: cdf.collect(),
             looks: vec![
