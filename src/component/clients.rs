@@ -39,9 +39,9 @@ impl System {
         let mut marks = 0;
         if by != By::Browser && client != NOBODY && choice.is_kept {
             match self.browser_is_asked(source, number, client) {
-                Some(Answer::Fresh) => return self.browser_answers(source, (class, due), by),
+                Some(Answer::Fresh) => return self.browser_answers((source, number), (class, due), by),
                 Some(Answer::Stale) => {
-                    let answered = self.browser_answers(source, (class, due), by);
+                    let answered = self.browser_answers((source, number), (class, due), by);
                     self.requests_by(source, (number, choice), (By::Browser, client), due);
                     return answered;
                 }
@@ -97,10 +97,16 @@ impl System {
     }
 
     /// A client's browser answers a request itself.
-    fn browser_answers(&mut self, source: u16, (class, due): (u16, SimTime), by: By) -> u32 {
+    fn browser_answers(
+        &mut self,
+        (source, number): (u16, u64),
+        (class, due): (u16, SimTime),
+        by: By,
+    ) -> u32 {
         let now = self.cx.now();
         let outcome = Outcome::BrowserCache;
         self.cx.recorder.counts_attempts();
+        self.cx.recorder.knows(number, 1);
         self.cx.recorder.outcome(class, due, now, outcome);
         self.source_notes(source, due, outcome);
         if let By::User(user) = by {

@@ -402,6 +402,7 @@ impl System {
             flags,
             flow,
             arrived,
+            number,
             ..
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
@@ -411,6 +412,7 @@ impl System {
         } else {
             let now = self.cx.now();
             let Flow { class, source } = self.flows[flow as usize];
+            self.cx.recorder.knows(number, 1);
             self.cx.recorder.outcome(class, arrived, now, outcome);
             if let Some(lane) = self.sources[source as usize].lane {
                 let requests = &self.cx.requests;

@@ -72,6 +72,13 @@ impl Instance {
 }
 
 impl State {
+    /// How many requests each instance has that is in service.
+    pub fn requests_by_instance(&self) -> impl Iterator<Item = u32> + '_ {
+        let all = self.instances.iter();
+        let serve = all.filter(|own| own.life == Life::InService);
+        serve.map(|own| own.connections)
+    }
+
     /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;

@@ -31,7 +31,7 @@ pub use quota::{QuotaMode, QuotaPlan, QuotaSpec};
 pub use scaling::{Change, ControllerPlan, Scaling};
 pub(super) use state::Accepted;
 pub use state::State;
-pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
+pub use steps::{Alternative, Alternatives, Call, CpuStep, OperationSpec, OperationStep, WaitStep};
 pub use workers::{Backlog, Runtime, WhenFull, WorkersSpec};
 
 use crate::autoscaler::AutoscalerSpec;

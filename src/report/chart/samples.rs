@@ -240,6 +240,7 @@ impl Sample {
             costs: Vec::new(),
             series: self.series(),
             latency_cdf: cdf.collect(),
+            log: Vec::new(),
             looks: vec![
                 self.look(0.12, 4, 6),
                 self.look(0.2, 6, 9),

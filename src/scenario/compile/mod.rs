@@ -161,6 +161,7 @@ pub(super) fn compile(
         windows,
         drain: spec.run.drain.value,
         max_in_flight: spec.run.max_in_flight.get() as usize,
+        log: spec.run.log.value as usize,
         classes,
         flows: traffic.flows,
         responses: traffic.responses,

@@ -5,7 +5,7 @@ use crate::component::cache::{LookUp, Mode};
 use crate::component::database::{Access, Query};
 use crate::component::program::{Demand, KeysId, Op, Visit, threshold};
 use crate::component::queue::Publish;
-use crate::component::service::{Call, OperationSpec, OperationStep, Service};
+use crate::component::service::{Alternative, Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
 use crate::dist::Law;
@@ -178,6 +178,7 @@ impl Compiler<'_> {
                         });
                     });
                 }
+                OperationStep::Choose(step) => self.add_alternatives(&place, &step.choose),
                 OperationStep::Call(step) => {
                     let (own, rules) = (&step.own, &step.shared);
                     self.with_chance(&place, own.probability, |compiler| {
@@ -211,6 +212,29 @@ impl Compiler<'_> {
         let after = self.here() as u16;
         if let Op::Chance { otherwise, .. } = &mut self.program.ops[at] {
             *otherwise = after;
+        }
+    }
+
+    /// One of several things, each with the chance that is left for it once those before it are not chosen.
+    fn add_alternatives(&mut self, place: &Place<'_>, choices: &[Alternative]) {
+        let mut rest: f64 = choices.iter().map(|own| own.weight.value).sum();
+        let mut to_end = Vec::new();
+        for (number, own) in choices.iter().enumerate() {
+            let place = place.inner(&number.to_string());
+            let weight = own.weight.value;
+            let chance = if rest > 0.0 { weight / rest } else { 0.0 };
+            rest -= weight;
+            let is_last = number + 1 == choices.len();
+            let chance = Fraction::new(chance.min(1.0)).filter(|_| !is_last);
+            self.with_chance(&place, At::built_in(chance.unwrap_or(Fraction::ONE)), |own_steps| {
+                own_steps.add_steps(&place, &own.steps);
+                to_end.push(own_steps.here());
+                own_steps.emit(Op::Jump(0));
+            });
+        }
+        let end = self.here() as u16;
+        for at in to_end {
+            self.program.ops[at] = Op::Jump(end);
         }
     }
 

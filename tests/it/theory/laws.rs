@@ -94,7 +94,37 @@ pub(super) fn law(law: &Value) -> String {
             let value = |value: f64| format!("law = {}", seconds(value));
             format!("{{ mixture = {} }}", branches("probs", "values", &value))
         }
+        "uniform" => format!(
+            "{{ uniform = {{ from = {}, to = {} }} }}",
+            span("lo"),
+            span("hi")
+        ),
+        "weibull" => format!(
+            "{{ weibull = {{ mean = {}, shape = {} }} }}",
+            span("mean"),
+            law["shape"]
+        ),
+        "pareto" => format!(
+            "{{ pareto = {{ mean = {}, alpha = {} }} }}",
+            span("mean"),
+            law["alpha"]
+        ),
         other => panic!("no such law: {other}"),
+    }
+}
+
+/// The mean of a law of the case, in seconds.
+pub(super) fn mean(law: &Value) -> f64 {
+    let of = |weights: &str, values: &str| -> f64 {
+        let parts = |key: &str| law[key].as_array().expect("parts").iter().map(number);
+        parts(weights).zip(parts(values)).map(|(w, v)| w * v).sum()
+    };
+    match law["dist"].as_str().expect("a law") {
+        "deterministic" => number(&law["value"]),
+        "hyperexponential" => of("probs", "means"),
+        "discrete" => of("probs", "values"),
+        "uniform" => f64::midpoint(number(&law["lo"]), number(&law["hi"])),
+        _ => number(&law["mean"]),
     }
 }
 
