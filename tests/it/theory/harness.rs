@@ -555,9 +555,17 @@ impl Runs {
         })
     }
 
-    /// The average of what else is kept over time.
+    /// The average of what else is kept over time, of whichever component has it.
     pub(super) fn gauge(&self, record: &Record, what: &str) -> f64 {
-        let number = self.gauges.iter().position(|own| own.1 == what);
+        let component = self.gauges.iter().find(|own| own.1 == what);
+        let component = component.unwrap_or_else(|| panic!("no {what}"));
+        self.gauge_of(record, &component.0, what)
+    }
+
+    /// The average of what else a component keeps over time.
+    pub(super) fn gauge_of(&self, record: &Record, component: &str, what: &str) -> f64 {
+        let is_it = |own: &(String, String)| own.0 == component && own.1 == what;
+        let number = self.gauges.iter().position(is_it);
         let measured = &record.gauges[number.expect(what)][self.warm_up..];
         measured.iter().sum::<f64>() / measured.len() as f64
     }

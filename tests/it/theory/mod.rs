@@ -19,10 +19,13 @@ mod impatience;
 mod laws;
 mod limits;
 mod lines;
+mod lives;
 mod retries;
+mod staffing;
 mod stations;
 mod statistics;
 mod storms;
+mod traces;
 mod transients;
 
 macro_rules! families {
@@ -104,6 +107,15 @@ families! {
 
     /// The procedures that make figures of what was recorded.
     statistics = statistics::check_family;
+
+    /// Workers that are there only while there is work.
+    setup = lives::check_setups;
+    /// Instances that fail and are repaired.
+    breakdown = lives::check_failures;
+    /// Sample paths, to the instant.
+    trace = traces::check_family;
+    /// How many it takes, and what is cheapest.
+    staffing = staffing::check_family;
 
     /// Users who pause and wait for their answers: M/M/c//N, and two groups over two shared stations.
     closed = closed::check_family;
