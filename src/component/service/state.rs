@@ -346,7 +346,7 @@ impl State {
             unreachable!("only instructions that need the CPU run on it")
         };
         let (mut work, instance, now) = (
-            cx.program.draw(demand, request.seed()),
+            cx.program.work(demand, request),
             request.frame.instance,
             cx.now(),
         );
