@@ -17,6 +17,6 @@ mod truth;
 
 pub use compare::{Comparison, ErrorSummary, Pair, Summary, Verdict, compare, summarize};
 pub use families::{FAMILIES, scenario_text};
-pub use predict::{Prediction, Predicted, Second, predict};
-pub use shape::{Instances, Shape};
+pub use predict::{Failed, Predicted, Prediction, Second, predict};
+pub use shape::{Instances, Recovery, Shape};
 pub use truth::{Measured, Problem, Repetition, Truth, read, recordings_in};
