@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod autoscaler;
+pub mod backtest;
 pub mod cli;
 pub mod component;
 pub mod diag;

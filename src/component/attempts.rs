@@ -11,6 +11,7 @@ use super::system::Flow;
 use super::{Event, NodeId, System};
 use crate::engine::{Class, Timer};
 use crate::metrics::Outcome;
+use crate::traffic::recording::Place;
 use crate::units::{SimDuration, SimTime};
 
 impl System {
@@ -57,7 +58,10 @@ impl System {
             }
         };
         let granted = std::mem::take(&mut errand.granted);
-        let (is_inner, number) = (matches!(errand.by, By::Request(_)), errand.number);
+        let (is_inner, mut number) = (matches!(errand.by, By::Request(_)), errand.number);
+        if !is_inner && self.cx.program.recording(errand.flow).is_some() {
+            number = Place::attempt_of(number, errand.attempts - 1);
+        }
         let id = self
             .cx
             .requests

@@ -78,7 +78,7 @@ impl System {
     fn browser_is_asked(&mut self, source: u16, number: u64, client: u32) -> Option<Answer> {
         let now = self.cx.now();
         let browsers = self.sources[source as usize].browsers.as_mut()?;
-        let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+        let key = self.cx.program.key_of(browsers.keys(), source, number);
         Some(browsers.asked(client, key, now))
     }
 
@@ -88,7 +88,7 @@ impl System {
         let Some(browsers) = &mut self.sources[source as usize].browsers else {
             return 0;
         };
-        let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+        let key = self.cx.program.key_of(browsers.keys(), source, number);
         if browsers.is_unchanged(client, key, number, now) {
             Flags::CONDITIONAL
         } else {
@@ -125,7 +125,7 @@ impl System {
             .iter()
             .any(|own| own.flow == flow && own.is_kept);
         if let (Some(browsers), true) = (&mut state.browsers, is_kept && client != NOBODY) {
-            let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+            let key = self.cx.program.key_of(browsers.keys(), source, number);
             browsers.came(client, key, now);
         }
     }

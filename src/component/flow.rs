@@ -179,7 +179,7 @@ impl System {
             let step = match *self.cx.program.op(pc) {
                 Op::Cpu(_) => return service(&mut self.nodes, at).run(id, &mut self.cx),
                 Op::Wait(demand) => {
-                    let span = self.cx.program.draw(demand, seed);
+                    let span = self.cx.program.work(demand, self.cx.requests.get(id));
                     return self.cx.resume_after(span, id);
                 }
                 Op::Chance {

@@ -23,7 +23,7 @@ pub use findings::{
     OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges, SourceFindings, Spread,
     StatedFindings, Stop, Violation,
 };
-pub use record::{Record, keep, replicate};
+pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;
-pub use run::{Counters, Session, run};
+pub use run::{Counters, Session, findings_of, run};
 pub use sweep::{Choice, Load, choose, offered_by, sets_traffic, sweep};

@@ -89,6 +89,8 @@ pub struct WindowRecord {
     pub unserved: u64,
     /// Median, 95th and 99th percentile of the latency of those that arrived in it, in seconds.
     pub latencies: [Option<f64>; 3],
+    /// The same of those that were served.
+    pub served: [Option<f64>; 3],
 }
 
 /// The quantiles of [`WindowRecord::latencies`].
@@ -346,6 +348,7 @@ fn keep_requests(
         }
         let latencies = all.latencies();
         let quantile = |p: f64| latencies.quantile(p).map(SimDuration::as_secs_f64);
+        let of_served = |p: f64| all.served.quantile(p).map(SimDuration::as_secs_f64);
         windows.push(WindowRecord {
             seconds: own.span(window).as_secs_f64(),
             arrived: all.arrived,
@@ -354,6 +357,7 @@ fn keep_requests(
             attempts: recorder.attempts_in(window),
             unserved: all.ended() - all.n_served() - all.outcomes[Outcome::Interrupted.index()],
             latencies: WINDOW_QUANTILES.map(quantile),
+            served: WINDOW_QUANTILES.map(of_served),
         });
     }
     (classes, windows)

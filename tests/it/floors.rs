@@ -36,6 +36,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         &["blake3", "csv", "flate2", "serde_json", "toml"],
     )],
     &[("experiment", &["rayon", "serde"])],
+    &[("backtest", &["csv", "flate2", "serde_json", "toml"])],
     &[(
         "report",
         &[

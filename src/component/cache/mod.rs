@@ -351,7 +351,7 @@ fn after(now: SimTime, span: SimDuration) -> SimTime {
 #[inline]
 pub(super) fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
     let (catalogue, request) = (&cx.program.keys[keys.0 as usize], cx.requests.get(id));
-    let mut key = catalogue.key(request.number);
+    let mut key = cx.program.key(keys, request);
     if request.flags.has(catalogue.varies()) {
         let source = cx.program.source_of[request.flow as usize];
         key = catalogue.own_key(key, (source, cx.requests.extra(id).client));

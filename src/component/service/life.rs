@@ -105,6 +105,8 @@ struct Own {
     is_rebooting: bool,
     /// Waits for its turn to boot again.
     is_in_turn: bool,
+    /// Is on its way out, and will be started again.
+    is_restarting: bool,
 }
 
 /// What happens to the instances of a service by themselves.
@@ -147,6 +149,11 @@ impl Lives {
     /// True if an instance serves only until the one that replaces it is there.
     pub(super) fn is_leaving(&self, at: u32) -> bool {
         self.own[at as usize].is_leaving
+    }
+
+    /// True if an instance is on its way out only to be started again.
+    pub(super) fn is_restarting(&self, at: u32) -> bool {
+        self.own[at as usize].is_restarting
     }
 
     /// Instances stay members of whoever sends requests to them while they are down.
@@ -227,6 +234,7 @@ impl State {
             let own = &mut lives.own[at as usize];
             own.is_leaving = false;
             own.is_in_turn = false;
+            own.is_restarting = false;
             own.back_off = BackOff::default();
         }
         self.reboot_is_over(at, cx);
@@ -304,6 +312,47 @@ impl State {
         let those: Vec<_> = serve.take(n as usize).collect();
         for at in those {
             self.crash(at as u32, cx);
+        }
+    }
+
+    /// The first `n` instances in service are told to stop, and are started again.
+    pub(in crate::component) fn restart_first(&mut self, n: u32, cx: &mut Context) {
+        let places = 0..self.instances.len();
+        let serve = places.filter(|at| self.instances[*at].life == Life::InService);
+        let those: Vec<_> = serve.take(n as usize).collect();
+        for at in those {
+            self.restart_in_place(at as u32, cx);
+        }
+    }
+
+    /// An instance is told to stop: it takes in nothing more. It is started again when it has stopped.
+    fn restart_in_place(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &mut self.lives else { return };
+        lives.unschedules(at, cx);
+        lives.own[at as usize].is_restarting = true;
+        if !lives.stay_members() {
+            self.deregister(at, cx);
+        }
+        self.instances[at as usize].limit = 0;
+        if let Some(meters) = &mut self.meters {
+            meters.changes(at, now);
+        }
+        self.drains(at, cx);
+    }
+
+    /// An instance that was told to restart has stopped: it boots.
+    pub(super) fn starts_again(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &mut self.lives else { return };
+        lives.own[at as usize].is_restarting = false;
+        cx.recorder.level(lives.down).up(now, 1);
+        self.instances[at as usize].life = Life::Down;
+        self.closes(at, cx);
+        if self.is_open(at as usize) {
+            let signal = Event::Signal(self.own, RESTART, at);
+            let slot = cx.signal_after(SimDuration::ZERO, Class::Control, signal);
+            self.instances[at as usize].pending = Some(slot);
         }
     }
 

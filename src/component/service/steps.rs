@@ -6,7 +6,7 @@ use crate::component::queue::Publish;
 use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::dist::Law;
+use crate::component::work::Work;
 use crate::policy::http_cache::CacheControl;
 use crate::policy::persistence::Persistence;
 use crate::spec::{At, With, number_text};
@@ -76,7 +76,7 @@ spec! {
     /// Works on a CPU: `{ cpu = { lognormal = { mean = "3ms", cv = 0.9 } } }`.
     pub struct CpuStep {
         /// How much time on a core of its own it takes.
-        pub cpu: Law,
+        pub cpu: Work,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
     }
@@ -86,7 +86,7 @@ spec! {
     /// Waits for something that is not modelled any further: `{ wait = "20ms" }`.
     pub struct WaitStep {
         /// How long.
-        pub wait: Law,
+        pub wait: Work,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
     }

@@ -9,6 +9,7 @@ use super::flow::Move;
 use super::network::Way;
 use super::population::People;
 use super::{Begins, BreaksOff, Choice, Plan};
+use std::sync::Arc;
 use crate::component::arena::NOBODY;
 use crate::component::program::Demand;
 use crate::component::request::Flags;
@@ -16,6 +17,7 @@ use crate::component::{Context, Gauge, Kept, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::{Outcome, Recorder};
 use crate::rng::{Salt, Stream, Streams};
+use crate::traffic::recording::{Place, Recording};
 use crate::traffic::tools::locust::Wait;
 use crate::traffic::tools::{Limits, Load};
 use crate::units::{SimDuration, SimTime};
@@ -57,6 +59,11 @@ pub struct State {
     numbers: Stream,
     /// Makes the rounds of users differ between replications.
     base: u64,
+    /// What is recorded of its requests, if anything is; the row of the next one; by class of the recording,
+    /// its choice.
+    recording: Option<Arc<Recording>>,
+    next_row: u32,
+    class_of: Vec<u16>,
     /// No request arrives at or after this.
     horizon: SimTime,
     pub(in crate::component) salt: Salt,
@@ -115,7 +122,7 @@ impl State {
     ) -> Self {
         let (drive, rounds_left, limits) = drive(plan);
         let mut numbers = streams.stream(&plan.name, "requests");
-        let base = if drive == Drive::Requests {
+        let base = if drive == Drive::Requests && plan.recording.is_none() {
             0
         } else {
             numbers.next_u64()
@@ -131,6 +138,9 @@ impl State {
             is_plain: plan.caller.is_none(),
             numbers,
             base,
+            recording: plan.recording.clone(),
+            next_row: 0,
+            class_of: plan.class_of.clone(),
             horizon,
             salt: Salt::new(&plan.name, "class"),
             rounds: Salt::new(&plan.name, "rounds"),
@@ -207,7 +217,19 @@ impl State {
     /// The number and the class of the request that arrives.
     #[inline]
     pub(in crate::component) fn next_request(&mut self) -> (u64, Choice) {
-        let number = self.numbers.next_u64();
+        let number = match &self.recording {
+            None => self.numbers.next_u64(),
+            Some(recording) => {
+                let row = self.next_row;
+                self.next_row += 1;
+                let number = Place::number(self.base, row);
+                if let Some(classes) = &recording.classes {
+                    let class = classes.numbers[row as usize] as usize;
+                    return (number, self.choices[self.class_of[class] as usize]);
+                }
+                number
+            }
+        };
         if let [only] = self.choices[..] {
             return (number, only);
         }
@@ -297,8 +319,14 @@ impl State {
 
     /// The client who sends the request, or makes the visit, with this number.
     pub(in crate::component) fn client_of(&self, number: u64) -> u32 {
-        let people = self.people.as_ref();
-        people.map_or(NOBODY, |people| people.client_of(number))
+        let Some(people) = &self.people else {
+            return NOBODY;
+        };
+        let recorded = self.recording.as_ref().and_then(|own| own.clients.as_ref());
+        match (recorded, Place::of(number)) {
+            (Some(clients), Some(place)) => people.client_in(clients.numbers[place.row as usize]),
+            _ => people.client_of(number),
+        }
     }
 
     /// A client's address, as a number.

@@ -8,6 +8,7 @@ mod deploy;
 mod flush;
 mod lose_zone;
 mod pause_autoscaler;
+mod restart;
 mod scale;
 mod slow;
 
@@ -109,6 +110,8 @@ actions! {
     DeployVersion: deploy = "deploy",
     /// Instances crash.
     CrashInstances: crash = "crash",
+    /// Instances are told to stop, and started again.
+    RestartInstances: restart = "restart",
     /// All instances in one zone are gone, and for some time none can start there.
     ZoneLoss: lose_zone = "lose_zone",
     /// The autoscalers of a service stop deciding for some time.

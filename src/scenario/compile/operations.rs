@@ -127,10 +127,18 @@ impl Compiler<'_> {
             // The size and the work of compressing it are drawn at one place: large answers take more.
             let salt = Salt::new(&place.path, "response");
             let law = self.program.add_law(response.sizes());
-            self.responses.insert(start, Demand { law, salt });
+            self.responses.insert(start, Demand {
+                law,
+                salt,
+                recorded: None,
+            });
             if let Some(work) = response.compressing() {
                 let law = self.program.add_law(work);
-                self.emit(Op::Cpu(Demand { law, salt }));
+                self.emit(Op::Cpu(Demand {
+                law,
+                salt,
+                recorded: None,
+            }));
             }
         }
         self.emit(Op::End);
@@ -141,13 +149,13 @@ impl Compiler<'_> {
             let place = place.inner(&number.to_string());
             match step {
                 OperationStep::Cpu(step) => {
-                    let demand = self.demand(&step.cpu, &place.path);
+                    let demand = self.work(&step.cpu, &place.path);
                     self.with_chance(&place, step.probability, |own| {
                         own.program.ops.extend(demand.map(Op::Cpu));
                     });
                 }
                 OperationStep::Wait(step) => {
-                    let demand = self.demand(&step.wait, &place.path);
+                    let demand = self.work(&step.wait, &place.path);
                     self.with_chance(&place, step.probability, |own| {
                         own.program.ops.extend(demand.map(Op::Wait));
                     });
@@ -335,7 +343,7 @@ impl Compiler<'_> {
     }
 
     fn add_query(&mut self, place: &Place<'_>, step: &Query) {
-        let time = self.demand(&step.time, &place.path);
+        let time = self.work(&step.time, &place.path);
         if let Some(row) = &step.row {
             self.keys(row, Asked::ByKey);
         }

@@ -67,9 +67,12 @@ fn ordered(log: &[Entry]) -> (Vec<Request>, Vec<(f64, f64)>) {
 fn recording(arrivals: &[f64], columns: &[(&str, &[f64])]) -> Memory {
     let names: Vec<_> = columns.iter().map(|own| own.0).collect();
     let mut text = format!("at,{}\n", names.join(","));
+    let mut before = 0.0;
     for (row, at) in arrivals.iter().enumerate() {
+        let gap = at - before;
+        before = *at;
         let cells: Vec<_> = columns.iter().map(|own| format!("{:?}", own.1[row])).collect();
-        let _ = writeln!(text, "{at:?},{}", cells.join(","));
+        let _ = writeln!(text, "{gap:.12},{}", cells.join(","));
     }
     Memory::default().with("trace.csv", text)
 }
@@ -78,12 +81,12 @@ fn recording(arrivals: &[f64], columns: &[(&str, &[f64])]) -> Memory {
 fn source(enters: &str, columns: &str, client: &str) -> String {
     format!(
         "[sources.load]\nenters = \"{enters}\"\n{client}\narrivals = {{ replay = {{ file = \"trace.csv\", column = \"at\", \
-         since = \"zero\", columns = {{ {columns} }} }} }}\n"
+         since = \"previous\", columns = {{ {columns} }} }} }}\n"
     )
 }
 
 const SIZES: &str = "times = { size = { column = \"size\", unit = \"s\" } }";
-const WORK: &str = "{ recorded = \"size\" }";
+const WORK: &str = "{ recorded = \"size\", repeated = true }";
 
 fn run(text: &str, files: &Memory, until: f64) -> Replayed {
     let head = format!(
