@@ -61,7 +61,11 @@ impl<'a> Settings<'a> {
                 if number.is_finite() && (least..=1e12).contains(&number) {
                     return Ok(Some(number));
                 }
-                Err(self.wrong(key, &format!("a number from {least} on"), &number.to_string()))
+                Err(self.wrong(
+                    key,
+                    &format!("a number from {least} on"),
+                    &number.to_string(),
+                ))
             }
             other => Err(self.wrong(key, "a number", &kind_of(other))),
         }
@@ -90,7 +94,10 @@ impl<'a> Settings<'a> {
         match &self.value[key] {
             Value::Null => Ok(Vec::new()),
             Value::Array(items) => {
-                let all = items.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>();
+                let all = items
+                    .iter()
+                    .map(Value::as_f64)
+                    .collect::<Option<Vec<f64>>>();
                 all.ok_or_else(|| self.wrong(key, "a list of numbers", "something else in it"))
             }
             other => Err(self.wrong(key, "a list of numbers", &kind_of(other))),
@@ -118,7 +125,9 @@ fn kind_of(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Bool(truth) => format!("`{truth}`"),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("the text \"{}\"", text.chars().take(40).collect::<String>()),
+        Value::String(text) => {
+            format!("the text \"{}\"", text.chars().take(40).collect::<String>())
+        }
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a table".to_owned(),
     }
@@ -246,9 +255,14 @@ impl Truth {
 
     /// The smallest and the largest value over the repetitions.
     pub fn spread(&self, figure: &str) -> Option<(f64, f64)> {
-        let mut values = self.repetitions.iter().filter_map(|own| own.measured.get(figure));
+        let mut values = self
+            .repetitions
+            .iter()
+            .filter_map(|own| own.measured.get(figure));
         let first = values.next()?;
-        Some(values.fold((first, first), |(low, high), own| (low.min(own), high.max(own))))
+        Some(values.fold((first, first), |(low, high), own| {
+            (low.min(own), high.max(own))
+        }))
     }
 }
 
@@ -263,8 +277,11 @@ pub fn recordings_in(files: &dyn Files, folder: &Path) -> Result<Vec<String>, Pr
         Path::new(name).extension().is_some_and(|own| own == "json") && name != OVERHEADS
     });
     if names.is_empty() {
-        return Err(Problem::new(&shown, "there is no recording in this folder")
-            .help("a recording is a file ID.json, with the schedules of its repetitions beside it"));
+        return Err(
+            Problem::new(&shown, "there is no recording in this folder").help(
+                "a recording is a file ID.json, with the schedules of its repetitions beside it",
+            ),
+        );
     }
     names.sort();
     Ok(names)
@@ -294,7 +311,9 @@ pub fn read(files: &dyn Files, folder: &Path, file: &str) -> Result<Truth, Probl
     let Some(all) = json["repetitions"].as_array().filter(|all| !all.is_empty()) else {
         return Err(Problem::new(file, "it has no `repetitions`"));
     };
-    let repetitions = all.iter().map(|own| read_repetition(files, folder, file, own));
+    let repetitions = all
+        .iter()
+        .map(|own| read_repetition(files, folder, file, own));
     let repetitions = repetitions.collect::<Result<Vec<_>, _>>()?;
     let mut measured = figures(&json["overall"]);
     add_hit_ratio(&mut measured, &repetitions);
@@ -421,7 +440,11 @@ fn read_schedule(files: &dyn Files, folder: &Path, name: &str) -> Result<Schedul
         let help = format!("columns: {}", columns.join(", "));
         return Err(Problem::new(name, "it has no column `dt_us`").help(help));
     };
-    let (demand, status, client) = (position("demand_us"), position("status"), position("client"));
+    let (demand, status, client) = (
+        position("demand_us"),
+        position("status"),
+        position("client"),
+    );
     let mut clients = std::collections::BTreeSet::new();
     let (mut rows, mut at) = (Vec::new(), 0.0);
     for record in reader.records() {
@@ -430,13 +453,14 @@ fn read_schedule(files: &dyn Files, folder: &Path, name: &str) -> Result<Schedul
         let number = |column: usize| {
             let cell = record[column].trim();
             let read = cell.parse::<f64>().ok();
-            read.filter(|own| own.is_finite() && *own >= 0.0).ok_or_else(|| {
-                let what = format!(
-                    "line {line}: `{}` must be a number that is not negative, found \"{cell}\"",
-                    columns[column]
-                );
-                Problem::new(name, what)
-            })
+            read.filter(|own| own.is_finite() && *own >= 0.0)
+                .ok_or_else(|| {
+                    let what = format!(
+                        "line {line}: `{}` must be a number that is not negative, found \"{cell}\"",
+                        columns[column]
+                    );
+                    Problem::new(name, what)
+                })
         };
         at += number(gap)? / 1e6;
         let planned = demand.map_or(Ok(0.0), |own| number(own).map(|us| us / 1000.0))?;

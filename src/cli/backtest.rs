@@ -119,7 +119,11 @@ pub(super) fn backtest(
         timings.report();
     }
     if n_failed > 0 {
-        let recordings = if n_failed == 1 { "recording" } else { "recordings" };
+        let recordings = if n_failed == 1 {
+            "recording"
+        } else {
+            "recordings"
+        };
         say(&format!("{n_failed} {recordings} could not be used"));
         return Ok(Exit::BadInput);
     }

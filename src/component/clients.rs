@@ -39,7 +39,9 @@ impl System {
         let mut marks = 0;
         if by != By::Browser && client != NOBODY && choice.is_kept {
             match self.browser_is_asked(source, number, client) {
-                Some(Answer::Fresh) => return self.browser_answers((source, number), (class, due), by),
+                Some(Answer::Fresh) => {
+                    return self.browser_answers((source, number), (class, due), by);
+                }
                 Some(Answer::Stale) => {
                     let answered = self.browser_answers((source, number), (class, due), by);
                     self.requests_by(source, (number, choice), (By::Browser, client), due);

@@ -147,6 +147,29 @@ pub enum Op {
         /// Tells this place from others.
         site: u32,
     },
+    /// Another leg of a walk begins; the first one of all, if `first`.
+    Leg {
+        /// Whether none came before it.
+        first: bool,
+    },
+    /// Goes on with the next instruction with the given chance, else at `otherwise`: drawn anew in every leg of a walk.
+    Turn {
+        /// The chance as a threshold for a uniform 64-bit number.
+        below: u64,
+        /// The place in the scenario that draws.
+        salt: Salt,
+        /// Where to go on otherwise.
+        otherwise: u16,
+    },
+    /// Has a leg of a walk done, as [`Op::Guard`] does: with draws of its own.
+    Walk {
+        /// Whose rules, by position in [`Blueprint::callers`](super::Blueprint::callers).
+        caller: u16,
+        /// Where the leg starts.
+        body: u16,
+        /// Tells this place from others.
+        site: u32,
+    },
     /// Gets a connection of the service's pool with this number.
     Acquire(u16),
     /// Gets a connection of a pooler's own.
@@ -473,7 +496,11 @@ impl Program {
     pub fn add_recorded(&mut self, own: RecordedWork) -> RecordedId {
         self.recorded.push(own);
         let number = u16::try_from(self.recorded.len()).ok();
-        RecordedId(number.and_then(NonZeroU16::new).expect("programs are checked to be small"))
+        RecordedId(
+            number
+                .and_then(NonZeroU16::new)
+                .expect("programs are checked to be small"),
+        )
     }
 
     /// What is recorded of the requests of a flow, if anything is.

@@ -19,9 +19,9 @@ mod sweep;
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
-    Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, LogLine, Look, ObjectiveFindings,
-    OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges, SourceFindings, Spread,
-    StatedFindings, Stop, Violation,
+    Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, LogLine, Look,
+    ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges,
+    SourceFindings, Spread, StatedFindings, Stop, Violation,
 };
 pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;

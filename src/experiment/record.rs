@@ -268,7 +268,11 @@ pub fn keep(blueprint: &Blueprint, system: &System, logs: bool) -> Record {
         overflow: system.overflow(),
         in_flight: system.n_in_flight(),
         n_events: system.n_events(),
-        log: if logs { keep_log(blueprint, system) } else { Vec::new() },
+        log: if logs {
+            keep_log(blueprint, system)
+        } else {
+            Vec::new()
+        },
     }
 }
 

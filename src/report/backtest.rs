@@ -23,7 +23,9 @@ pub fn text(comparisons: &[Comparison], summary: &Summary) -> String {
         .flat_map(|own| own.pairs.iter().map(move |pair| (own, pair)))
         .filter(|(_, pair)| pair.counts && !pair.verdict.is_in())
         .map(|(own, pair)| {
-            let error = pair.error.map_or_else(|| "no error to speak of".to_owned(), percent);
+            let error = pair
+                .error
+                .map_or_else(|| "no error to speak of".to_owned(), percent);
             format!("  {} {} ({error})\n", own.id, pair.figure)
         })
         .collect();
@@ -111,8 +113,9 @@ fn recording(own: &Comparison) -> String {
             pair.predicted.map_or_else(|| "no data".to_owned(), show),
             show(pair.measured),
             pair.error.map_or_else(String::new, percent),
-            pair.spread
-                .map_or_else(String::new, |(low, high)| format!("{} to {}", show(low), show(high))),
+            pair.spread.map_or_else(String::new, |(low, high)| {
+                format!("{} to {}", show(low), show(high))
+            }),
             mark(pair.verdict).to_owned(),
         ]
     };
@@ -230,8 +233,16 @@ fn recording_json(own: &Comparison) -> Value {
 fn shape_json(shape: &Shape) -> Value {
     let second = |(own, real): &(Second, Second)| {
         json!([
-            own.sent, own.failed, own.completed, own.p50_ms, own.p95_ms,
-            real.sent, real.failed, real.completed, real.p50_ms, real.p95_ms,
+            own.sent,
+            own.failed,
+            own.completed,
+            own.p50_ms,
+            own.p95_ms,
+            real.sent,
+            real.failed,
+            real.completed,
+            real.p50_ms,
+            real.p95_ms,
         ])
     };
     json!({

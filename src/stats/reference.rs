@@ -39,6 +39,7 @@ impl Autoregression {
 /// Daley, J. Austral. Math. Soc. 8 (1968); Whitt, Management Science 35 (1989).
 pub fn requests_for_mean_wait(rho: f64, precision: f64, confidence: Confidence) -> f64 {
     let z = normal_quantile(f64::midpoint(1.0, confidence.get()));
-    let relative = (2.0 + 5.0 * rho - 4.0 * rho.powi(2) + rho.powi(3)) / (rho * (1.0 - rho).powi(2));
+    let relative =
+        (2.0 + 5.0 * rho - 4.0 * rho.powi(2) + rho.powi(3)) / (rho * (1.0 - rho).powi(2));
     (z / precision).powi(2) * relative
 }

@@ -71,7 +71,11 @@ impl Storm {
             found.push(low);
         }
         // Where nothing is answered in time every request is sent as often as may be.
-        if most >= self.capacity() && found.last().is_none_or(|last| (last - most).abs() > 1e-6 * most) {
+        if most >= self.capacity()
+            && found
+                .last()
+                .is_none_or(|last| (last - most).abs() > 1e-6 * most)
+        {
             found.push(most);
         }
         found

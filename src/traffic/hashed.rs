@@ -65,7 +65,8 @@ mod tests {
             seed: At::built_in(136_942_580),
             mean: At::built_in(SimDuration::from_nanos(50_000_000)),
         };
-        let drawn = [(0, 1), (0, 2), (17, 1), (2591, 3)].map(|(row, k)| law.draw(row, k).as_nanos());
+        let drawn =
+            [(0, 1), (0, 2), (17, 1), (2591, 3)].map(|(row, k)| law.draw(row, k).as_nanos());
         assert_eq!(drawn, EXPECTED);
     }
 

@@ -17,7 +17,10 @@ pub(super) fn script(truth: &Truth, repetition: &Repetition) -> Result<String, P
     let (min, max) = (config.whole("min", 1)?, config.whole("max", 1)?);
     let (up, down) = (config.whole("up_by", 1)?, config.whole("down_by", 1)?);
     let share = |key| -> Result<String, Problem> {
-        Ok(format!("\"{}%\"", (config.number(key, 0.0)? * 1e6).round() / 1e4))
+        Ok(format!(
+            "\"{}%\"",
+            (config.number(key, 0.0)? * 1e6).round() / 1e4
+        ))
     };
     let source = Source {
         late_ms: truth.lateness_ms(NODE_TIMER_MS),

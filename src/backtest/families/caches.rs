@@ -18,7 +18,11 @@ pub(super) fn proxy_cache(truth: &Truth, repetition: &Repetition) -> Result<Stri
     let (slots, ttl) = (config.whole("slots", 1)?, config.number("ttl", 0.0)?);
     let directives = config.text("lock")?;
     let mut cache = String::new();
-    for directive in directives.split(';').map(str::trim).filter(|own| !own.is_empty()) {
+    for directive in directives
+        .split(';')
+        .map(str::trim)
+        .filter(|own| !own.is_empty())
+    {
         cache.push_str(&proxy_directive(truth, directive)?);
     }
     let source = Source {
@@ -51,7 +55,9 @@ fn proxy_directive(truth: &Truth, directive: &str) -> Result<String, Problem> {
         }
         _ => {
             let expected = "directives of proxy_cache";
-            return Err(truth.config().wrong("lock", expected, &format!("`{directive}`")));
+            return Err(truth
+                .config()
+                .wrong("lock", expected, &format!("`{directive}`")));
         }
     })
 }
@@ -71,7 +77,10 @@ fn allocated(bytes: f64) -> f64 {
 /// Node in front of a Redis that is full.
 pub(super) fn redis(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
     let config = truth.config();
-    let (kib, value) = (config.number("extra_kb", 1.0)?, config.number("value", 1.0)?);
+    let (kib, value) = (
+        config.number("extra_kb", 1.0)?,
+        config.number("value", 1.0)?,
+    );
     let miss = config.number("miss", 0.0)? * 1e3;
     // A string has a header and ends with a zero.
     let entry = allocated(value + 4.0) + REDIS_ENTRY_BYTES;

@@ -12,7 +12,10 @@ pub(super) fn processes(truth: &Truth, repetition: &Repetition) -> Result<String
         overhead_ms: (truth.overhead_ms()? - cpu).max(0.0),
         ..Source::new(truth, repetition, "server")?
     };
-    let quota = match (config.maybe("quota_ms", 1.0)?, config.maybe("period_ms", 1.0)?) {
+    let quota = match (
+        config.maybe("quota_ms", 1.0)?,
+        config.maybe("period_ms", 1.0)?,
+    ) {
         (Some(quota), period) => {
             let period = period.unwrap_or(100.0);
             format!(

@@ -24,19 +24,71 @@ type Tables = fn(&Truth, &Repetition) -> Result<String, Problem>;
 
 /// The families: how recordings name them, and what they are.
 pub const FAMILIES: &[(&str, &str, Tables)] = &[
-    ("thread_pool", "a fixed number of threads behind one queue", pools::threads),
-    ("node_event_loop", "one event loop that computes and waits", loops::node),
-    ("cpu_contention", "processes that share a core, perhaps with a quota", cpu::processes),
-    ("node_postgres_pool", "Node and the pool of node-postgres", pools::node_postgres),
-    ("sqlalchemy_pool", "a thread per request and SQLAlchemy's pool", pools::sqlalchemy),
-    ("nginx_upstream", "nginx in front of several servers", upstreams::balanced),
-    ("rolling_restart", "servers behind nginx, restarted one after another", upstreams::restarted),
-    ("nginx_limit_req", "nginx's limit of requests per client", limits::limit_req),
-    ("nginx_proxy_cache", "nginx's cache in front of a server", caches::proxy_cache),
-    ("lru", "a Redis that evicts, in front of something slow", caches::redis),
-    ("timeouts_and_retries", "clients that give up and try again", retries::retries),
-    ("autoscaling", "servers behind nginx, added and removed by a rule", autoscaling::script),
-    ("closed_loop", "users who wait for their answers, or wrk", users::closed),
+    (
+        "thread_pool",
+        "a fixed number of threads behind one queue",
+        pools::threads,
+    ),
+    (
+        "node_event_loop",
+        "one event loop that computes and waits",
+        loops::node,
+    ),
+    (
+        "cpu_contention",
+        "processes that share a core, perhaps with a quota",
+        cpu::processes,
+    ),
+    (
+        "node_postgres_pool",
+        "Node and the pool of node-postgres",
+        pools::node_postgres,
+    ),
+    (
+        "sqlalchemy_pool",
+        "a thread per request and SQLAlchemy's pool",
+        pools::sqlalchemy,
+    ),
+    (
+        "nginx_upstream",
+        "nginx in front of several servers",
+        upstreams::balanced,
+    ),
+    (
+        "rolling_restart",
+        "servers behind nginx, restarted one after another",
+        upstreams::restarted,
+    ),
+    (
+        "nginx_limit_req",
+        "nginx's limit of requests per client",
+        limits::limit_req,
+    ),
+    (
+        "nginx_proxy_cache",
+        "nginx's cache in front of a server",
+        caches::proxy_cache,
+    ),
+    (
+        "lru",
+        "a Redis that evicts, in front of something slow",
+        caches::redis,
+    ),
+    (
+        "timeouts_and_retries",
+        "clients that give up and try again",
+        retries::retries,
+    ),
+    (
+        "autoscaling",
+        "servers behind nginx, added and removed by a rule",
+        autoscaling::script,
+    ),
+    (
+        "closed_loop",
+        "users who wait for their answers, or wrk",
+        users::closed,
+    ),
 ];
 
 /// The scenario of a repetition, as text in the public language.

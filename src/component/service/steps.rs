@@ -1,15 +1,15 @@
 //! What an operation consists of.
 
+use super::branches::{Alternative, Alternatives, WalkStep};
 use crate::component::cache::LookUp;
 use crate::component::database::{Access, Query};
 use crate::component::queue::Publish;
 use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
-use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::component::work::Work;
 use crate::policy::http_cache::CacheControl;
 use crate::policy::persistence::Persistence;
-use crate::spec::{At, With, number_text};
+use crate::spec::{At, With};
 use crate::units::Fraction;
 use crate::{leads, spec};
 
@@ -48,6 +48,8 @@ leads! {
         Publish(With<Publish, Persistence>) = "publish",
         /// Does one of several things.
         Choose(Alternatives) = "choose",
+        /// Goes from one thing to the next, each chosen by the one before it.
+        Walk(With<WalkStep, Persistence>) = "walk",
     }
 }
 
@@ -61,12 +63,13 @@ impl OperationSpec {
 
 impl OperationStep {
     /// True if nothing is written to a database or put into a queue.
-    fn only_reads(&self) -> bool {
+    pub(super) fn only_reads(&self) -> bool {
         match self {
             Self::LookUp(own) => own.on_miss.iter().all(Self::only_reads),
             Self::Query(own) => own.own.access.value == Access::Read,
             Self::Publish(_) => false,
             Self::Choose(own) => own.choose.iter().all(Alternative::only_reads),
+            Self::Walk(own) => own.own.only_reads(),
             Self::Cpu(_) | Self::Wait(_) | Self::RateLimit(_) | Self::Call(_) => true,
         }
     }
@@ -89,50 +92,6 @@ spec! {
         pub wait: Work,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
-    }
-}
-
-spec! {
-    /// Does one of several things: `{ choose = [{ weight = 9, steps = [{ wait = "1ms" }] }, { steps = [{ call =
-    /// "origin" }] }] }`. Which one is drawn for each request.
-    pub struct Alternatives {
-        /// What there is to choose from.
-        pub choose: Vec<Alternative>,
-    }
-    check(Self::check)
-}
-
-impl Alternatives {
-    fn check(&self, table: Origin, out: &mut Diagnostics) {
-        let sum: f64 = self.choose.iter().map(|own| own.weight.value).sum();
-        if self.choose.is_empty() || sum <= 0.0 {
-            out.push(Diagnostic::error(table, "there is nothing to choose from"));
-        }
-    }
-}
-
-spec! {
-    /// One of several things to do.
-    pub struct Alternative {
-        /// How often it is chosen, in proportion to the others.
-        pub weight: At<f64> = At::built_in(1.0),
-        /// The steps; none of them does nothing.
-        pub steps: Vec<OperationStep>,
-    }
-    check(Self::check)
-}
-
-impl Alternative {
-    fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if self.weight.value < 0.0 {
-            let found = number_text(self.weight.value);
-            let problem = format!("a weight cannot be negative, found {found}");
-            out.push(Diagnostic::error(self.weight.origin, problem));
-        }
-    }
-
-    fn only_reads(&self) -> bool {
-        self.steps.iter().all(OperationStep::only_reads)
     }
 }
 

@@ -9,7 +9,6 @@ use super::flow::Move;
 use super::network::Way;
 use super::population::People;
 use super::{Begins, BreaksOff, Choice, Plan};
-use std::sync::Arc;
 use crate::component::arena::NOBODY;
 use crate::component::program::Demand;
 use crate::component::request::Flags;
@@ -21,6 +20,7 @@ use crate::traffic::recording::{Place, Recording};
 use crate::traffic::tools::locust::Wait;
 use crate::traffic::tools::{Limits, Load};
 use crate::units::{SimDuration, SimTime};
+use std::sync::Arc;
 
 /// How a source works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

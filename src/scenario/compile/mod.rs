@@ -2,6 +2,7 @@
 //! that its names and numbers have with one another is reported.
 
 mod balancers;
+mod branches;
 mod caches;
 mod calls;
 mod checks;

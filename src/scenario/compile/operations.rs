@@ -5,7 +5,7 @@ use crate::component::cache::{LookUp, Mode};
 use crate::component::database::{Access, Query};
 use crate::component::program::{Demand, KeysId, Op, Visit, threshold};
 use crate::component::queue::Publish;
-use crate::component::service::{Alternative, Call, OperationSpec, OperationStep, Service};
+use crate::component::service::{Call, OperationSpec, OperationStep, Service};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
 use crate::dist::Law;
@@ -20,15 +20,15 @@ use crate::units::{Fraction, SimDuration};
 pub(super) const MOST_OPS: usize = u16::MAX as usize;
 
 /// Where a step stands: the service, its operation, and a path for draws.
-struct Place<'a> {
-    service: usize,
+pub(super) struct Place<'a> {
+    pub(super) service: usize,
     spec: &'a Service,
     operation: &'a str,
-    path: String,
+    pub(super) path: String,
 }
 
 impl Place<'_> {
-    fn inner(&self, part: &str) -> Self {
+    pub(super) fn inner(&self, part: &str) -> Self {
         Place {
             path: format!("{}/{part}", self.path),
             ..*self
@@ -127,24 +127,27 @@ impl Compiler<'_> {
             // The size and the work of compressing it are drawn at one place: large answers take more.
             let salt = Salt::new(&place.path, "response");
             let law = self.program.add_law(response.sizes());
-            self.responses.insert(start, Demand {
-                law,
-                salt,
-                recorded: None,
-            });
+            self.responses.insert(
+                start,
+                Demand {
+                    law,
+                    salt,
+                    recorded: None,
+                },
+            );
             if let Some(work) = response.compressing() {
                 let law = self.program.add_law(work);
                 self.emit(Op::Cpu(Demand {
-                law,
-                salt,
-                recorded: None,
-            }));
+                    law,
+                    salt,
+                    recorded: None,
+                }));
             }
         }
         self.emit(Op::End);
     }
 
-    fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
+    pub(super) fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
         for (number, step) in steps.iter().enumerate() {
             let place = place.inner(&number.to_string());
             match step {
@@ -187,6 +190,7 @@ impl Compiler<'_> {
                     });
                 }
                 OperationStep::Choose(step) => self.add_alternatives(&place, &step.choose),
+                OperationStep::Walk(step) => self.add_walk(&place, &step.own, &step.shared),
                 OperationStep::Call(step) => {
                     let (own, rules) = (&step.own, &step.shared);
                     self.with_chance(&place, own.probability, |compiler| {
@@ -200,7 +204,7 @@ impl Compiler<'_> {
     }
 
     /// Puts a chance in front of what `add` adds, unless it is always done.
-    fn with_chance(
+    pub(super) fn with_chance(
         &mut self,
         place: &Place<'_>,
         chance: At<Fraction>,
@@ -220,29 +224,6 @@ impl Compiler<'_> {
         let after = self.here() as u16;
         if let Op::Chance { otherwise, .. } = &mut self.program.ops[at] {
             *otherwise = after;
-        }
-    }
-
-    /// One of several things, each with the chance that is left for it once those before it are not chosen.
-    fn add_alternatives(&mut self, place: &Place<'_>, choices: &[Alternative]) {
-        let mut rest: f64 = choices.iter().map(|own| own.weight.value).sum();
-        let mut to_end = Vec::new();
-        for (number, own) in choices.iter().enumerate() {
-            let place = place.inner(&number.to_string());
-            let weight = own.weight.value;
-            let chance = if rest > 0.0 { weight / rest } else { 0.0 };
-            rest -= weight;
-            let is_last = number + 1 == choices.len();
-            let chance = Fraction::new(chance.min(1.0)).filter(|_| !is_last);
-            self.with_chance(&place, At::built_in(chance.unwrap_or(Fraction::ONE)), |own_steps| {
-                own_steps.add_steps(&place, &own.steps);
-                to_end.push(own_steps.here());
-                own_steps.emit(Op::Jump(0));
-            });
-        }
-        let end = self.here() as u16;
-        for at in to_end {
-            self.program.ops[at] = Op::Jump(end);
         }
     }
 

@@ -15,11 +15,7 @@ use crate::traffic::recording::{RecordedColumns, Recording};
 impl Compiler<'_> {
     /// What is recorded of a source's requests; nothing if nothing is, or if there is a problem, which is
     /// reported.
-    pub(super) fn recording(
-        &mut self,
-        kind: &SourceSpec,
-        draft: &Draft,
-    ) -> Option<Arc<Recording>> {
+    pub(super) fn recording(&mut self, kind: &SourceSpec, draft: &Draft) -> Option<Arc<Recording>> {
         let replay = replayed(kind)?;
         let mut recording = replay.recording(self.data, self.out)??;
         if !draft.moves.is_empty() {
@@ -31,7 +27,10 @@ impl Compiler<'_> {
             );
         }
         for own in &mut recording.keys {
-            let found = self.spec.keys.resolve(&own.catalogue, "catalogue of keys", self.out);
+            let found = self
+                .spec
+                .keys
+                .resolve(&own.catalogue, "catalogue of keys", self.out);
             let Some((at, keys)) = found else {
                 continue;
             };
@@ -100,8 +99,9 @@ impl Compiler<'_> {
         let n = known.names.len();
         match &clients.clients {
             None => self.out.push(
-                Diagnostic::error(name.origin, "this source's clients are strangers")
-                    .help(format!("say who they are: clients = {{ population = {n} }}")),
+                Diagnostic::error(name.origin, "this source's clients are strangers").help(
+                    format!("say who they are: clients = {{ population = {n} }}"),
+                ),
             ),
             Some(people) if (people.population.get() as usize) < n => {
                 let problem = format!("the recording has {n} clients");

@@ -25,7 +25,9 @@ fn policy(balancer: &Value) -> String {
     match (balancer["policy"].as_str().expect("a policy"), choices) {
         ("jsq" | "least_outstanding", _) => "\"least_outstanding\"".to_owned(),
         ("p2c" | "power_of_d", Some(2) | None) => "\"power_of_two\"".to_owned(),
-        ("p2c" | "power_of_d", Some(choices)) => format!("{{ least_request = {{ choices = {choices} }} }}"),
+        ("p2c" | "power_of_d", Some(choices)) => {
+            format!("{{ least_request = {{ choices = {choices} }} }}")
+        }
         ("round_robin", _) => "\"round_robin\"".to_owned(),
         ("random", _) => "\"random\"".to_owned(),
         (other, _) => panic!("no such rule: {other}"),

@@ -131,7 +131,12 @@ impl<'a> Station<'a> {
     }
 
     /// The same of a class of requests; only latencies are told apart.
-    pub(super) fn figure_of_class(&self, class: usize, name: &str, metric: &Value) -> Option<Figure> {
+    pub(super) fn figure_of_class(
+        &self,
+        class: usize,
+        name: &str,
+        metric: &Value,
+    ) -> Option<Figure> {
         let suffix = name.strip_prefix("sojourn_")?;
         let own = |record: &Record| record.classes[class].served.clone();
         spread(self.runs, own, (suffix, metric)).map(Figure::from)
@@ -170,7 +175,9 @@ impl<'a> Station<'a> {
         let works = self.runs.number_of_resource(self.works.0, self.works.1);
         let waits = self.runs.number_of_resource(self.waits.0, self.waits.1);
         let own = self.runs.seen.iter().map(|looks| {
-            let inside = looks.iter().map(|seen| (seen[works].0 + seen[waits].1) as f64);
+            let inside = looks
+                .iter()
+                .map(|seen| (seen[works].0 + seen[waits].1) as f64);
             let inside: Vec<f64> = inside.collect();
             let n = inside.len() as f64;
             if name == "in_system_tail" {

@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use capsim::metrics::Entry;
-use capsim::scenario::{Memory, Scenario};
 use capsim::component::{Component as _, Kept, Node, Resource, System};
 use capsim::engine::Watch;
 use capsim::experiment::{Record, keep};
+use capsim::metrics::Entry;
 use capsim::rng::Streams;
+use capsim::scenario::{Memory, Scenario};
 use capsim::stats::laws::student_quantile;
 use capsim::stats::{Confidence, Estimate, Histogram};
 use capsim::units::{SimDuration, SimTime};
@@ -25,6 +25,9 @@ const LEVEL: f64 = 1.0 - 0.01 / 2000.0 / 2.0;
 /// What a figure may be off because of how it is kept: a bucket of a histogram is at most 0.8 % wide, and
 /// interpolation leaves far less.
 pub(super) const BLUR: f64 = 1e-4;
+
+/// A bucket of a histogram, relative to what is in it.
+pub(super) const BUCKET: f64 = 0.008;
 
 /// How much a run of the tests may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +124,11 @@ fn wanted(case: &Value) -> Option<f64> {
 /// How many replications a case gets that asks for so many, each with about so many requests, and what its tolerances
 /// are multiplied with because they are fewer. In the commit tier there are `most` requests in all, about, and
 /// `least` replications.
-pub(super) fn replications_of(case: &Value, requests: f64, (most, least): (f64, u32)) -> (u32, f64) {
+pub(super) fn replications_of(
+    case: &Value,
+    requests: f64,
+    (most, least): (f64, u32),
+) -> (u32, f64) {
     let wanted = case["advice"]["replications"].as_f64().unwrap_or(100.0);
     let affordable = match tier() {
         Tier::Commit => (most / requests).max(f64::from(least)),
@@ -150,6 +157,14 @@ pub(super) struct Figure {
     pub(super) blur: f64,
     /// The degrees of freedom of its interval.
     pub(super) freedom: f64,
+}
+
+impl Figure {
+    /// A figure that is computed, not estimated.
+    pub(super) fn known(value: f64) -> Self {
+        let interval = Some((value, value));
+        Estimate { value, interval }.into()
+    }
 }
 
 impl From<Estimate> for Figure {
@@ -186,10 +201,33 @@ impl Checked {
     ) {
         for metric in case["metrics"].as_array().expect("metrics") {
             match figure(metric) {
-                Some(figure) => self.metric(&case["id"], metric, figure, widened),
+                Some(figure) => {
+                    // What a metric asks for may be more, or less, than what the case does.
+                    let own = metric["requests_for_tol"].as_f64();
+                    let share = own.zip(wanted(case)).map_or(1.0, |(own, all)| own / all);
+                    let widened = (widened * share.sqrt()).max(1.0);
+                    self.metric(&case["id"], metric, figure, widened);
+                }
                 None => self.missing.push(label(&case["id"], metric)),
             }
         }
+    }
+
+    /// Compares those metrics of a case for which there is a figure, where others are looked at elsewhere.
+    pub(super) fn part_of_case(
+        &mut self,
+        case: &Value,
+        widened: f64,
+        figure: impl Fn(&Value) -> Option<Figure>,
+    ) {
+        let before = (self.compared, self.missing.len());
+        self.case(case, widened, figure);
+        self.missing.truncate(before.1);
+        assert!(
+            self.compared > before.0,
+            "nothing was compared of {}",
+            case["id"]
+        );
     }
 
     /// Leaves a case to a later tier.
@@ -204,6 +242,15 @@ impl Checked {
         let absolute = metric["tol_abs"].as_f64().unwrap_or(0.0);
         let tolerance = (relative * value.abs()).max(absolute).max(1e-9) * widened;
         let name = label(id, metric);
+        // Where a law ends inside of a bucket, what is interpolated does not.
+        let is_quantile = metric["metric"]
+            .as_str()
+            .is_some_and(|own| own.contains("_p"));
+        let blur = if is_quantile { BUCKET / 4.0 } else { 0.0 };
+        let figure = Figure {
+            blur: figure.blur.max(blur),
+            ..figure
+        };
         // Where the value is that of a limiting system, only a simulation knows what is significant.
         let is_exact = matches!(metric["kind"].as_str(), Some("exact" | "numeric"));
         match metric["sim"].as_array() {
@@ -243,14 +290,19 @@ impl Checked {
 
     /// Holds a figure against a bound that it must keep on one side of.
     fn bound(&mut self, name: &str, estimate: Estimate, metric: &Value, bound: f64) {
-        let is_upper = metric["metric"].as_str().is_some_and(|own| own.ends_with("_upper"));
+        let is_upper = metric["metric"]
+            .as_str()
+            .is_some_and(|own| own.ends_with("_upper"));
         let half = estimate.half_width().expect("replications");
         let keeps = if is_upper {
             estimate.value - half <= bound
         } else {
             estimate.value + half >= bound
         };
-        self.holds(&format!("{name}: {} against {bound}", estimate.value), keeps);
+        self.holds(
+            &format!("{name}: {} against {bound}", estimate.value),
+            keeps,
+        );
     }
 
     /// Compares a figure with a value and its tolerance, and with what is known with a standard error.
@@ -261,7 +313,11 @@ impl Checked {
         (value, tolerance): (f64, f64),
         known: Option<(f64, f64)>,
     ) {
-        let Figure { estimate, blur, freedom } = figure;
+        let Figure {
+            estimate,
+            blur,
+            freedom,
+        } = figure;
         let half = estimate.half_width().unwrap_or(0.0);
         let error = half / student_quantile(0.975, freedom);
         let distance = (estimate.value - value).abs();
@@ -310,7 +366,10 @@ impl Checked {
 
     /// What is wrong, if anything is: values, or metrics for which there is no figure.
     pub(crate) fn verdict(&self) -> Result<(), String> {
-        let missing = self.missing.iter().map(|own| format!("{own}: nothing to compare with"));
+        let missing = self
+            .missing
+            .iter()
+            .map(|own| format!("{own}: nothing to compare with"));
         let wrong: Vec<_> = self.wrong.iter().cloned().chain(missing).collect();
         if wrong.is_empty() {
             Ok(())
@@ -418,12 +477,17 @@ pub(super) fn replications<T: Send>(
         assert!(system.overflow().is_none(), "too many requests in flight");
         end(&system, seen)
     };
-    (0..count).into_par_iter().with_max_len(1).map(replication).collect()
+    (0..count)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(replication)
+        .collect()
 }
 
 /// Replications as they were recorded, for what the findings do not say.
 pub(super) struct Runs {
     pub(super) records: Vec<Record>,
+    pub(super) scenario: Scenario,
     /// By replication and instant: what was seen of every resource.
     pub(super) seen: Vec<Vec<Seen>>,
     /// By replication and instant: how many requests each instance has that is in service.
@@ -479,16 +543,22 @@ impl Runs {
             crowds.push(instances);
             logs.push(log);
         }
-        let counted = counters.into_iter().filter(|own| own.kept.counter().is_some());
+        let counted = counters
+            .into_iter()
+            .filter(|own| own.kept.counter().is_some());
         Self {
             records,
             seen,
             crowds,
             logs,
-            resources: resources.into_iter().map(|own| (own.component, own.what)).collect(),
+            resources: resources
+                .into_iter()
+                .map(|own| (own.component, own.what))
+                .collect(),
             gauges: named(levels),
             counters: named(counted.collect()),
             warm_up: scenario.blueprint().windows.warm_up,
+            scenario,
         }
     }
 

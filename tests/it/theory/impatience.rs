@@ -67,7 +67,11 @@ fn queue_timeout(runs: &Runs, metric: &Value) -> Option<Figure> {
         // Whoever gave up was in the system for as long as it waited. Where all have waited for the same time, the
         // served may share a bucket with them.
         let served = |record: &Record| without(&waits(record), &record.classes[0].unserved);
-        let blur = if suffix == "mean" { BUCKET / 4.0 } else { BUCKET };
+        let blur = if suffix == "mean" {
+            BUCKET / 4.0
+        } else {
+            BUCKET
+        };
         let figure: Figure = spread(runs, served, (suffix, metric))?.into();
         return Some(Figure { blur, ..figure });
     }

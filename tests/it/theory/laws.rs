@@ -23,6 +23,11 @@ pub(super) fn with_case<T>(case: &Value, what: impl FnOnce() -> T) -> T {
     what()
 }
 
+/// True if just one case is looked at.
+pub(super) fn is_single() -> bool {
+    ONLY.with_borrow(Option::is_some)
+}
+
 pub(super) fn case_files(family: &str) -> Vec<Value> {
     if let Some(only) = ONLY.with_borrow(Clone::clone) {
         return vec![only];

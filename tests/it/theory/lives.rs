@@ -73,7 +73,9 @@ pub(super) fn check_failures(family: &str) -> Checked {
         let effort = Effort::of(&case, MOST_REQUESTS);
         let horizon = effort.seconds_at(number(&p["arrival"]["rate"])) / (1.0 - WARM_UP);
         let mut text = run_table(horizon, horizon * WARM_UP);
-        let is_lost = p["on_failure"].as_str().is_some_and(|own| own.contains("lost"));
+        let is_lost = p["on_failure"]
+            .as_str()
+            .is_some_and(|own| own.contains("lost"));
         let instances = number(&p["instances"]);
         let _ = write!(
             text,
@@ -97,7 +99,9 @@ pub(super) fn check_failures(family: &str) -> Checked {
         let instant = |at: u32| horizon * WARM_UP + step * f64::from(at);
         let instants: Vec<f64> = (1..=looks as u32).map(instant).collect();
         let runs = Runs::looking(&text, &Memory::default(), REPLICATIONS, &instants);
-        checked.case(&case, effort.widened, |metric| failures(&runs, instances, metric));
+        checked.case(&case, effort.widened, |metric| {
+            failures(&runs, instances, metric)
+        });
     }
     checked
 }

@@ -20,6 +20,7 @@ mod laws;
 mod limits;
 mod lines;
 mod lives;
+mod networks;
 mod retries;
 mod staffing;
 mod stations;
@@ -108,6 +109,12 @@ families! {
     /// The procedures that make figures of what was recorded.
     statistics = statistics::check_family;
 
+    /// Open networks with feedback.
+    jackson = networks::check_jackson;
+    /// Calls in parallel, without lines.
+    fanout = networks::check_parallel;
+    /// Lines in parallel, whose last answer counts.
+    forkjoin = networks::check_parallel;
     /// Workers that are there only while there is work.
     setup = lives::check_setups;
     /// Instances that fail and are repaired.

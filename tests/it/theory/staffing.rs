@@ -28,7 +28,9 @@ impl Objective {
         let share = parts.next().expect("a share");
         let after = |text: &str, mark: &str| {
             let own = text.split(mark).nth(1).expect(mark).trim_start();
-            let end = own.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(own.len());
+            let end = own
+                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+                .unwrap_or(own.len());
             own[..end].parse::<f64>().expect("a number")
         };
         let busy = parts.next().map(|own| after(own, "<="));
@@ -50,7 +52,9 @@ impl Objective {
 
     fn holds(self, station: MarkovStation) -> bool {
         self.violated(station) <= self.most
-            && self.busy.is_none_or(|most| station.utilization() <= most + 1e-12)
+            && self
+                .busy
+                .is_none_or(|most| station.utilization() <= most + 1e-12)
     }
 }
 
@@ -106,11 +110,23 @@ fn candidate(p: &Value, own: &Value, count: u32) -> Candidate {
 fn listed(p: &Value, objective: Objective, rows: &[Value]) -> Vec<f64> {
     let types = p["types"].as_array().expect("types");
     let row = |row: &Value| {
-        let own = types.iter().find(|own| own["name"] == row[0]).expect("a type");
+        let own = types
+            .iter()
+            .find(|own| own["name"] == row[0])
+            .expect("a type");
         let own = candidate(p, own, row[1].as_u64().expect("a count") as u32);
-        let (share, holds) = (objective.violated(own.station), objective.holds(own.station));
+        let (share, holds) = (
+            objective.violated(own.station),
+            objective.holds(own.station),
+        );
         let holds = f64::from(u8::from(holds));
-        [f64::from(own.count), own.cost, own.station.utilization(), share, holds]
+        [
+            f64::from(own.count),
+            own.cost,
+            own.station.utilization(),
+            share,
+            holds,
+        ]
     };
     rows.iter().flat_map(row).collect()
 }
@@ -120,7 +136,12 @@ fn check_plan(case: &Value, objective: Objective, checked: &mut Checked) {
     let found = feasible(p, objective);
     for metric in case["metrics"].as_array().expect("metrics") {
         let one = |own: Option<f64>| own.map(|own| vec![own]);
-        let second = || found.iter().find(|own| own.cost > found[0].cost).map(|own| own.cost);
+        let second = || {
+            found
+                .iter()
+                .find(|own| own.cost > found[0].cost)
+                .map(|own| own.cost)
+        };
         let mut metric = metric.clone();
         let figures = match metric["metric"].as_str().expect("a name") {
             "best_cost" => one(found.first().map(|own| own.cost)),

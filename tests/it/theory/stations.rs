@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use capsim::component::program::{Demand, Op, Program};
+use capsim::metrics::{Entry, Happened};
 use capsim::scenario::Memory;
 use capsim::stats::Estimate;
 use serde_json::Value;
 
-use super::figures::{Station, served, spread};
+use super::figures::{Station, mean_of};
 use super::harness::{Checked, Effort, Figure, REPLICATIONS, Runs, is_for_later, run_table};
 use super::laws::{arrivals, case_files, law, mean, number, seconds};
 
@@ -44,7 +46,10 @@ fn mix(parameters: &Value) -> String {
         return String::new();
     };
     let share = |(number, class): (usize, &Value)| {
-        format!("class_{number} = \"{}%\"", self::number(&class["share"]) * 100.0)
+        format!(
+            "class_{number} = \"{}%\"",
+            self::number(&class["share"]) * 100.0
+        )
     };
     let shares: Vec<_> = classes.iter().enumerate().map(share).collect();
     format!("mix = {{ {} }}\n", shares.join(", "))
@@ -57,11 +62,16 @@ fn classes_of(service: &Value) -> Option<Value> {
         "hyperexponential" => ("means", "mean"),
         _ => return None,
     };
-    let dist = if inner == "value" { "deterministic" } else { "exponential" };
-    let branches = service["probs"].as_array()?.iter().zip(service[key].as_array()?);
-    let class = |(share, value): (&Value, &Value)| {
-        serde_json::json!({ "share": share, "service": { "dist": dist, inner: value } })
+    let dist = if inner == "value" {
+        "deterministic"
+    } else {
+        "exponential"
     };
+    let branches = service["probs"]
+        .as_array()?
+        .iter()
+        .zip(service[key].as_array()?);
+    let class = |(share, value): (&Value, &Value)| serde_json::json!({ "share": share, "service": { "dist": dist, inner: value } });
     Some(branches.map(class).collect())
 }
 
@@ -142,7 +152,10 @@ fn network(parameters: &Value, text: &mut String) {
             name(backend)
         ));
     }
-    if let Some(delay) = parameters["network_delay"].as_f64().filter(|own| *own > 0.0) {
+    if let Some(delay) = parameters["network_delay"]
+        .as_f64()
+        .filter(|own| *own > 0.0)
+    {
         let between = format!("{{ wait = {} }}", seconds(delay));
         steps = put_between(steps, &between);
     }
@@ -226,7 +239,9 @@ fn figure(runs: &Runs, family: &str, parameters: &Value, metric: &Value) -> Opti
         "sojourn_mean_size" => {
             let sizes = parameters["service"]["values"].as_array()?;
             let at = number(&metric["at"]);
-            let class = sizes.iter().position(|own| (number(own) - at).abs() < 1e-12)?;
+            let class = sizes
+                .iter()
+                .position(|own| (number(own) - at).abs() < 1e-12)?;
             own.figure_of_class(class, "sojourn_mean", metric)
         }
         _ => match (class, name.strip_suffix("_class")) {
@@ -243,7 +258,7 @@ fn slowdown(runs: &Runs, parameters: &Value) -> Option<Estimate> {
     let sizes = match service["dist"].as_str()? {
         "deterministic" => vec![number(&service["value"])],
         "discrete" => service["values"].as_array()?.iter().map(number).collect(),
-        _ => return None,
+        _ => return slowdown_by_request(runs),
     };
     let own = |record: &capsim::experiment::Record| {
         let (mut sum, mut n) = (0.0, 0.0);
@@ -255,6 +270,47 @@ fn slowdown(runs: &Runs, parameters: &Value) -> Option<Estimate> {
         sum / n
     };
     Some(runs.mean(own))
+}
+
+/// The same by request: what each asked for is drawn again from its number.
+fn slowdown_by_request(runs: &Runs) -> Option<Estimate> {
+    let blueprint = runs.scenario.blueprint();
+    let from = blueprint.windows.start(runs.warm_up);
+    let program = &blueprint.program;
+    let work: Vec<_> = blueprint
+        .classes
+        .iter()
+        .map(|class| work_of(program, class))
+        .collect();
+    let of = |log: &Vec<Entry>| {
+        let (mut sum, mut n) = (0.0, 0.0);
+        for own in log.iter().filter(|own| own.from >= from) {
+            if let Happened::Request { class, number, .. } = own.what {
+                let alone = program.draw(work[class as usize]?, number).as_secs_f64();
+                // What takes less than a nanosecond has no ratio to anything.
+                if alone > 0.0 {
+                    sum += own.to.since(own.from).as_secs_f64() / alone;
+                    n += 1.0;
+                }
+            }
+        }
+        Some(sum / n)
+    };
+    let own: Vec<f64> = runs.logs.iter().map(of).collect::<Option<_>>()?;
+    mean_of(&own)
+}
+
+/// The only burst on a CPU of the operation for a class: they stand in the order of the classes.
+fn work_of(program: &Program, class: &str) -> Option<Demand> {
+    let number: usize = class
+        .strip_prefix("class_")
+        .map_or(Ok(0), str::parse)
+        .ok()?;
+    let bursts = program.ops.iter().filter_map(|op| match op {
+        Op::Cpu(demand) => Some(*demand),
+        _ => None,
+    });
+    bursts.into_iter().nth(number)
 }
 
 /// What a tier gives that never runs out of requests.
@@ -281,12 +337,19 @@ fn check(family: &str, case: &Value, checked: &mut Checked) {
         parameters["classes"] = classes;
     }
     let horizon = effort.seconds_at(rate) / (1.0 - WARM_UP);
-    let text = run_table(horizon, horizon * WARM_UP) + &system(family, &parameters);
+    let mut text = run_table(horizon, horizon * WARM_UP);
+    if asks_for(case, "slowdown_mean") && parameters["classes"].is_array() {
+        let entries = 1.2 * rate * horizon + 1000.0;
+        let _ = writeln!(text, "log = {}", entries.min(1e6) as u64);
+    }
+    text += &system(family, &parameters);
     let runs = if looks_at_numbers(case) {
         let warm_up = horizon * WARM_UP;
         let looks = 5000.0_f64.min(horizon * rate / 4.0).max(200.0);
         let step = (horizon - warm_up) / looks;
-        let instants: Vec<f64> = (1..looks as u32).map(|at| warm_up + step * f64::from(at)).collect();
+        let instants: Vec<f64> = (1..looks as u32)
+            .map(|at| warm_up + step * f64::from(at))
+            .collect();
         Runs::looking(&text, &Memory::default(), REPLICATIONS, &instants)
     } else {
         Runs::of(&text)
@@ -298,9 +361,12 @@ fn check(family: &str, case: &Value, checked: &mut Checked) {
 
 /// True if a metric of a case is about how the number in the system is spread over time.
 fn looks_at_numbers(case: &Value) -> bool {
+    asks_for(case, "in_system_tail") || asks_for(case, "in_system_sd")
+}
+
+fn asks_for(case: &Value, name: &str) -> bool {
     let metrics = case["metrics"].as_array().expect("metrics");
-    let names = metrics.iter().filter_map(|own| own["metric"].as_str());
-    names.into_iter().any(|own| matches!(own, "in_system_tail" | "in_system_sd"))
+    metrics.iter().any(|own| own["metric"] == name)
 }
 
 /// Compares a family.
@@ -314,11 +380,4 @@ pub(super) fn check_family(family: &str) -> Checked {
         }
     }
     checked
-}
-
-/// The share of a distribution of latencies, for families that need nothing else.
-pub(super) fn sojourn(runs: &Runs, metric: &Value) -> Option<Figure> {
-    let name = metric["metric"].as_str().expect("a name");
-    let suffix = name.strip_prefix("sojourn_")?;
-    spread(runs, served, (suffix, metric)).map(Figure::from)
 }

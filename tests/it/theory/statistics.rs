@@ -2,9 +2,9 @@
 
 use capsim::stats::laws::{normal_quantile, student_quantile};
 use capsim::stats::{
-    Autoregression, Batches, Confidence, Estimate, Mser, OverlappingBatches, Ranks, acceptable_hits,
-    chi_square, clopper_pearson, correlation, jackknife_ratio, ratio, requests_for_mean_wait, rinott,
-    welch, wilson,
+    Autoregression, Batches, Confidence, Estimate, Mser, OverlappingBatches, Ranks,
+    acceptable_hits, chi_square, clopper_pearson, correlation, jackknife_ratio, ratio,
+    requests_for_mean_wait, rinott, welch, wilson,
 };
 use serde_json::Value;
 
@@ -12,7 +12,12 @@ use super::harness::Checked;
 use super::laws::{case_files, number};
 
 fn list(value: &Value) -> Vec<f64> {
-    value.as_array().expect("a list").iter().map(number).collect()
+    value
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(number)
+        .collect()
 }
 
 fn confidence(value: f64) -> Confidence {
@@ -53,7 +58,10 @@ impl Asked<'_> {
     }
 
     fn mser(&self) -> Option<Mser> {
-        Mser::of(&self.list("data"), self.p["batch"].as_u64().unwrap_or(5) as usize)
+        Mser::of(
+            &self.list("data"),
+            self.p["batch"].as_u64().unwrap_or(5) as usize,
+        )
     }
 
     fn process(&self) -> Autoregression {
@@ -69,7 +77,10 @@ impl Asked<'_> {
 
     /// The figures that procedures give for the metric; nothing for one that is not known.
     fn figures(&self) -> Option<Vec<f64>> {
-        let one = self.of_laws().or_else(|| self.of_series()).or_else(|| self.of_samples());
+        let one = self
+            .of_laws()
+            .or_else(|| self.of_series())
+            .or_else(|| self.of_samples());
         one.map(|own| vec![own]).or_else(|| self.of_many())
     }
 

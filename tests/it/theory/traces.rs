@@ -15,7 +15,12 @@ use super::laws::{case_files, number, seconds};
 type Column = Vec<Option<f64>>;
 
 fn list(value: &Value) -> Vec<f64> {
-    value.as_array().expect("a list").iter().map(number).collect()
+    value
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(number)
+        .collect()
 }
 
 fn pairs(value: &Value) -> Vec<(f64, f64)> {
@@ -51,7 +56,9 @@ fn ordered(log: &[Entry]) -> (Vec<Request>, Vec<(f64, f64)>) {
         let (came, ended) = (secs(own.from), secs(own.to));
         match own.what {
             Happened::Wait(_) => waits.push((came, ended)),
-            Happened::Request { outcome, attempts, .. } => requests.push(Request {
+            Happened::Request {
+                outcome, attempts, ..
+            } => requests.push(Request {
                 came,
                 ended,
                 outcome,
@@ -71,7 +78,10 @@ fn recording(arrivals: &[f64], columns: &[(&str, &[f64])]) -> Memory {
     for (row, at) in arrivals.iter().enumerate() {
         let gap = at - before;
         before = *at;
-        let cells: Vec<_> = columns.iter().map(|own| format!("{:?}", own.1[row])).collect();
+        let cells: Vec<_> = columns
+            .iter()
+            .map(|own| format!("{:?}", own.1[row]))
+            .collect();
         let _ = writeln!(text, "{gap:.12},{}", cells.join(","));
     }
     Memory::default().with("trace.csv", text)
@@ -122,7 +132,10 @@ fn station(p: &Value) -> Replayed {
             seconds(number(&retry["backoff"]))
         );
     }
-    let schedule = p.get("servers_schedule").or(p.get("cores_schedule")).map(pairs);
+    let schedule = p
+        .get("servers_schedule")
+        .or(p.get("cores_schedule"))
+        .map(pairs);
     let shared = p["discipline"] == "ps" || p["discipline"] == "lps";
     let balanced = p["servers_schedule"].is_array();
     let first = schedule.as_ref().map(|own| own[0].1);
@@ -132,7 +145,10 @@ fn station(p: &Value) -> Replayed {
     if shared {
         let cores = first.or(p["cores"].as_f64()).expect("cores");
         let slots = p["concurrency_limit"].as_u64().unwrap_or(10_000);
-        let _ = write!(text, "vcpu = {cores}\nworkers = {{ count = {slots} }}\nbacklog = \"unbounded\"\n");
+        let _ = write!(
+            text,
+            "vcpu = {cores}\nworkers = {{ count = {slots} }}\nbacklog = \"unbounded\"\n"
+        );
     } else if balanced {
         let servers = first.expect("workers");
         let _ = write!(text, "count = {servers}\nworkers = {{ count = 1 }}\n");
@@ -141,7 +157,10 @@ fn station(p: &Value) -> Replayed {
         let places = p["system_capacity"].as_f64().map(|all| all - servers);
         let places = places.or(p["queue_capacity"].as_f64());
         let places = places.map_or("\"unbounded\"".to_owned(), |own| own.to_string());
-        let _ = write!(text, "workers = {{ count = {servers} }}\nbacklog = {places}\n");
+        let _ = write!(
+            text,
+            "workers = {{ count = {servers} }}\nbacklog = {places}\n"
+        );
     }
     if let Some(limit) = p["queue_timeout"].as_f64() {
         let _ = writeln!(text, "queue_timeout = {}", seconds(limit));
@@ -156,8 +175,14 @@ fn station(p: &Value) -> Replayed {
     for (at, to) in schedule.iter().flatten().skip(1) {
         let at = seconds(*at);
         let _ = match balanced {
-            true => write!(text, "[[timeline]]\nat = {at}\nscale = \"station\"\nto = {to}\n"),
-            false => write!(text, "[[timeline]]\nat = {at}\nresize = \"station\"\nvcpu = {to}\n"),
+            true => write!(
+                text,
+                "[[timeline]]\nat = {at}\nscale = \"station\"\nto = {to}\n"
+            ),
+            false => write!(
+                text,
+                "[[timeline]]\nat = {at}\nresize = \"station\"\nvcpu = {to}\n"
+            ),
         };
     }
     run(&text, &files, until)
@@ -197,7 +222,11 @@ fn tandem(p: &Value) -> Replayed {
 fn closed(p: &Value) -> Replayed {
     let users = number(&p["users"]);
     let first = list(&p["first_arrivals"]);
-    let step = if first.len() > 1 { first[1] - first[0] } else { 1e-9 };
+    let step = if first.len() > 1 {
+        first[1] - first[0]
+    } else {
+        1e-9
+    };
     let text = format!(
         "[sources.load]\nkind = \"users\"\nusers = {users}\nover = {}\nenters = \"station\"\n\
          flow = [{{ request = \"default\" }}, {{ think = {} }}]\n\
@@ -274,9 +303,13 @@ fn final_order(items: &[f64], times: &[f64], rules: &str) -> Column {
             }
             items.push(item);
             times.push(last + 0.001 * f64::from(others + 1));
-            hits(&items, &times, rules).last().is_some_and(|hit| *hit > 0.5)
+            hits(&items, &times, rules)
+                .last()
+                .is_some_and(|hit| *hit > 0.5)
         };
-        (0..known.len() as u32 + 1).take_while(|others| holds(*others)).count()
+        (0..known.len() as u32 + 1)
+            .take_while(|others| holds(*others))
+            .count()
     };
     let mut there: Vec<(usize, f64)> = known.iter().map(|item| (survives(*item), *item)).collect();
     there.retain(|own| own.0 > 0);
@@ -327,7 +360,10 @@ impl Replayed {
     }
 
     fn count(&self, code: f64) -> Column {
-        let own = self.requests.iter().filter(|own| (outcome(own) - code).abs() < 0.5);
+        let own = self
+            .requests
+            .iter()
+            .filter(|own| (outcome(own) - code).abs() < 0.5);
         vec![Some(own.count() as f64)]
     }
 
@@ -354,7 +390,10 @@ impl Replayed {
                 ends.into_iter().take(n).map(Some).collect()
             }
             name if name.starts_with("completions_before_") => {
-                let limit: f64 = name.trim_start_matches("completions_before_").parse().ok()?;
+                let limit: f64 = name
+                    .trim_start_matches("completions_before_")
+                    .parse()
+                    .ok()?;
                 let own = self.requests.iter().filter(|own| own.ended < limit);
                 vec![Some(own.count() as f64)]
             }
@@ -404,7 +443,9 @@ fn columns(p: &Value, metrics: &[Value]) -> Vec<Option<Column>> {
             )),
             "accepted_fixed_window" => Some(limited(
                 p,
-                &format!("fixed_window = {{ max = {most}, window = {window}, starts = \"clock\", key = \"all\" }}"),
+                &format!(
+                    "fixed_window = {{ max = {most}, window = {window}, starts = \"clock\", key = \"all\" }}"
+                ),
             )),
             _ => None,
         });
@@ -427,7 +468,11 @@ pub(super) fn check_family(family: &str) -> Checked {
         let found = columns(&case["parameters"], metrics);
         for (metric, own) in metrics.iter().zip(found) {
             // What never happened is as far from every number as can be, but not from itself.
-            let own = own.map(|own| own.into_iter().map(|own| own.unwrap_or(-1.0)).collect::<Vec<_>>());
+            let own = own.map(|own| {
+                own.into_iter()
+                    .map(|own| own.unwrap_or(-1.0))
+                    .collect::<Vec<_>>()
+            });
             let mut metric = metric.clone();
             if let Some(values) = metric["value"].as_array_mut() {
                 for value in values {

@@ -64,7 +64,10 @@ fn source(case: &Value, arrival: &Value, enters: &str) -> (String, f64, f64, Mem
             let until = arrival["until"].as_f64().unwrap_or(last);
             let (curve, base) = piecewise(&steps);
             let ends = steps.iter().skip(1).map(|own| own.0).chain([until]);
-            let spans = steps.iter().zip(ends).map(|((start, rate), end)| rate * (end - start));
+            let spans = steps
+                .iter()
+                .zip(ends)
+                .map(|((start, rate), end)| rate * (end - start));
             let text = format!("arrivals = \"poisson\"\nrate = \"{base}/s\"\ncurve = [{curve}]\n");
             (text, until, spans.sum(), Memory::default())
         }
@@ -93,13 +96,19 @@ fn source(case: &Value, arrival: &Value, enters: &str) -> (String, f64, f64, Mem
             let at = number(&arrival["at"]);
             let rows = "0\n".repeat(count as usize);
             let files = Memory::default().with("burst.csv", format!("at\n{rows}"));
-            let text = "arrivals = { replay = { file = \"burst.csv\", column = \"at\" } }\n".to_owned();
+            let text =
+                "arrivals = { replay = { file = \"burst.csv\", column = \"at\" } }\n".to_owned();
             assert!(at == 0.0, "a recording begins with the run");
             (text, 1.0, count, files)
         }
         other => panic!("no such process: {other}"),
     };
-    (format!("[sources.load]\n{arrivals}enters = \"{enters}\"\n"), until, requests, files)
+    (
+        format!("[sources.load]\n{arrivals}enters = \"{enters}\"\n"),
+        until,
+        requests,
+        files,
+    )
 }
 
 impl System {
@@ -128,7 +137,10 @@ impl System {
                 None => "queue = {}\n",
             });
         } else {
-            let _ = write!(text, "workers = {{ count = {servers} }}\nbacklog = {places}\n");
+            let _ = write!(
+                text,
+                "workers = {{ count = {servers} }}\nbacklog = {places}\n"
+            );
         }
         let mut verb = "wait";
         if let Some(pause) = p["pause"].as_array() {
@@ -219,12 +231,16 @@ impl<'a> Course<'a> {
 
     /// Of every replication, how many are in service and how many wait at an instant.
     fn at(&self, instant: f64) -> Vec<(f64, f64)> {
-        let number = self.instants.iter().position(|own| own.to_bits() == instant.to_bits());
+        let number = self
+            .instants
+            .iter()
+            .position(|own| own.to_bits() == instant.to_bits());
         let number = number.expect("an instant that was looked at");
         let works = self.runs.number_of_resource("station", "workers");
         let waits = self.runs.number_of_line(self.line);
         let seen = self.runs.seen.iter().map(|own| &own[number]);
-        seen.map(|own| (own[works].0 as f64, own[waits].1 as f64)).collect()
+        seen.map(|own| (own[works].0 as f64, own[waits].1 as f64))
+            .collect()
     }
 
     /// How many workers there are from an instant on.
@@ -292,7 +308,11 @@ impl<'a> Course<'a> {
         for part in own {
             pooled.merge(part);
         }
-        Estimate::sections(figure(&pooled), own.iter().map(figure), Confidence::new(0.95)?)
+        Estimate::sections(
+            figure(&pooled),
+            own.iter().map(figure),
+            Confidence::new(0.95)?,
+        )
     }
 
     /// A figure at an instant: over the replications.
@@ -301,7 +321,10 @@ impl<'a> Course<'a> {
         let all: Vec<f64> = seen.iter().map(|own| own.0 + own.1).collect();
         let servers = self.servers_at(at);
         let share = |holds: &dyn Fn(f64) -> bool| {
-            let own: Vec<f64> = all.iter().map(|own| f64::from(u8::from(holds(*own)))).collect();
+            let own: Vec<f64> = all
+                .iter()
+                .map(|own| f64::from(u8::from(holds(*own))))
+                .collect();
             mean_of(&own)
         };
         match name {
@@ -336,7 +359,9 @@ impl<'a> Course<'a> {
         // Whoever comes last before the line is empty waits the longest after the step: the line is empty when
         // somebody who has waited begins, and nobody came since who still waits.
         let of = |log: &Vec<Entry>| {
-            let waits = log.iter().filter(|own| matches!(own.what, Happened::Wait(_)));
+            let waits = log
+                .iter()
+                .filter(|own| matches!(own.what, Happened::Wait(_)));
             let mut spans: Vec<(f64, f64)> = waits
                 .map(|own| (own.from.as_secs_f64(), own.to.as_secs_f64()))
                 .collect();
@@ -363,7 +388,10 @@ impl<'a> Course<'a> {
             "[sources.probe]\narrivals = {{ replay = {{ file = \"probe.csv\", column = \"at\" }} }}\nenters = \"{enters}\"\n"
         );
         // The first of a recording comes at the start of the run, when it makes no difference yet.
-        let files = self.files.clone().with("probe.csv", format!("at\n0\n{instant}\n"));
+        let files = self
+            .files
+            .clone()
+            .with("probe.csv", format!("at\n0\n{instant}\n"));
         let count = self.runs.logs.len() as u32;
         let runs = Runs::looking(&(self.text.clone() + &probe), &files, count, &[]);
         let instant = SimTime::ZERO + SimDuration::from_secs_f64(instant);
@@ -372,7 +400,11 @@ impl<'a> Course<'a> {
             let own = own.find(|own| own.from == instant && matches!(own.what, Happened::Wait(_)));
             own.map_or(0.0, |own| own.to.since(own.from).as_secs_f64())
         };
-        let own: Vec<f64> = runs.logs.iter().map(|log| f64::from(u8::from(waits(log) > at))).collect();
+        let own: Vec<f64> = runs
+            .logs
+            .iter()
+            .map(|log| f64::from(u8::from(waits(log) > at)))
+            .collect();
         mean_of(&own)
     }
 
