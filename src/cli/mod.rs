@@ -3,6 +3,7 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod backtest;
 mod catalogue;
 mod check;
 mod kinds;
@@ -97,6 +98,8 @@ enum Command {
     Run(run::RunArgs),
     /// Run every point of a scenario's sweep: table, charts, what to choose.
     Sweep(sweep::SweepArgs),
+    /// Predict recordings of real systems, and compare with what was measured.
+    Backtest(backtest::BacktestArgs),
     /// Check scenarios without running them.
     Check(check::CheckArgs),
     /// Print the JSON Schema of scenarios (for editors) or of summary.json.
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::run(&args, &cli.global, &terminal),
         Command::Sweep(args) => sweep::sweep(&args, &cli.global, &terminal),
+        Command::Backtest(args) => backtest::backtest(&args, &cli.global, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
         Command::Kinds(args) => kinds::kinds(&args, &terminal),

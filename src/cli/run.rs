@@ -217,6 +217,9 @@ pub(super) fn write_findings(
     output.write_made("timeseries.csv", csv::timeseries(findings))?;
     output.write_made("resources.csv", csv::resources(&findings.resources))?;
     output.write_made("decisions.csv", csv::decisions(findings))?;
+    if !findings.log.is_empty() {
+        output.write_made("log.csv", csv::log(findings))?;
+    }
     #[cfg(feature = "charts")]
     write_charts(output, &chart::of_run(title, findings))?;
     Ok(())

@@ -11,6 +11,7 @@ use super::system::Flow;
 use super::{Event, NodeId, System};
 use crate::engine::{Class, Timer};
 use crate::metrics::Outcome;
+use crate::traffic::recording::Place;
 use crate::units::{SimDuration, SimTime};
 
 impl System {
@@ -57,7 +58,10 @@ impl System {
             }
         };
         let granted = std::mem::take(&mut errand.granted);
-        let (is_inner, number) = (matches!(errand.by, By::Request(_)), errand.number);
+        let (is_inner, mut number) = (matches!(errand.by, By::Request(_)), errand.number);
+        if !is_inner && self.cx.program.recording(errand.flow).is_some() {
+            number = Place::attempt_of(number, errand.attempts - 1);
+        }
         let id = self
             .cx
             .requests
@@ -382,6 +386,7 @@ impl System {
             return self.note_if_over();
         }
         let Flow { class, source } = self.flows[errand.flow as usize];
+        self.cx.recorder.knows(errand.number, errand.attempts);
         self.cx.recorder.outcome(class, errand.due, now, outcome);
         self.source_notes(source, errand.due, outcome);
         if let By::User(user) = errand.by {

@@ -41,9 +41,11 @@ impl System {
         let mut marks = 0;
         if by != By::Browser && client != NOBODY && choice.is_kept {
             match self.browser_is_asked(source, number, client) {
-                Some(Answer::Fresh) => return self.browser_answers(source, (class, due), by),
+                Some(Answer::Fresh) => {
+                    return self.browser_answers((source, number), (class, due), by);
+                }
                 Some(Answer::Stale) => {
-                    let answered = self.browser_answers(source, (class, due), by);
+                    let answered = self.browser_answers((source, number), (class, due), by);
                     self.requests_by(source, (number, choice), (By::Browser, client), due);
                     return answered;
                 }
@@ -80,7 +82,7 @@ impl System {
     fn browser_is_asked(&mut self, source: u16, number: u64, client: u32) -> Option<Answer> {
         let now = self.cx.now();
         let browsers = self.sources[source as usize].browsers.as_mut()?;
-        let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+        let key = self.cx.program.key_of(browsers.keys(), source, number);
         Some(browsers.asked(client, key, now))
     }
 
@@ -90,7 +92,7 @@ impl System {
         let Some(browsers) = &mut self.sources[source as usize].browsers else {
             return 0;
         };
-        let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+        let key = self.cx.program.key_of(browsers.keys(), source, number);
         if browsers.is_unchanged(client, key, number, now) {
             Flags::CONDITIONAL
         } else {
@@ -99,10 +101,16 @@ impl System {
     }
 
     /// A client's browser answers a request itself.
-    fn browser_answers(&mut self, source: u16, (class, due): (u16, SimTime), by: By) -> u32 {
+    fn browser_answers(
+        &mut self,
+        (source, number): (u16, u64),
+        (class, due): (u16, SimTime),
+        by: By,
+    ) -> u32 {
         let now = self.cx.now();
         let outcome = Outcome::BrowserCache;
         self.cx.recorder.counts_attempts();
+        self.cx.recorder.knows(number, 1);
         self.cx.recorder.outcome(class, due, now, outcome);
         self.source_notes(source, due, outcome);
         if let By::User(user) = by {
@@ -121,7 +129,7 @@ impl System {
             .iter()
             .any(|own| own.flow == flow && own.is_kept);
         if let (Some(browsers), true) = (&mut state.browsers, is_kept && client != NOBODY) {
-            let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+            let key = self.cx.program.key_of(browsers.keys(), source, number);
             browsers.came(client, key, now);
         }
     }

@@ -201,7 +201,7 @@ impl System {
             let step = match *self.cx.program.op(pc) {
                 Op::Cpu(_) => return service(&mut self.nodes, at).run(id, &mut self.cx),
                 Op::Wait(demand) => {
-                    let span = self.cx.program.draw(demand, seed);
+                    let span = self.cx.program.work(demand, self.cx.requests.get(id));
                     return self.cx.resume_after(span, id);
                 }
                 Op::Chance {
@@ -218,7 +218,31 @@ impl System {
                 Op::Jump(to) => Step::Jump(to),
                 Op::IfNewConnection { otherwise } => self.pays_for_connection(id, otherwise),
                 Op::IfNotModified { otherwise } => self.is_not_modified(id, otherwise),
-                Op::Guard { caller, body, site } => return self.guards(id, caller, body, site),
+                Op::Guard { caller, body, site } => {
+                    return self.guards(id, (caller, body, site), 0);
+                }
+                Op::Walk { caller, body, site } => {
+                    let legs = self.cx.requests.extra(id).legs;
+                    return self.guards(id, (caller, body, site), legs);
+                }
+                Op::Leg { first } => {
+                    let extra = self.cx.requests.extra_mut(id);
+                    extra.legs = if first { 1 } else { extra.legs.wrapping_add(1) };
+                    Step::Next
+                }
+                Op::Turn {
+                    below,
+                    salt,
+                    otherwise,
+                } => {
+                    let legs = u64::from(self.cx.requests.extra(id).legs);
+                    let number = seed ^ legs.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+                    if salt.uniform(number) < below {
+                        Step::Next
+                    } else {
+                        Step::Jump(otherwise)
+                    }
+                }
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 op @ (Op::Acquire(_)
                 | Op::Release(_)
@@ -294,7 +318,7 @@ impl System {
 
     /// A request has something done as an errand, and waits for it.
     #[cold]
-    fn guards(&mut self, id: RequestId, caller: u16, body: u16, site: u32) {
+    fn guards(&mut self, id: RequestId, (caller, body, site): (u16, u16, u32), legs: u32) {
         let now = self.cx.now();
         let request = *self.cx.requests.get(id);
         let mut errand = Self::new_errand(By::Request(id), caller, now);
@@ -307,6 +331,12 @@ impl System {
             entered: now,
             ..request.frame
         };
+        if legs > 0 {
+            // Every leg of a walk asks for work of its own.
+            let again = legs.wrapping_mul(0xC2B2_AE35) ^ site;
+            errand.frame.visit =
+                (request.frame.visit.rotate_left(5) ^ again).wrapping_mul(0x9E37_79B1);
+        }
         errand.process = self.callers[caller as usize].process_of(&request.frame);
         let extra = self.cx.requests.extra(id);
         (errand.client, errand.address) = (extra.client, extra.address);
@@ -424,6 +454,7 @@ impl System {
             flags,
             flow,
             arrived,
+            number,
             ..
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
@@ -433,6 +464,7 @@ impl System {
         } else {
             let now = self.cx.now();
             let Flow { class, source } = self.flows[flow as usize];
+            self.cx.recorder.knows(number, 1);
             self.cx.recorder.outcome(class, arrived, now, outcome);
             if let Some(lane) = self.sources[source as usize].lane {
                 let requests = &self.cx.requests;
@@ -600,7 +632,7 @@ impl System {
                 own.withdraw(id, &mut self.cx);
                 (true, 0)
             }
-            Op::Guard { .. } => (true, 0),
+            Op::Guard { .. } | Op::Walk { .. } => (true, 0),
             Op::Visit(node, _) => (self.nodes[node.index()].withdraw(id, &mut self.cx), 0),
             _ => {
                 self.cx.scheduler.cancel(slot);

@@ -68,6 +68,9 @@ pub struct Findings {
     pub latency_cdf: Vec<(f64, f64)>,
     /// Every look of every autoscaler in the first replication.
     pub looks: Vec<Look>,
+    /// What happened to single requests in the first replication, if it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
     /// When the first replication ran into too many requests in flight, in seconds, if one did.
     pub overflow_s: Option<f64>,
     /// What weakens the result.
@@ -455,6 +458,21 @@ pub struct Look {
     pub target: Option<f64>,
     /// Why, in words.
     pub reason: String,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The class of a request, or what was waited for.
+    pub subject: String,
+    /// When the request arrived, or the wait began, in seconds.
+    pub from_s: f64,
+    /// When it was over, in seconds.
+    pub to_s: f64,
+    /// How the request ended; nothing for a wait.
+    pub outcome: Option<String>,
+    /// Attempts sent for the request; nothing for a wait.
+    pub attempts: Option<u32>,
 }
 
 /// Something that weakens a result, with the number, the threshold and what to do.

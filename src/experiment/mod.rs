@@ -19,11 +19,11 @@ mod sweep;
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
-    Advisory, CallerFindings, ClassFindings, Column, CostPart, ElasticityFindings, Findings, Look,
-    ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges,
-    SourceFindings, Spread, StatedFindings, Stop, Violation,
+    Advisory, CallerFindings, ClassFindings, Column, CostPart, ElasticityFindings, Findings,
+    LogLine, Look, ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series,
+    ServedAges, SourceFindings, Spread, StatedFindings, Stop, Violation,
 };
-pub use record::{Record, replicate};
+pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;
-pub use run::{Counters, Session, run};
+pub use run::{Counters, Session, findings_of, run};
 pub use sweep::{Choice, Load, choose, offered_by, sets_traffic, sweep};

@@ -46,6 +46,15 @@ impl Session<'_> {
     }
 }
 
+/// What replications of a scenario say together.
+///
+/// # Panics
+/// If there is none.
+pub fn findings_of(scenario: &Scenario, records: &[Record]) -> Findings {
+    assert!(!records.is_empty(), "findings need a replication");
+    estimate(scenario, records, Stop::AsAsked)
+}
+
 /// Runs a scenario until there are enough replications, side by side on the threads of the current pool;
 /// nothing if it was interrupted.
 pub fn run(scenario: &Scenario, session: &Session<'_>) -> Option<Findings> {

@@ -70,6 +70,28 @@ pub fn decisions(findings: &Findings) -> io::Result<Vec<u8>> {
     finish(writer)
 }
 
+/// What happened to single requests in the first replication.
+pub fn log(findings: &Findings) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["what", "subject", "from_s", "to_s", "outcome", "attempts"])?;
+    for line in &findings.log {
+        let what = if line.outcome.is_some() {
+            "request"
+        } else {
+            "wait"
+        };
+        writer.write_record([
+            what,
+            &line.subject,
+            &line.from_s.to_string(),
+            &line.to_s.to_string(),
+            line.outcome.as_deref().unwrap_or_default(),
+            &line.attempts.map_or(String::new(), |own| own.to_string()),
+        ])?;
+    }
+    finish(writer)
+}
+
 /// One row per point of a sweep: those that are complete, in order.
 pub fn points(
     paths: &[String],

@@ -19,6 +19,13 @@ pub fn sweep_id(scenario: &Scenario, sweep: &str) -> String {
     id(&["sweep", VERSION, scenario.resolved(), sweep])
 }
 
+/// The identity of a backtest of these recordings.
+pub fn backtest_id(recordings: &[String]) -> String {
+    let mut parts = vec!["backtest", VERSION];
+    parts.extend(recordings.iter().map(String::as_str));
+    format!("backtest-{}", id(&parts))
+}
+
 fn id(parts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {

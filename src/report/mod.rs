@@ -3,6 +3,7 @@
 //! Everything here is made from [`Findings`](crate::experiment::Findings) alone, so that a stored result
 //! can be shown again without running anything. Files are written in one place, [`output_dir`].
 
+pub mod backtest;
 #[cfg(feature = "charts")]
 pub mod chart;
 pub mod csv;

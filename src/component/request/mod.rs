@@ -229,6 +229,8 @@ pub struct Extra {
     pub status: Option<u16>,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
+    /// Legs of the present walk that came before this one; means nothing outside of one.
+    pub legs: u32,
 }
 
 impl Extra {
@@ -245,6 +247,7 @@ impl Extra {
         job: NONE,
         heir_of: None,
         is_part: false,
+        legs: 0,
         age: SimDuration::ZERO,
         status: None,
         refreshes: 0,

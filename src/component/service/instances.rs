@@ -72,6 +72,13 @@ impl Instance {
 }
 
 impl State {
+    /// How many requests each instance has that is in service.
+    pub fn requests_by_instance(&self) -> impl Iterator<Item = u32> + '_ {
+        let all = self.instances.iter();
+        let serve = all.filter(|own| own.life == Life::InService);
+        serve.map(|own| own.connections)
+    }
+
     /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
@@ -101,12 +108,14 @@ impl State {
 
     /// True if an instance is one of those there are to be: it serves, or will, and is not being replaced.
     pub(super) fn is_there(&self, at: usize) -> bool {
-        let life = self.instances[at].life;
-        matches!(life, Life::InService | Life::Starting | Life::Down)
-            && !self
-                .lives
-                .as_ref()
-                .is_some_and(|lives| lives.is_leaving(at as u32))
+        let lives = self.lives.as_ref();
+        match self.instances[at].life {
+            Life::InService | Life::Starting | Life::Down => {
+                !lives.is_some_and(|lives| lives.is_leaving(at as u32))
+            }
+            Life::Draining => lives.is_some_and(|lives| lives.is_restarting(at as u32)),
+            Life::Stopped => false,
+        }
     }
 
     /// How the instances are.
@@ -251,9 +260,15 @@ impl State {
             cx.recorder.level(self.levels.paid).down(now, 1);
             return;
         }
-        if instance.life != Life::InService {
-            return;
+        if instance.life == Life::InService {
+            self.drains(at, cx);
         }
+    }
+
+    /// An instance that serves is told to stop.
+    pub(super) fn drains(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let instance = &mut self.instances[at as usize];
         instance.life = Life::Draining;
         cx.recorder.level(self.levels.in_service).down(now, 1);
         cx.recorder.level(self.levels.draining).up(now, 1);
@@ -278,8 +293,11 @@ impl State {
         if let Some(slot) = instance.pending.take() {
             cx.scheduler.cancel(slot);
         }
-        instance.life = Life::Stopped;
         cx.recorder.level(self.levels.draining).down(now, 1);
+        if self.lives.as_ref().is_some_and(|own| own.is_restarting(at)) {
+            return self.starts_again(at, cx);
+        }
+        instance.life = Life::Stopped;
         cx.recorder.level(self.levels.paid).down(now, 1);
         self.closes(at, cx);
         self.start_missing(cx);

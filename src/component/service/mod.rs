@@ -10,6 +10,7 @@
 //! there cannot be more runnable than vCPUs, each burst simply takes its time.
 
 mod books;
+mod branches;
 mod instances;
 mod leaving;
 mod life;
@@ -24,6 +25,7 @@ mod steps;
 mod workers;
 mod zones;
 
+pub use branches::{Alternative, Alternatives, Leg, WalkStep};
 pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
 pub use processes::{Every, KeepAlive, MemoryPlan, PauseScope, Pauses, PausesPlan, ProcessesPlan};
@@ -148,6 +150,8 @@ pub struct Plan {
     pub name: String,
     /// vCPUs per instance.
     pub vcpu: f64,
+    /// Whether that changes during the run.
+    pub is_resized: bool,
     /// Price of an instance.
     pub cost: CostPerHour,
     /// Instances at the start.
@@ -234,7 +238,7 @@ impl Plan {
 
     /// True if there can be more runnable than vCPUs, or something stops all of them.
     pub fn shares_cpu(&self) -> bool {
-        f64::from(self.most_runnable()) > self.cpus() || self.stalls()
+        f64::from(self.most_runnable()) > self.cpus() || self.stalls() || self.is_resized
     }
 
     /// True if there are pauses that stop everything in an instance.

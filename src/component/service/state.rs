@@ -225,7 +225,10 @@ impl State {
     #[cold]
     fn why_refused(&self, id: RequestId, cx: &Context) -> Outcome {
         let at = cx.requests.get(id).frame.instance;
-        match self.instances[at as usize].life {
+        let instance = &self.instances[at as usize];
+        match instance.life {
+            // It is told to restart: its port is closed.
+            Life::Draining if instance.limit == 0 => Outcome::ConnectRefused,
             Life::InService | Life::Draining => Outcome::ConnectionLimit,
             Life::Stopped | Life::Starting | Life::Down => Outcome::ConnectRefused,
         }
@@ -346,7 +349,7 @@ impl State {
             unreachable!("only instructions that need the CPU run on it")
         };
         let (mut work, instance, now) = (
-            cx.program.draw(demand, request.seed()),
+            cx.program.work(demand, request),
             request.frame.instance,
             cx.now(),
         );

@@ -22,6 +22,8 @@ pub(super) use drawn::Drawn;
 pub use state::State;
 pub(super) use state::{Drive, pause_lanes};
 
+use std::sync::Arc;
+
 use super::NodeId;
 use super::program::Demand;
 use crate::diag::Diagnostics;
@@ -29,6 +31,7 @@ use crate::policy::persistence::Persistence;
 use crate::spec::{Definitions, Node, Own, With};
 use crate::traffic::arrivals::Gaps;
 use crate::traffic::curve::Curve;
+use crate::traffic::recording::Recording;
 use crate::traffic::tools;
 use crate::traffic::tools::artillery::Artillery;
 use crate::traffic::tools::k6::K6;
@@ -132,6 +135,10 @@ pub struct Plan {
     pub kind: &'static str,
     /// When something begins.
     pub begins: Begins,
+    /// What is recorded of its requests, if anything is.
+    pub recording: Option<Arc<Recording>>,
+    /// By class of the recording: which choice it is.
+    pub class_of: Vec<u16>,
     /// What its requests enter.
     pub enters: NodeId,
     /// How long a client waits, if that is all there is to it.

@@ -196,6 +196,7 @@ mod tests {
     fn way(bandwidth: &str) -> Way {
         Way {
             rtt: Demand {
+                recorded: None,
                 law: LawId(0),
                 salt: Salt::new("test", "rtt"),
             },

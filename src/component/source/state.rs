@@ -17,9 +17,11 @@ use crate::component::{Context, Gauge, Kept, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::{Outcome, Recorder};
 use crate::rng::{Salt, Stream, Streams};
+use crate::traffic::recording::{Place, Recording};
 use crate::traffic::tools::locust::Wait;
 use crate::traffic::tools::{Limits, Load};
 use crate::units::{SimDuration, SimTime};
+use std::sync::Arc;
 
 /// How a source works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,11 @@ pub struct State {
     next: Next,
     /// Makes the rounds of users differ between replications.
     base: u64,
+    /// What is recorded of its requests, if anything is; the row of the next one; by class of the recording,
+    /// its choice.
+    recording: Option<Arc<Recording>>,
+    next_row: u32,
+    class_of: Vec<u16>,
     /// No request arrives at or after this.
     horizon: SimTime,
     pub(in crate::component) salt: Salt,
@@ -118,7 +125,7 @@ impl State {
     ) -> Self {
         let (drive, rounds_left, limits) = drive(plan);
         let mut numbers = streams.stream(&plan.name, "requests");
-        let base = if drive == Drive::Requests {
+        let base = if drive == Drive::Requests && plan.recording.is_none() {
             0
         } else {
             numbers.next_u64()
@@ -135,6 +142,9 @@ impl State {
             numbers,
             next: Next::new(),
             base,
+            recording: plan.recording.clone(),
+            next_row: 0,
+            class_of: plan.class_of.clone(),
             horizon,
             salt: Salt::new(&plan.name, "class"),
             rounds: Salt::new(&plan.name, "rounds"),
@@ -208,10 +218,10 @@ impl State {
         (self.calendar.entry(), self.next_arrival())
     }
 
-    /// True if its clients are known, and who sends the next request has not been drawn yet.
+    /// True if its clients are known and drawn, and who sends the next request has not been drawn yet.
     #[inline]
     pub(in crate::component) fn has_to_draw(&self) -> bool {
-        self.people.is_some() && self.next.is_empty()
+        self.people.is_some() && self.recording.is_none() && self.next.is_empty()
     }
 
     /// Draws the requests that come next; gives them.
@@ -225,6 +235,9 @@ impl State {
     /// The request that arrives, and its class. Where clients are known, it has been [drawn](Self::draws).
     #[inline]
     pub(in crate::component) fn next_request(&mut self) -> (Drawn, Choice) {
+        if self.recording.is_some() {
+            return self.next_recorded();
+        }
         let drawn = if self.people.is_some() {
             self.next.comes()
         } else {
@@ -234,10 +247,38 @@ impl State {
                 address: NOBODY,
             }
         };
-        if let [only] = self.choices[..] {
-            return (drawn, only);
+        (drawn, self.choice_of(drawn.number))
+    }
+
+    #[inline]
+    fn choice_of(&self, number: u64) -> Choice {
+        match self.choices[..] {
+            [only] => only,
+            _ => self.choose(number, 0, self.choices.len() as u16),
         }
-        let choice = self.choose(drawn.number, 0, self.choices.len() as u16);
+    }
+
+    /// The request of the next row of a recording.
+    #[inline(never)]
+    fn next_recorded(&mut self) -> (Drawn, Choice) {
+        let row = self.next_row;
+        self.next_row += 1;
+        let number = Place::number(self.base, row);
+        let client = self.client_of(number);
+        let drawn = Drawn {
+            number,
+            client,
+            address: self.address_of(client),
+        };
+        let recording = self.recording.as_ref();
+        let classes = recording.and_then(|own| own.classes.as_ref());
+        let choice = match classes {
+            Some(classes) => {
+                let class = classes.numbers[row as usize] as usize;
+                self.choices[self.class_of[class] as usize]
+            }
+            None => self.choice_of(number),
+        };
         (drawn, choice)
     }
 
@@ -324,8 +365,14 @@ impl State {
 
     /// The client who sends the request, or makes the visit, with this number.
     pub(in crate::component) fn client_of(&self, number: u64) -> u32 {
-        let people = self.people.as_ref();
-        people.map_or(NOBODY, |people| people.client_of(number))
+        let Some(people) = &self.people else {
+            return NOBODY;
+        };
+        let recorded = self.recording.as_ref().and_then(|own| own.clients.as_ref());
+        match (recorded, Place::of(number)) {
+            (Some(clients), Some(place)) => people.client_in(clients.numbers[place.row as usize]),
+            _ => people.client_of(number),
+        }
     }
 
     /// A client's address, as a number.

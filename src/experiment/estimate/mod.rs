@@ -65,6 +65,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         series,
         latency_cdf: own.latency_cdf(),
         looks: own.looks(),
+        log: own.log(),
         overflow_s: overflow.map(SimTime::as_secs_f64),
         requests: own.pooled.arrived,
         events: records.iter().map(|record| record.n_events).sum(),

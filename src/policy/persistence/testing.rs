@@ -10,6 +10,15 @@ impl Data for NoData {
     fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
         None
     }
+
+    fn labels(
+        &mut self,
+        _: &At<String>,
+        _: &At<String>,
+        _: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)> {
+        None
+    }
 }
 
 /// Every node has a place of its own, so that messages can be told apart by what they point at.

@@ -241,6 +241,7 @@ impl Sample {
             elasticities: Vec::new(),
             series: self.series(),
             latency_cdf: cdf.collect(),
+            log: Vec::new(),
             looks: vec![
                 self.look(0.12, 4, 6),
                 self.look(0.2, 6, 9),

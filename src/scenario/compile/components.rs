@@ -98,6 +98,7 @@ impl Compiler<'_> {
             queue_timeout,
             retry_after: own.retry_after.map(|span| span.value),
             vcpu,
+            is_resized: false,
             quota,
             processes: processes?,
             drops: when_full.is_some_and(|what| what.value == WhenFull::Drop),

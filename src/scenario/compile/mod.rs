@@ -2,6 +2,7 @@
 //! that its names and numbers have with one another is reported.
 
 mod balancers;
+mod branches;
 mod caches;
 mod calls;
 mod checks;
@@ -14,17 +15,19 @@ mod limiters;
 mod operations;
 mod processes;
 mod queues;
+mod recordings;
 mod sources;
 
 use std::collections::BTreeMap;
 
 use super::shape::{ScenarioSpec, Vary};
-use crate::component::program::{Demand, Keys, KeysId, Op, Program};
+use crate::component::program::{Demand, Keys, KeysId, Op, Program, RecordedWork};
 use crate::component::request::Flags;
+use crate::component::work::Work;
 use crate::component::{Blueprint, ComponentSpec};
 use crate::component::{caller, queue, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::dist::Law;
+use crate::dist::{Law, Sampler};
 use crate::metrics::Windows;
 use crate::policy::http_cache::CacheControl;
 use crate::rng::Salt;
@@ -137,6 +140,7 @@ pub(super) fn compile(
     compiler.add_replicas(&mut nodes);
     let timeline = compiler.plan_timeline(&mut nodes);
     let (sources, traffic) = compiler.plan_sources();
+    compiler.join_recordings(&sources);
     compiler.tell_balancers(&mut nodes, &traffic);
     let classes = traffic.classes;
     let transfer = compiler.priced_transfer(&sources);
@@ -161,6 +165,7 @@ pub(super) fn compile(
         windows,
         drain: spec.run.drain.value,
         max_in_flight: spec.run.max_in_flight.get() as usize,
+        log: spec.run.log.value as usize,
         classes,
         flows: traffic.flows,
         responses: traffic.responses,
@@ -188,6 +193,38 @@ impl Compiler<'_> {
         Some(Demand {
             law,
             salt: Salt::new(place, "demand"),
+            recorded: None,
+        })
+    }
+
+    /// What a step asks for at `place`: by a law, or as recorded.
+    fn work(&mut self, work: &Work, place: &str) -> Option<Demand> {
+        let own = match work {
+            Work::Law(law) => return self.demand(law, place),
+            Work::Recorded(own) => own,
+        };
+        // Where no law is needed there is one that is never drawn from.
+        let never = Sampler::constant(SimDuration::ZERO);
+        let law = match &own.otherwise {
+            Some(law) => law.sampler(self.data, self.out)?,
+            None => never,
+        };
+        let law = self.program.add_law(law);
+        let recorded = RecordedWork {
+            name: own.recorded.clone(),
+            by_source: Vec::new(),
+            hashed: own.hashed.clone(),
+            repeated: own.repeated.value,
+            has_law: own.otherwise.is_some(),
+        };
+        if self.program.recorded.len() >= usize::from(u16::MAX) {
+            // Reported with the laws, of which there are as many.
+            return None;
+        }
+        Some(Demand {
+            law,
+            salt: Salt::new(place, "demand"),
+            recorded: Some(self.program.add_recorded(recorded)),
         })
     }
 

@@ -1,0 +1,99 @@
+//! Caches: nginx's `proxy_cache`, and Redis.
+
+use super::{NODE_TIMER_MS, RECORDED_WAIT, Source, millis, node_slots, seconds};
+use crate::backtest::truth::{Problem, Repetition, Truth};
+
+fn catalogue(name: &str, truth: &Truth) -> Result<String, Problem> {
+    let config = truth.config();
+    let keys = config.whole("keys", 1)?;
+    let zipf = config.maybe("zipf", 0.0)?.unwrap_or(0.0);
+    Ok(format!(
+        "[keys.{name}]\ncount = {keys}\npopularity = {{ zipf = {zipf:?} }}\n\n"
+    ))
+}
+
+/// nginx's cache in front of Node.
+pub(super) fn proxy_cache(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
+    let config = truth.config();
+    let (slots, ttl) = (config.whole("slots", 1)?, config.number("ttl", 0.0)?);
+    let directives = config.text("lock")?;
+    let mut cache = String::new();
+    for directive in directives
+        .split(';')
+        .map(str::trim)
+        .filter(|own| !own.is_empty())
+    {
+        cache.push_str(&proxy_directive(truth, directive)?);
+    }
+    let source = Source {
+        keys: Some("pages"),
+        late_ms: NODE_TIMER_MS,
+        ..Source::new(truth, repetition, "nginx")?
+    };
+    Ok(format!(
+        "{}{}[components.nginx]\nkind = \"http_cache\"\nmodel = \"nginx\"\nto = \"origin\"\nkeys = \"pages\"\nvalid = {}\n{cache}\n{}",
+        source.tables()?,
+        catalogue("pages", truth)?,
+        seconds(ttl),
+        node_slots("origin", slots, RECORDED_WAIT, "")
+    ))
+}
+
+/// A directive of nginx, as a key of an HTTP cache.
+fn proxy_directive(truth: &Truth, directive: &str) -> Result<String, Problem> {
+    let words: Vec<&str> = directive.split_whitespace().collect();
+    let on = |word: &str| matches!(word, "on");
+    Ok(match words[..] {
+        ["proxy_cache_lock", state] => format!("lock = {}\n", on(state)),
+        ["proxy_cache_background_update", state] => format!("background_update = {}\n", on(state)),
+        ["proxy_cache_revalidate", state] => format!("revalidate = {}\n", on(state)),
+        ["proxy_cache_min_uses", n] if n.parse::<u32>().is_ok() => format!("min_uses = {n}\n"),
+        ["proxy_cache_use_stale", "off"] => "use_stale = []\n".to_owned(),
+        ["proxy_cache_use_stale", ..] => {
+            let cases: Vec<String> = words[1..].iter().map(|own| format!("\"{own}\"")).collect();
+            format!("use_stale = [{}]\n", cases.join(", "))
+        }
+        _ => {
+            let expected = "directives of proxy_cache";
+            return Err(truth
+                .config()
+                .wrong("lock", expected, &format!("`{directive}`")));
+        }
+    })
+}
+
+/// What Redis keeps for an entry beside its value: an object, an entry of the dictionary, a short key.
+const REDIS_ENTRY_BYTES: f64 = 16.0 + 24.0 + 16.0 + 8.0;
+
+/// The sizes in which jemalloc gives out memory up to 4 KiB: four for each doubling.
+fn allocated(bytes: f64) -> f64 {
+    let mut step: f64 = 16.0;
+    while bytes > step * 8.0 {
+        step *= 2.0;
+    }
+    (bytes / step).ceil() * step
+}
+
+/// Node in front of a Redis that is full.
+pub(super) fn redis(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
+    let config = truth.config();
+    let (kib, value) = (
+        config.number("extra_kb", 1.0)?,
+        config.number("value", 1.0)?,
+    );
+    let miss = config.number("miss", 0.0)? * 1e3;
+    // A string has a header and ends with a zero.
+    let entry = allocated(value + 4.0) + REDIS_ENTRY_BYTES;
+    let capacity = (kib * 1024.0 / entry).floor().max(1.0);
+    let source = Source {
+        keys: Some("items"),
+        ..Source::new(truth, repetition, "api")?
+    };
+    Ok(format!(
+        "{}{}[components.api]\nkind = \"service\"\nworkers = {{ runtime = \"event_loop\", count = 1 }}\nbacklog = \"unbounded\"\n\n[components.api.operations.default]\nsteps = [\n  {{ cpu = {} }},    # HTTP itself\n  {{ cache = \"redis\", keys = \"items\", on_miss = [{{ wait = {} }}] }},\n]\n\n[components.redis]\nkind = \"cache\"\ncapacity = {capacity}\npolicy = \"redis_lru\"\nserver = {{ command = \"10us\" }}\ntime = \"150us\"    # Node's client and two system calls on each side\n",
+        source.tables()?,
+        catalogue("items", truth)?,
+        millis(truth.server_cpu_ms()),
+        millis(miss)
+    ))
+}

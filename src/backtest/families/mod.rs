@@ -1,0 +1,225 @@
+//! Families of stacks: how the settings of a recording become a scenario.
+//!
+//! One file per kind of stack. To add a family: write the function that turns the settings of a recording
+//! into the tables of a scenario, and add its line to the list below. It may look at the settings of the
+//! recording, at its schedule, and at what an empty handler costs; never at what was measured.
+
+mod autoscaling;
+mod caches;
+mod cpu;
+mod limits;
+mod loops;
+mod pools;
+mod retries;
+mod upstreams;
+mod users;
+
+use std::fmt::Write as _;
+
+use super::truth::{Problem, Repetition, Truth};
+use crate::diag::nearest;
+
+/// What a family makes of a recording: the tables that come after `[run]`.
+type Tables = fn(&Truth, &Repetition) -> Result<String, Problem>;
+
+/// The families: how recordings name them, and what they are.
+pub const FAMILIES: &[(&str, &str, Tables)] = &[
+    (
+        "thread_pool",
+        "a fixed number of threads behind one queue",
+        pools::threads,
+    ),
+    (
+        "node_event_loop",
+        "one event loop that computes and waits",
+        loops::node,
+    ),
+    (
+        "cpu_contention",
+        "processes that share a core, perhaps with a quota",
+        cpu::processes,
+    ),
+    (
+        "node_postgres_pool",
+        "Node and the pool of node-postgres",
+        pools::node_postgres,
+    ),
+    (
+        "sqlalchemy_pool",
+        "a thread per request and SQLAlchemy's pool",
+        pools::sqlalchemy,
+    ),
+    (
+        "nginx_upstream",
+        "nginx in front of several servers",
+        upstreams::balanced,
+    ),
+    (
+        "rolling_restart",
+        "servers behind nginx, restarted one after another",
+        upstreams::restarted,
+    ),
+    (
+        "nginx_limit_req",
+        "nginx's limit of requests per client",
+        limits::limit_req,
+    ),
+    (
+        "nginx_proxy_cache",
+        "nginx's cache in front of a server",
+        caches::proxy_cache,
+    ),
+    (
+        "lru",
+        "a Redis that evicts, in front of something slow",
+        caches::redis,
+    ),
+    (
+        "timeouts_and_retries",
+        "clients that give up and try again",
+        retries::retries,
+    ),
+    (
+        "autoscaling",
+        "servers behind nginx, added and removed by a rule",
+        autoscaling::script,
+    ),
+    (
+        "closed_loop",
+        "users who wait for their answers, or wrk",
+        users::closed,
+    ),
+];
+
+/// The scenario of a repetition, as text in the public language.
+pub fn scenario_text(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
+    let found = FAMILIES.iter().find(|own| own.0 == truth.family);
+    let Some((_, _, tables)) = found else {
+        let known: Vec<&str> = FAMILIES.iter().map(|own| own.0).collect();
+        let problem = format!("the family `{}` is not known", truth.family);
+        let help = nearest(&truth.family, known.iter().copied()).map_or_else(
+            || format!("there are: {}", known.join(", ")),
+            |own| format!("a similar family exists: `{own}`"),
+        );
+        return Err(Problem::new(&truth.file, problem).help(help));
+    };
+    let tables = tables(truth, repetition)?;
+    let mut text = String::new();
+    for line in &truth.stack {
+        let _ = writeln!(text, "# {}", line.replace(['\n', '\r'], " "));
+    }
+    let _ = write!(
+        text,
+        "\nschema = 1\ntitle = {}\n\n[run]\nhorizon = {}\nwarm_up = {}\nwindow = \"1s\"\nreplications = 1\nseed = {}\n\n{tables}",
+        quoted(&format!("{}, repetition {}", truth.id, repetition.number)),
+        seconds(repetition.duration_s),
+        seconds(repetition.warm_up_s),
+        repetition.seed & (i64::MAX as u64),
+    );
+    Ok(text)
+}
+
+/// A text in quotation marks.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A duration in seconds, as text in quotation marks.
+fn seconds(seconds: f64) -> String {
+    format!("\"{}us\"", (seconds * 1e6).round())
+}
+
+/// A duration in milliseconds, as text in quotation marks.
+fn millis(millis: f64) -> String {
+    seconds(millis / 1e3)
+}
+
+/// What a source that replays the schedule of a repetition knows and does.
+struct Source<'a> {
+    truth: &'a Truth,
+    repetition: &'a Repetition,
+    /// What its requests enter.
+    enters: &'a str,
+    /// What an empty handler takes, in milliseconds, on the way.
+    overhead_ms: f64,
+    /// What is added to each planned demand, in milliseconds.
+    late_ms: f64,
+    /// What is added to each planned wait, in milliseconds.
+    wait_late_ms: f64,
+    /// The catalogue that the column `key` is of.
+    keys: Option<&'a str>,
+    /// Further keys of the source.
+    more: String,
+}
+
+impl<'a> Source<'a> {
+    fn new(truth: &'a Truth, repetition: &'a Repetition, enters: &'a str) -> Result<Self, Problem> {
+        Ok(Self {
+            truth,
+            repetition,
+            enters,
+            overhead_ms: truth.overhead_ms()?,
+            late_ms: 0.0,
+            wait_late_ms: 0.0,
+            keys: None,
+            more: String::new(),
+        })
+    }
+
+    /// The tables of the source.
+    fn tables(&self) -> Result<String, Problem> {
+        let Some(schedule) = &self.repetition.schedule else {
+            let problem = format!("repetition {} has no schedule", self.repetition.number);
+            return Err(Problem::new(&self.truth.file, problem));
+        };
+        let has = |column: &str| schedule.columns.iter().any(|own| own == column);
+        let mut text = format!("[sources.clients]\nenters = {}\n", quoted(self.enters));
+        if self.overhead_ms > 0.0 {
+            let _ = writeln!(
+                text,
+                "# what a request takes that asks for nothing: network, accepting, parsing\nnetwork = {{ rtt = {}, tls = \"none\", reuse = \"100%\" }}",
+                millis(self.overhead_ms)
+            );
+        }
+        text.push_str(&self.more);
+        let _ = write!(
+            text,
+            "\n[sources.clients.arrivals.replay]\nfile = {}\ncolumn = \"dt_us\"\ntimes = \"us\"\nsince = \"previous\"\n\n[sources.clients.arrivals.replay.columns]\n",
+            quoted(&schedule.name)
+        );
+        for (name, column, late) in [
+            ("demand", "demand_us", self.late_ms),
+            ("wait", "wait_us", self.wait_late_ms),
+        ] {
+            if has(column) {
+                let add = (late * 1e3).round();
+                let _ = writeln!(
+                    text,
+                    "times.{name} = {{ column = \"{column}\", unit = \"us\", add = {add:.1} }}"
+                );
+            }
+        }
+        if let (Some(keys), true) = (self.keys, has("key")) {
+            let _ = writeln!(text, "keys.{keys} = \"key\"");
+        }
+        if has("client") {
+            text.push_str("client = \"client\"\n");
+        }
+        text.push('\n');
+        Ok(text)
+    }
+}
+
+/// How much later than planned a request is done that waits for a timer, in milliseconds: Node cuts to whole
+/// milliseconds and comes up to 1 to 2 ms late.
+const NODE_TIMER_MS: f64 = -0.2;
+
+/// A Node process that works on `slots` requests at a time, each of which waits for a timer, and has the others
+/// wait in one unbounded line.
+fn node_slots(name: &str, slots: u32, step: &str, more: &str) -> String {
+    format!(
+        "[components.{name}]\nkind = \"service\"\nworkers = {{ runtime = \"threads\", count = {slots} }}\nbacklog = \"unbounded\"\n{more}\n[components.{name}.operations.default]\nsteps = [{step}]\n\n"
+    )
+}
+
+const RECORDED_WAIT: &str = "{ wait = { recorded = \"demand\" } }";

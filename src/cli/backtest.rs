@@ -1,0 +1,177 @@
+//! `capsim backtest`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+use super::loading::show;
+use super::session::with_session;
+use super::terminal::{Terminal, say};
+use super::{Exit, Global, OutputArgs};
+use crate::backtest::{
+    Comparison, Failed, Predicted, Prediction, Problem, Truth, compare, predict, read,
+    recordings_in, summarize,
+};
+use crate::experiment::Session;
+use crate::report::output_dir::{OutputDir, OutputError};
+use crate::report::{backtest as report, manifest};
+use crate::scenario::Disk;
+use crate::units::Fraction;
+
+/// Options of `capsim backtest`.
+#[derive(Debug, Args)]
+pub(super) struct BacktestArgs {
+    /// The folder with the recordings: files ID.json, with the schedules of their repetitions.
+    folder: PathBuf,
+    /// Only recordings whose names begin with this. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Fail when fewer predictions than this are right.
+    #[arg(long, value_name = "SHARE")]
+    at_least: Option<Fraction>,
+    /// What is printed; files are written in any case.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Text,
+    /// Everything, for programs.
+    Json,
+}
+
+/// Predicts recordings, and compares.
+pub(super) fn backtest(
+    args: &BacktestArgs,
+    global: &Global,
+    terminal: &Terminal,
+) -> anyhow::Result<Exit> {
+    let mut names = match recordings_in(&Disk, &args.folder) {
+        Ok(names) => names,
+        Err(problem) => {
+            say_problem(&problem);
+            return Ok(Exit::BadInput);
+        }
+    };
+    if !args.only.is_empty() {
+        names.retain(|name| args.only.iter().any(|own| name.starts_with(own.as_str())));
+        if names.is_empty() {
+            say(&format!(
+                "error: no recording in {} has such a name",
+                args.folder.display()
+            ));
+            return Ok(Exit::BadInput);
+        }
+    }
+    let id = manifest::backtest_id(&names);
+    let root = args.output.output.join("backtest").join(id);
+    let output = OutputDir::create(root)?;
+    let (done, timings) = with_session(global, names.len(), |session| {
+        let one = |name: &String| recording(&args.folder, name, session);
+        names.par_iter().map(one).collect::<Vec<_>>()
+    })?;
+    let (mut comparisons, mut n_failed) = (Vec::new(), 0);
+    for own in done {
+        match own {
+            Ok((comparison, prediction)) => {
+                write_recording(&output, &comparison.id, &prediction)?;
+                comparisons.push(comparison);
+            }
+            Err(Failed::Interrupted) => {
+                say("interrupted: the backtest is not complete");
+                return Ok(Exit::Interrupted);
+            }
+            Err(Failed::Recording(problem)) => {
+                say_problem(&problem);
+                n_failed += 1;
+            }
+            Err(Failed::Scenario(own)) => {
+                show(&own.1, Path::new(&own.0), terminal);
+                n_failed += 1;
+            }
+        }
+    }
+    let summary = summarize(&comparisons);
+    let text = report::text(&comparisons, &summary);
+    let json = report::json(&comparisons, &summary);
+    output.write("summary.txt", text.as_bytes())?;
+    // What is complete comes last.
+    output.write_json("backtest.json", &json)?;
+    match args.format {
+        _ if args.output.quiet && args.format == Format::Text => {
+            terminal.print(&format!("{}\n", report::answer(&summary)))?;
+        }
+        Format::Text => {
+            terminal.print(&text)?;
+            terminal.print(&format!("\n{}\n", output.path().display()))?;
+        }
+        Format::Json => {
+            terminal.print(&format!("{json:#}\n"))?;
+            say(&format!("{}", output.path().display()));
+        }
+    }
+    if args.output.timings {
+        timings.report();
+    }
+    if n_failed > 0 {
+        let recordings = if n_failed == 1 {
+            "recording"
+        } else {
+            "recordings"
+        };
+        say(&format!("{n_failed} {recordings} could not be used"));
+        return Ok(Exit::BadInput);
+    }
+    let share = summary.all.right as f64 / summary.all.pairs.max(1) as f64;
+    Ok(match args.at_least {
+        Some(least) if share < least.get() => Exit::NotMet,
+        _ => Exit::Done,
+    })
+}
+
+/// Reads, predicts and compares one recording.
+fn recording(
+    folder: &Path,
+    name: &str,
+    session: &Session<'_>,
+) -> Result<(Comparison, Prediction), Failed> {
+    let truth: Truth = read(&Disk, folder, name).map_err(Failed::Recording)?;
+    let repetitions = truth.repetitions.par_iter();
+    let all: Result<Vec<Predicted>, Failed> = repetitions
+        .map(|own| predict(&truth, own, session))
+        .collect();
+    let prediction = Prediction::of(all?);
+    Ok((compare(&truth, &prediction), prediction))
+}
+
+/// Writes the scenarios that were built, with the schedules they use.
+fn write_recording(
+    output: &OutputDir,
+    id: &str,
+    prediction: &Prediction,
+) -> Result<(), OutputError> {
+    for own in &prediction.repetitions {
+        let folder = format!("scenarios/{id}");
+        output.write(
+            &format!("{folder}/rep{}.toml", own.number),
+            own.text.as_bytes(),
+        )?;
+        for (name, bytes) in &own.schedule {
+            output.write(&format!("{folder}/{name}"), bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn say_problem(problem: &Problem) {
+    let help = problem
+        .help
+        .as_ref()
+        .map_or_else(String::new, |help| format!("\n  = help: {help}"));
+    say(&format!("error: {}: {}{help}", problem.file, problem.what));
+}
