@@ -4,6 +4,6 @@ mod catalog;
 mod outcome;
 mod recorder;
 
-pub use catalog::{Metric, Unit};
+pub use catalog::{Good, Metric, Unit};
 pub use outcome::{Group, Outcome};
 pub use recorder::{CounterId, LevelId, Recorder, SampleId, Shape, WaitId, Windows};

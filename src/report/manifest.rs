@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
+use crate::units::Fraction;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -17,6 +18,12 @@ pub fn run_id(scenario: &Scenario) -> String {
 /// The identity of a sweep.
 pub fn sweep_id(scenario: &Scenario, sweep: &str) -> String {
     id(&["sweep", VERSION, scenario.resolved(), sweep])
+}
+
+/// The identity of a comparison.
+pub fn compare_id(a: &Scenario, b: &Scenario, tolerance: Fraction) -> String {
+    let tolerance = tolerance.to_text();
+    id(&["compare", VERSION, a.resolved(), b.resolved(), &tolerance])
 }
 
 fn id(parts: &[&str]) -> String {

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "charts")]
 pub mod chart;
+pub mod comparison;
 pub mod csv;
 pub mod manifest;
 pub mod markdown;
@@ -17,4 +18,5 @@ pub mod text;
 pub mod tools;
 pub mod words;
 
+pub use comparison::CompareView;
 pub use sweep_view::SweepView;

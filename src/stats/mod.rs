@@ -4,7 +4,11 @@ pub mod elasticity;
 mod estimate;
 mod histogram;
 mod level;
+mod paired;
+mod sample;
 
 pub use estimate::{Confidence, Estimate};
 pub use histogram::{Buckets, Histogram};
 pub use level::Level;
+pub use paired::Paired;
+pub use sample::Sample;

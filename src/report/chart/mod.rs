@@ -9,6 +9,7 @@
 mod capacity;
 mod cdf;
 mod cost;
+mod differences;
 mod font;
 mod heat_cells;
 mod heatmap;
@@ -38,7 +39,7 @@ mod wording;
 pub use png::{PngError, png};
 
 use crate::experiment::Findings;
-use crate::report::{SweepView, words};
+use crate::report::{CompareView, SweepView, words};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,4 +84,9 @@ pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
         cost::chart(title, sweep),
     ];
     charts.into_iter().flatten().collect()
+}
+
+/// The charts of a comparison that have data.
+pub fn of_comparison(view: CompareView<'_>) -> Vec<Chart> {
+    differences::chart(view).into_iter().collect()
 }
