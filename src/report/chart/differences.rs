@@ -105,9 +105,13 @@ fn draw(sheet: &mut Sheet, panel: &Panel, line: &Line<'_>, y: f64) {
         if line.own.is_main { 7 } else { 4 },
     );
     let inside = ends(&line.relative).map(|end| panel.x.holds(end));
-    for (end, is_inside) in [low, high].into_iter().zip(inside) {
+    for ((end, is_inside), inward) in [low, high].into_iter().zip(inside).zip([END, -END]) {
         if is_inside {
             sheet.line((end, y - END), (end, y + END), mark, 4);
+        } else {
+            // It goes on beyond the edge.
+            let arms = [(end + inward, y - END), (end, y), (end + inward, y + END)];
+            sheet.path(arms.to_vec(), mark, 5);
         }
     }
     if panel.x.holds(line.relative.value) {

@@ -54,9 +54,16 @@ pub(super) fn shown<'a>(view: CompareView<'a>) -> Vec<&'a Compared> {
         let ending = own.name.rsplit('.').next().unwrap_or("");
         endings.contains(&ending)
     };
+    // The one is what the other leaves of all requests.
+    let has_success = view
+        .found
+        .main()
+        .any(|own| own.name == Metric::SuccessRate.name());
+    let is_told = |own: &Compared| has_success && own.name == Metric::ErrorRate.name();
     let differs = |own: &Compared| !matches!(own.word, Word::Same | Word::Undecided);
     let is_shown = |own: &&Compared| match own.about {
         _ if own.is_main => true,
+        _ if is_told(own) => false,
         About::All => ALWAYS.iter().any(|metric| metric.name() == own.name),
         About::Class => ends_in(own, &OF_CLASSES),
         // The rest of them.

@@ -8,6 +8,9 @@ use crate::report::words::{list, two_digits};
 use crate::stats::Estimate;
 use crate::units::three_digits;
 
+/// From here on one speaks of factors.
+const DOUBLED: f64 = 1.0;
+
 /// What comes of it, in a sentence.
 pub fn verdict(view: CompareView<'_>) -> String {
     let found = view.found;
@@ -44,7 +47,7 @@ pub fn verdict(view: CompareView<'_>) -> String {
     if !same.is_empty() {
         let be = if same.len() == 1 { "is" } else { "are" };
         clauses.push(format!(
-            "{} {be} the same (within {} %)",
+            "its {} {be} the same (within {} %)",
             list(&same),
             three_digits(found.tolerance * 100.0)
         ));
@@ -84,6 +87,16 @@ fn of_difference(own: &Compared) -> Option<String> {
     let relative = own.relative.filter(|own| own.interval.is_some());
     // Of a share the points are what is spoken of.
     let by = match relative {
+        Some(relative) if own.unit != Unit::Fraction && relative.value >= DOUBLED => {
+            let times = relative.map(|own| own + 1.0);
+            let half = times.half_width().map_or(0.0, |half| half);
+            let times = three_digits(times.value);
+            let words = &own.words;
+            return Some(format!(
+                "its {words} is {times} ± {} times as high",
+                two_digits(half)
+            ));
+        }
         Some(relative) if own.unit != Unit::Fraction => percent(&relative),
         _ => {
             let size = own.difference?.map(|by| if is_up { by } else { -by });
@@ -111,15 +124,19 @@ pub(in crate::report) fn percent(relative: &Estimate) -> String {
     let share = three_digits(relative.value.abs() * 100.0);
     let half = relative.interval.map(|(low, high)| {
         let half = (high - relative.value).max(relative.value - low);
-        two_digits((half * 100.0).max(0.005))
+        (half * 100.0).max(if half > 1e-9 { 0.005 } else { 0.0 })
     });
+    let half = half.filter(|half| *half > 0.0).map(two_digits);
     half.map_or(format!("{share} %"), |half| format!("{share} % ± {half}"))
 }
 
 /// The interval of a difference: `-1.53 s … -1.41 s`; of shares in points.
 pub(in crate::report) fn interval(own: &Compared) -> Option<String> {
     let (low, high) = own.difference?.interval?;
+    let is_exact = high - low <= (low.abs() + high.abs()) * 1e-9;
     Some(match own.unit {
+        Unit::Fraction if is_exact => format!("{} points", signed(low * 100.0)),
+        unit if is_exact => with_sign(unit, low),
         Unit::Fraction => {
             let [low, high] = [low, high].map(|end| signed(end * 100.0));
             format!("{low} … {high} points")
@@ -194,7 +211,7 @@ pub(in crate::report) fn drawn_alike(found: &Comparison) -> String {
             )
         }
         (Some(least), Some(most)) => format!(
-            "{saw}: without that, the same intervals take more of them, by factors from {} to {}.",
+            "{saw}: without that, the same intervals take more pairs, by factors from {} to {}.",
             times(least),
             times(most)
         ),
