@@ -9,6 +9,7 @@
 
 mod backlog;
 mod bottleneck;
+mod compare;
 mod estimate;
 mod findings;
 mod record;
@@ -18,6 +19,8 @@ mod sweep;
 
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
+pub use compare::{Compared, Comparison, Word, compare};
+pub use estimate::measured::About;
 pub use findings::{
     Advisory, CallerFindings, ClassFindings, Column, CostPart, ElasticityFindings, Findings,
     LogLine, Look, ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series,

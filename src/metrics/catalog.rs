@@ -27,6 +27,17 @@ impl Unit {
     }
 }
 
+/// Which way a figure is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Good {
+    /// The lower the better.
+    Low,
+    /// The higher the better.
+    High,
+    /// Neither way is better by itself.
+    Either,
+}
+
 macro_rules! metrics {
     ($( $(#[doc = $doc:literal])* $variant:ident = $name:literal, $unit:ident; )*) => {
         /// A figure of a whole run (after its warm-up).
@@ -131,6 +142,21 @@ impl Metric {
             Self::LatencyP99 => Some(0.99),
             Self::LatencyP999 => Some(0.999),
             _ => None,
+        }
+    }
+
+    /// Which way it is better.
+    pub const fn good(self) -> Good {
+        match self {
+            Self::SuccessRate
+            | Self::Throughput
+            | Self::ThroughputPeak
+            | Self::Goodput
+            | Self::GoodputPeak => Good::High,
+            Self::Offered | Self::OfferedPeak | Self::Attempts | Self::InstancesPeak => {
+                Good::Either
+            }
+            _ => Good::Low,
         }
     }
 }

@@ -67,7 +67,7 @@ fn scale_of_rate(per_second: f64) -> f64 {
 }
 
 /// Two significant digits, never as an exponent: `0.11`, `12`, `0.0031`.
-fn two_digits(value: f64) -> String {
+pub(super) fn two_digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

@@ -12,6 +12,7 @@ mod callers;
 mod cdns;
 mod cli;
 mod clients;
+mod comparisons;
 mod conformance;
 mod costs;
 mod databases;

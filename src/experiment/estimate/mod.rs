@@ -2,6 +2,7 @@
 
 mod advisories;
 mod elasticity;
+pub(super) mod measured;
 mod objectives;
 mod queues;
 mod requests;
@@ -19,7 +20,7 @@ use crate::metrics::{Unit, Windows};
 use crate::objective::Verdict;
 use crate::rng::Streams;
 use crate::scenario::Scenario;
-use crate::stats::{Confidence, Estimate, Histogram};
+use crate::stats::{Confidence, Estimate, Histogram, Sample};
 use crate::units::{SimDuration, SimTime};
 
 /// Puts the replications of a scenario together.
@@ -122,6 +123,11 @@ impl<'a> Estimating<'a> {
         &self.blueprint().windows
     }
 
+    /// What the replications say of a figure that each of them has; nothing where it has no data.
+    fn sample(&self, of: impl Fn(&Record) -> Option<f64>) -> Option<Sample> {
+        Sample::mean(self.records.iter().map(of).collect())
+    }
+
     fn mean(&self, of: impl Fn(&Record) -> f64) -> Option<Estimate> {
         let values: Vec<f64> = self.records.iter().map(of).collect();
         Estimate::mean(&values, self.confidence)
@@ -137,14 +143,24 @@ impl<'a> Estimating<'a> {
     }
 
     fn quantile(&self, p: f64, pooled: &Histogram, own: &[Histogram]) -> Option<Estimate> {
-        let seconds = |histogram: &Histogram| histogram.quantile(p).map(SimDuration::as_secs_f64);
-        Estimate::sections(seconds(pooled), own.iter().map(seconds), self.confidence)
+        Some(quantile_sample(p, pooled, own)?.estimate(self.confidence))
     }
 
     fn histogram_mean(&self, pooled: &Histogram, own: &[Histogram]) -> Option<Estimate> {
-        let seconds = |histogram: &Histogram| histogram.mean().map(SimDuration::as_secs_f64);
-        Estimate::sections(seconds(pooled), own.iter().map(seconds), self.confidence)
+        Some(mean_sample(pooled, own)?.estimate(self.confidence))
     }
+}
+
+/// A quantile in seconds, of all replications and of each.
+fn quantile_sample(p: f64, pooled: &Histogram, own: &[Histogram]) -> Option<Sample> {
+    let seconds = |histogram: &Histogram| histogram.quantile(p).map(SimDuration::as_secs_f64);
+    Sample::sections(seconds(pooled), own.iter().map(seconds).collect())
+}
+
+/// A mean in seconds, of all replications and of each.
+fn mean_sample(pooled: &Histogram, own: &[Histogram]) -> Option<Sample> {
+    let seconds = |histogram: &Histogram| histogram.mean().map(SimDuration::as_secs_f64);
+    Sample::sections(seconds(pooled), own.iter().map(seconds).collect())
 }
 
 /// Half of the width of an interval relative to its figure; for a share, relative to the smaller of the

@@ -10,7 +10,7 @@ use crate::experiment::findings::Violation;
 use crate::experiment::record::{Record, WINDOW_QUANTILES, WindowRecord};
 use crate::metrics::Metric;
 use crate::objective::Objective;
-use crate::stats::Estimate;
+use crate::stats::Sample;
 
 /// The share of requests that are served in a good window, where no objective says more.
 const SERVES: f64 = 0.95;
@@ -59,7 +59,7 @@ fn applies(objective: &Objective) -> bool {
 
 impl Estimating<'_> {
     /// How long the system was in trouble, how long it took to come back, and how many requests that cost.
-    pub(super) fn trouble(&self) -> [(Metric, Option<Estimate>); 3] {
+    pub(super) fn trouble(&self) -> Vec<(Metric, Sample)> {
         let windows = self.windows();
         let seconds =
             |(from, to): (usize, usize)| windows.start(to).since(windows.start(from)).as_secs_f64();
@@ -73,20 +73,25 @@ impl Estimating<'_> {
                 .map(|(window, _)| seconds((window, window + 1)))
                 .sum()
         };
-        [
-            (Metric::RecoveryTime, self.mean(longest)),
-            (Metric::TroubleTime, self.mean(all)),
+        let own = [
+            (
+                Metric::RecoveryTime,
+                self.sample(|record| Some(longest(record))),
+            ),
+            (Metric::TroubleTime, self.sample(|record| Some(all(record)))),
             (Metric::RequestsLost, self.lost()),
-        ]
+        ];
+        let known = |(metric, sample): (Metric, Option<Sample>)| Some((metric, sample?));
+        own.into_iter().filter_map(known).collect()
     }
 
-    fn lost(&self) -> Option<Estimate> {
+    fn lost(&self) -> Option<Sample> {
         let own = self.totals.iter().zip(self.records);
         let lost = own.map(|(class, record)| {
             let (served, of) = served_of(class, record);
-            (of - served) as f64
+            Some((of - served) as f64)
         });
-        Estimate::mean(&lost.collect::<Vec<_>>(), self.confidence)
+        Sample::mean(lost.collect())
     }
 
     /// The windows of a replication, and whether each is bad. From where it was given up as hopeless, all are.

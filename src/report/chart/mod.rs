@@ -9,6 +9,7 @@
 mod capacity;
 mod cdf;
 mod cost;
+mod differences;
 mod followers;
 mod font;
 mod heat_cells;
@@ -39,7 +40,7 @@ mod wording;
 pub use png::{PngError, png};
 
 use crate::experiment::Findings;
-use crate::report::{SweepView, words};
+use crate::report::{CompareView, SweepView, words};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,4 +86,9 @@ pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
         followers::chart(title, sweep),
     ];
     charts.into_iter().flatten().collect()
+}
+
+/// The charts of a comparison that have data.
+pub fn of_comparison(view: CompareView<'_>) -> Vec<Chart> {
+    differences::chart(view).into_iter().collect()
 }
