@@ -80,7 +80,8 @@ pub struct Group<'a> {
     pub cpus: f64,
     /// What memory an instance has, where that is looked at.
     pub memory: Option<Bytes>,
-    /// Response times of the group since this controller's last look.
+    /// Response times of the group since this controller's last look; for its sensor, if it
+    /// [goes by them](super::Autoscaler::senses_responses), since that last read.
     pub responses: &'a Histogram,
     /// Requests of clients of the whole system that have ended so far, and how many of these failed.
     pub ended: u64,

@@ -24,6 +24,9 @@ use crate::units::{SimDuration, SimTime};
 /// A pod that is younger is not measured from its start.
 const YOUNGEST: SimDuration = SimDuration::from_secs(10);
 
+/// What is seen of a queue.
+pub(super) const WAITING: &str = "messages waiting";
+
 /// An HPA at work.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -79,23 +82,36 @@ impl Rule for State {
     }
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
+        let waiting = |at: usize| {
+            let last = self.visible(group.now).last().copied();
+            last.and_then(|last| last.backlogs.get(at).copied())
+        };
+        let n_queues = group.backlogs.len();
+        let outside = (0..n_queues).map(|at| waiting(at).map(|own| Milli::from_units(own as f64)));
+        let outside: Vec<_> = outside.collect();
+        self.sync(group, &outside)
+    }
+}
+
+impl State {
+    /// One round of the controller; `outside` is what there is of each external metric, in their order.
+    pub(super) fn sync(&mut self, group: &Group<'_>, outside: &[Option<Milli>]) -> Decision {
         let pods: Vec<Pod> = group
             .instances
             .iter()
             .map(|own| pod(own, group.now))
             .collect();
         let template = template(group);
-        let visible = self
-            .scrapes
-            .iter()
-            .filter(|own| own.at + self.age <= group.now);
-        let visible: Vec<&Snapshot> = visible.collect();
+        let visible = self.visible(group.now);
         let last = visible.last().copied();
         let before = visible.len().checked_sub(2).map(|at| visible[at]);
         let (mut samples, mut values) = (Vec::new(), Vec::new());
         for figure in &self.figures {
             samples.push(self.samples(*figure, last, before));
-            values.push(value(*figure, last, before));
+            values.push(match figure {
+                HpaFigure::Backlog(at) => outside.get(usize::from(*at)).copied().flatten(),
+                figure => value(*figure, last, before),
+            });
         }
         let readings = self.config.metrics.iter().enumerate();
         let readings: Vec<_> = readings
@@ -123,6 +139,12 @@ impl Rule for State {
             reason,
             sight: self.sight(&decision),
         }
+    }
+
+    /// The scrapes that can be seen, the oldest first.
+    fn visible(&self, now: SimTime) -> Vec<&Snapshot> {
+        let visible = self.scrapes.iter();
+        visible.filter(|own| own.at + self.age <= now).collect()
     }
 }
 
@@ -216,14 +238,9 @@ impl State {
     }
 }
 
-/// What is not measured pod by pod: the sum over the pods, or what waits in a queue.
+/// What is measured of the service as a whole: the sum over the pods.
 fn value(figure: HpaFigure, last: Option<&Snapshot>, before: Option<&Snapshot>) -> Option<Milli> {
-    let last = last?;
-    if let HpaFigure::Backlog(at) = figure {
-        let waiting = *last.backlogs.get(at as usize)?;
-        return Some(Milli::from_units(waiting as f64));
-    }
-    let before = before?;
+    let (last, before) = (last?, before?);
     let used =
         |own: &Reading| Use::since(before.find(own).map(|then| (before.at, then)), own, last.at);
     let sum: f64 = match figure {
@@ -249,7 +266,7 @@ fn sight(figure: HpaFigure, metric: &Metric, proposal: &Proposal) -> Sight {
         HpaFigure::Memory => ("memory per pod in bytes", Unit::Count),
         HpaFigure::RequestsPerSecond => ("requests", Unit::PerSecond),
         HpaFigure::InFlight => ("requests in flight", Unit::Count),
-        HpaFigure::Backlog(_) => ("messages waiting", Unit::Count),
+        HpaFigure::Backlog(_) => (WAITING, Unit::Count),
     };
     let plain = |target: Milli| {
         (

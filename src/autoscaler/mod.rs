@@ -6,14 +6,17 @@
 //!
 //! What the real software decides is by itself, so that it can be held against what was recorded of it: [`hpa`],
 //! [`kpa`], [`keda`], [`aws`], [`azure`], [`cloud_run`], [`threshold`]. The files of the list join these to a group:
-//! [`kubernetes_hpa`], [`knative`], [`aws_target_tracking`], [`azure_monitor`], [`google_cloud_run`] and
-//! [`threshold_script`] keep what their sensors have read, and explain what was decided.
+//! [`kubernetes_hpa`], [`knative`], [`aws_target_tracking`], [`aws_step`], [`aws_simple`], [`azure_monitor`],
+//! [`google_cloud_run`] and [`threshold_script`] keep what their sensors have read, and explain what was decided.
 
 pub mod aws;
+pub mod aws_simple;
+pub mod aws_step;
 pub mod aws_target_tracking;
 pub mod azure;
 pub mod azure_monitor;
 pub mod cloud_run;
+pub mod cloud_watch;
 pub mod comparison;
 pub mod count;
 pub mod google_cloud_run;
@@ -21,6 +24,7 @@ mod group;
 pub mod heroku_p95;
 pub mod hpa;
 pub mod keda;
+pub mod keda_scaler;
 pub mod knative;
 pub mod kpa;
 pub mod kubernetes_hpa;
@@ -33,7 +37,8 @@ pub use group::{Group, Phase, Reading, RequestTime};
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::{At, Count};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
+use count::Bounds;
 
 /// Why a decision came out as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +178,21 @@ trait Rule {
     /// The fewest and the most instances it may ask for.
     fn range(&self) -> (u32, u32);
 
+    /// Whether its sensor goes by response times: then it is shown those since it last read.
+    fn senses_responses(&self) -> bool {
+        false
+    }
+
+    /// When it decides after it has decided now.
+    fn next(&self, now: SimTime) -> SimTime {
+        now + self.clock().period
+    }
+
+    /// Within what it holds the group now, whoever else decides.
+    fn holds_to(&self) -> Bounds {
+        Bounds::NONE
+    }
+
     /// Its sensor reads the group. What it has read it may use from now on.
     fn scrape(&mut self, _: &Group<'_>) {}
 
@@ -182,12 +202,34 @@ trait Rule {
 
 /// Reports a range that ends before it begins.
 fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
-    if min.value > max.value {
+    let min = At {
+        value: min.get(),
+        origin: min.origin,
+    };
+    check_range_from_zero(min, max, out);
+}
+
+/// The same where there may be none at all.
+fn check_range_from_zero(min: At<u32>, max: At<Count>, out: &mut Diagnostics) {
+    if min.value > max.get() {
         out.push(
             Diagnostic::error(max.origin, "autoscaler maximum is below its minimum")
                 .label(format!("maximum is {}", max.value))
                 .related(min.origin, format!("minimum is {}", min.value))
                 .help("did you swap them?"),
+        );
+    }
+}
+
+/// Says that a window has not even two readings.
+fn check_window(window: At<SimDuration>, scrape: At<SimDuration>, out: &mut Diagnostics) {
+    if window.value < scrape.value {
+        let problem = "this window is shorter than the time between two readings";
+        let every = format!("instances are read every {}", scrape.value);
+        out.push(
+            Diagnostic::warning(window.origin, problem)
+                .label("most windows have no reading")
+                .related(scrape.origin, every),
         );
     }
 }
@@ -245,6 +287,21 @@ macro_rules! autoscalers {
                 match self { $( Self::$variant(state) => state.range(), )* }
             }
 
+            /// Whether its sensor goes by response times.
+            pub fn senses_responses(&self) -> bool {
+                match self { $( Self::$variant(state) => state.senses_responses(), )* }
+            }
+
+            /// When it decides after it has decided now.
+            pub fn next(&self, now: SimTime) -> SimTime {
+                match self { $( Self::$variant(state) => state.next(now), )* }
+            }
+
+            /// Within what it holds the group now, whoever else decides.
+            pub fn holds_to(&self) -> Bounds {
+                match self { $( Self::$variant(state) => state.holds_to(), )* }
+            }
+
             /// Its sensor reads the group.
             pub fn scrape(&mut self, group: &Group<'_>) {
                 match self { $( Self::$variant(state) => state.scrape(group), )* }
@@ -263,8 +320,14 @@ autoscalers! {
     HerokuP95: heroku_p95 = "heroku_p95",
     /// Target tracking of EC2 Auto Scaling, by CPU or requests.
     AwsTargetTracking: aws_target_tracking = "aws_target_tracking",
+    /// Step scaling of EC2 Auto Scaling, by alarms: the further beyond its threshold, the more.
+    AwsStep: aws_step = "aws_step",
+    /// Simple scaling of EC2 Auto Scaling, by alarms: one change, and then a cooldown.
+    AwsSimple: aws_simple = "aws_simple",
     /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
     KubernetesHpa: kubernetes_hpa = "hpa",
+    /// KEDA: wakes a workload when there is something to do, and has an HPA for the rest.
+    Keda: keda_scaler = "keda",
     /// Knative's autoscaler (KPA), by requests in flight or requests a second.
     Knative: knative = "knative",
     /// A script that looks at CPU and memory every minute and starts or stops a few.

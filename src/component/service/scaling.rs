@@ -4,6 +4,7 @@
 //! when it wants a change, and whoever speaks last is heard.
 
 use super::state::{LOOK, SCRAPE, State};
+use crate::autoscaler::count::Bounds;
 use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Group, Reading, Reason, Sight};
 use crate::component::{Context, Event, NodeId};
 use crate::engine::Class;
@@ -57,6 +58,8 @@ struct Controller {
     looked: SimTime,
     /// Response times since then.
     responses: Histogram,
+    /// Those since its sensor last read, if that goes by them.
+    sensed: Option<Box<Histogram>>,
     /// What stands in the queues that it goes by.
     backlogs: Vec<LevelId>,
 }
@@ -80,6 +83,7 @@ impl Scaling {
         let controllers = plans.iter().map(|plan| {
             let autoscaler = plan.spec.start();
             let clock = autoscaler.clock();
+            let sensed = autoscaler.senses_responses();
             let drawn = SimDuration::from_nanos(1 + phases.next_u64() % clock.period.as_nanos());
             Controller {
                 autoscaler,
@@ -87,6 +91,7 @@ impl Scaling {
                 first: clock.first.unwrap_or(drawn),
                 looked: SimTime::ZERO,
                 responses: Histogram::default(),
+                sensed: sensed.then(Box::default),
                 backlogs: Vec::new(),
             }
         });
@@ -105,11 +110,20 @@ impl Scaling {
         ranges.fold((0, 0), |(min, max), own| (own.0.max(min), own.1.max(max)))
     }
 
+    /// Within what the group is held, by those of the controllers who do that.
+    fn holds_to(&self) -> Bounds {
+        let own = self.controllers.iter();
+        own.fold(Bounds::NONE, |all, own| all.and(own.autoscaler.holds_to()))
+    }
+
     /// An instance has answered a request.
     #[inline]
     pub(super) fn answered(&mut self, response: SimDuration) {
         for own in &mut self.controllers {
             own.responses.record(response);
+            if let Some(sensed) = &mut own.sensed {
+                sensed.record(response);
+            }
         }
     }
 }
@@ -160,10 +174,10 @@ impl State {
         }
     }
 
-    /// Shows the group to a controller.
+    /// Shows the group to a controller, or to its sensor.
     fn shows_group<T>(
         &mut self,
-        at: u32,
+        (at, code): (u32, u8),
         cx: &Context,
         to: impl FnOnce(&mut Autoscaler, &Group<'_>) -> T,
     ) -> Option<T> {
@@ -181,7 +195,10 @@ impl State {
             instances: &scaling.readings,
             cpus: self.plan.cpus(),
             memory: self.plan.memory_limit(),
-            responses: &own.responses,
+            responses: match &own.sensed {
+                Some(sensed) if code == SCRAPE => sensed,
+                _ => &own.responses,
+            },
             ended: cx.recorder.n_ended(),
             failed: cx.recorder.n_failed(),
             backlogs: &scaling.waiting,
@@ -193,22 +210,31 @@ impl State {
 
     /// A controller's sensor reads the instances.
     pub(super) fn scrape(&mut self, at: u32, cx: &mut Context) {
-        self.shows_group(at, cx, |autoscaler, group| autoscaler.scrape(group));
-        let Some(scaling) = &self.scaling else { return };
-        let every = scaling.controllers[at as usize].clock.scrape;
-        if let Some(every) = every {
-            self.again(SCRAPE, at, every, cx);
+        let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| autoscaler.scrape(group);
+        self.shows_group((at, SCRAPE), cx, to);
+        let Some(scaling) = &mut self.scaling else {
+            return;
+        };
+        let own = &mut scaling.controllers[at as usize];
+        if let Some(sensed) = &mut own.sensed {
+            sensed.clear();
+        }
+        if let Some(every) = own.clock.scrape {
+            self.again(SCRAPE, at, cx.now() + every, cx);
         }
     }
 
     /// An autoscaler looks.
     pub(super) fn look(&mut self, at: u32, cx: &mut Context) {
         let (now, from) = (cx.now(), self.desired);
-        let said = self.shows_group(at, cx, |autoscaler, group| autoscaler.decide(group));
+        let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| autoscaler.decide(group);
+        let said = self.shows_group((at, LOOK), cx, to);
         let (Some(decision), Some(scaling)) = (said, &mut self.scaling) else {
             return;
         };
         let is_paused = now < scaling.paused;
+        let (held, bound) = scaling.holds_to().clamp(decision.instances.into());
+        let to = if is_paused { from } else { held };
         let own = &mut scaling.controllers[at as usize];
         let since = now.since(own.looked).as_secs_f64();
         let per_second = own.responses.n() as f64 / since;
@@ -217,28 +243,31 @@ impl State {
             by: at as u16,
             from,
             wanted: decision.wanted,
-            to: if is_paused { from } else { decision.instances },
+            to,
             throughput: Rate::per_second(per_second).unwrap_or(Rate::ZERO),
             response_p95: own.responses.quantile(0.95),
             sight: decision.sight,
             reason: if is_paused {
                 Reason::Paused
+            } else if bound.is_some() {
+                Reason::AtLimit
             } else {
                 decision.reason
             },
         });
         own.responses.clear();
         own.looked = now;
-        let period = own.clock.period;
-        if decision.instances != from && !is_paused {
-            self.scale_to(decision.instances, cx);
+        let next = own.autoscaler.next(now);
+        if to != from {
+            self.scale_to(to, cx);
         }
-        self.again(LOOK, at, period, cx);
+        self.again(LOOK, at, next, cx);
     }
 
     /// Sets a controller's clock for the next time, if that is within the run.
-    fn again(&self, code: u8, at: u32, after: SimDuration, cx: &mut Context) {
-        if cx.now() + after <= SimTime::ZERO + self.plan.horizon {
+    fn again(&self, code: u8, at: u32, then: SimTime, cx: &mut Context) {
+        if then <= SimTime::ZERO + self.plan.horizon {
+            let after = then.since(cx.now());
             cx.signal_after(after, Class::Control, Event::Signal(self.own, code, at));
         }
     }

@@ -64,14 +64,7 @@ fn check_tolerance(tolerance: At<f64>, out: &mut Diagnostics) {
 
 impl KubernetesHpa {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if self.min.value > self.max.get() {
-            out.push(
-                Diagnostic::error(self.max.origin, "autoscaler maximum is below its minimum")
-                    .label(format!("maximum is {}", self.max.value))
-                    .related(self.min.origin, format!("minimum is {}", self.min.value))
-                    .help("did you swap them?"),
-            );
-        }
+        crate::autoscaler::check_range_from_zero(self.min, self.max, out);
         if self.min.value == 0 && !self.metrics.iter().any(HpaMetric::is_there_without_pods) {
             let problem = "without pods there is nothing that would bring them back";
             out.push(
