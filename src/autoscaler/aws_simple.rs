@@ -6,7 +6,6 @@
 //! policies act at the same time, the one that leaves the most instances is heard.
 
 use super::aws::adjustment::Adjustment;
-use super::aws::alarm::AlarmState;
 use super::aws::simple::{self, Config};
 use super::aws::warm_up;
 use super::aws_step::{AwsAdjustment, check_policies, decision, idle, watches};
@@ -142,11 +141,7 @@ impl Rule for State {
             }
         }
         let Some((at, _)) = best else {
-            let all_lack = said
-                .iter()
-                .all(|seen| seen.says == AlarmState::InsufficientData);
-            let sight = self.watches[0].sight(said[0].metric);
-            return decision(idle(group.desired, all_lack), sight);
+            return idle(group.desired, &said, self.watches[0].sight(said[0].metric));
         };
         let seen = fleet(group, SimDuration::ZERO);
         let outcome = self.memory.alarm(&self.configs[at], seen, group.now);

@@ -8,7 +8,7 @@ use super::aws::adjustment::Kind;
 use super::aws::alarm::AlarmState;
 use super::aws::step::{self, Config, Side, Step, Steps, StepsError};
 use super::aws::{self, warm_up};
-use super::cloud_watch::{AwsAlarm, Counted, DELAY, Watch, clock, fleet};
+use super::cloud_watch::{AwsAlarm, Counted, DELAY, Seen, Watch, clock, fleet};
 use super::count::Bounds;
 use super::outcome::Outcome;
 use super::{Clock, Decision, Describe, Group, Reason, Rule};
@@ -260,27 +260,25 @@ impl Rule for State {
                 best = Some((at, outcome));
             }
         }
-        let (at, outcome) = best.unwrap_or_else(|| {
-            let all_lack = said
-                .iter()
-                .all(|seen| seen.says == AlarmState::InsufficientData);
-            (0, idle(group.desired, all_lack))
-        });
-        decision(outcome, self.watches[at].sight(said[at].metric))
+        match best {
+            Some((at, outcome)) => decision(outcome, self.watches[at].sight(said[at].metric)),
+            None => idle(group.desired, &said, self.watches[0].sight(said[0].metric)),
+        }
     }
 }
 
-/// No policy acts.
-pub(super) const fn idle(desired: u32, lacks_data: bool) -> Outcome<aws::Reason> {
-    Outcome {
-        wish: desired,
-        damped: desired,
+/// What the group is told where no policy acts.
+pub(super) fn idle(desired: u32, said: &[Seen], sight: super::Sight) -> Decision {
+    let lacks_data = |own: &Seen| own.says == AlarmState::InsufficientData;
+    Decision {
+        wanted: desired,
         instances: desired,
-        reason: if lacks_data {
-            aws::Reason::NoData
+        reason: if said.iter().all(lacks_data) {
+            Reason::NoData
         } else {
-            aws::Reason::Right
+            Reason::Own("no alarm is on")
         },
+        sight: Some(sight),
     }
 }
 

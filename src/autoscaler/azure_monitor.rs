@@ -407,8 +407,8 @@ impl State {
         };
         let rule = towards().find(fires).or_else(|| towards().next())?;
         let (what, unit, scale) = match self.sources[rule.metric].metric {
-            AzureMetric::Cpu => ("CPU in use", Unit::Share, 0.01),
-            AzureMetric::Memory => ("memory in use", Unit::Share, 0.01),
+            AzureMetric::Cpu => ("CPU in use", Unit::Share, 100.0),
+            AzureMetric::Memory => ("memory in use", Unit::Share, 100.0),
             AzureMetric::RequestsPerSecond => ("requests per instance", Unit::PerSecond, 1.0),
             AzureMetric::InFlight => ("requests in flight per instance", Unit::Count, 1.0),
             AzureMetric::Queue => ("messages waiting per instance", Unit::Count, 1.0),
@@ -416,8 +416,8 @@ impl State {
         Some(Sight {
             what,
             unit,
-            value: value_of(rule).map(|value| value * scale),
-            target: rule.threshold * scale,
+            value: value_of(rule).map(|value| value / scale),
+            target: rule.threshold / scale,
         })
     }
 }

@@ -2,14 +2,14 @@
 //! feeds it is here.
 //!
 //! This is the part that goes by measurement. Cloud Run also starts instances at once for requests that find no free
-//! place, and holds the requests until then; nothing holds them here, and so there is always an instance.
+//! place; here only the first one is started at once, for requests that find none at all and are held until it is there.
 
 use std::collections::VecDeque;
 
 use super::cloud_run::{self, Config, Driver, IDLE_TIME, Observation, PERIOD, WINDOW};
 use super::count::Bounds;
 use super::kpa::max_window::MaxOverTime;
-use super::sensor::{Snapshot, Use};
+use super::sensor::{Snapshot, Use, in_flight_since};
 use super::{Clock, Decision, Describe, Group, Reason, Rule, Sight, Unit, compare};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
@@ -20,9 +20,8 @@ spec! {
     /// Google Cloud Run's autoscaling by CPU and by requests at a time, on average over a minute; whichever asks for
     /// more counts.
     pub struct GoogleCloudRun {
-        /// The fewest instances: at least one. Cloud Run itself can go down to none, and then holds requests until
-        /// there is an instance; here nothing would hold them.
-        pub min: At<Count> = At::built_in(Count::new(1)),
+        /// The fewest instances. While there are none, requests are held, and the first of them starts one.
+        pub min: At<u32> = At::built_in(0),
         /// The most instances.
         pub max: At<Count> = At::built_in(Count::new(100)),
         /// The share of its CPU that an instance should use.
@@ -34,13 +33,15 @@ spec! {
         pub concurrency: Count = Count::new(80),
         /// How long an instance that is not needed stays. Cloud Run says 15 minutes at most.
         pub idle: At<SimDuration> = At::built_in(IDLE_TIME),
+        /// How long requests are held while there is no instance.
+        pub hold: SimDuration = SimDuration::from_secs(10),
     }
     check(Self::check)
 }
 
 impl GoogleCloudRun {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        super::check_range(self.min, self.max, out);
+        super::check_range_from_zero(self.min, self.max, out);
         for target in [self.cpu_target, self.concurrency_target] {
             if target.value == Fraction::ZERO {
                 out.push(Diagnostic::error(target.origin, "a target is more than 0"));
@@ -61,7 +62,7 @@ impl Describe for GoogleCloudRun {
         let idle = self.idle.value;
         State {
             bounds: Bounds {
-                min: self.min.get(),
+                min: self.min.value,
                 max: self.max.get(),
             },
             cpu_target: self.cpu_target.get(),
@@ -73,6 +74,10 @@ impl Describe for GoogleCloudRun {
             last: None,
             minute: VecDeque::new(),
         }
+    }
+
+    fn holds_requests(&self) -> Option<SimDuration> {
+        (self.min.value == 0).then_some(self.hold)
     }
 }
 
@@ -114,9 +119,9 @@ impl Rule for State {
                     // One that has only just begun was not there for all of the time.
                     let part = used.window.as_secs_f64() / group.now.since(last.at).as_secs_f64();
                     all.cores_used += used.cpus * part;
-                    all.requests += used.in_flight * part;
                 }
             }
+            all.requests = in_flight_since(&last, group);
             self.minute.push_back((group.now, all));
         }
         while let Some((at, _)) = self.minute.front()

@@ -2,6 +2,7 @@
 //!
 //! Absence is a value here: what has not been measured is not zero.
 
+use super::oracle::Foresight;
 use crate::stats::Histogram;
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -89,6 +90,30 @@ pub struct Group<'a> {
     pub failed: u64,
     /// What stands in the queues that the controller asked for, in its order.
     pub backlogs: &'a [u64],
+    /// Requests that are held until there is an instance.
+    pub held: u64,
+    /// What will come: nobody is shown this but an oracle.
+    pub foresight: Option<&'a Foresight>,
+}
+
+#[cfg(test)]
+impl<'a> Group<'a> {
+    /// A group without anything, for tests to put something in.
+    pub(super) fn empty(responses: &'a Histogram) -> Self {
+        Self {
+            now: SimTime::ZERO,
+            desired: 0,
+            instances: &[],
+            cpus: 1.0,
+            memory: None,
+            responses,
+            ended: 0,
+            failed: 0,
+            backlogs: &[],
+            held: 0,
+            foresight: None,
+        }
+    }
 }
 
 impl Group<'_> {

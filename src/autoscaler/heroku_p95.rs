@@ -257,6 +257,8 @@ mod tests {
             ended: 0,
             failed: 0,
             backlogs: &[],
+            held: 0,
+            foresight: None,
         })
     }
 

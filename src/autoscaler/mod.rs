@@ -10,6 +10,7 @@
 //! [`google_cloud_run`] and [`threshold_script`] keep what their sensors have read, and explain what was decided.
 
 pub mod aws;
+pub mod aws_predictive;
 pub mod aws_simple;
 pub mod aws_step;
 pub mod aws_target_tracking;
@@ -18,7 +19,9 @@ pub mod azure_monitor;
 pub mod cloud_run;
 pub mod cloud_watch;
 pub mod comparison;
+pub mod concurrency;
 pub mod count;
+pub mod fixed;
 pub mod google_cloud_run;
 mod group;
 pub mod heroku_p95;
@@ -28,14 +31,16 @@ pub mod keda_scaler;
 pub mod knative;
 pub mod kpa;
 pub mod kubernetes_hpa;
+pub mod oracle;
 pub mod outcome;
+pub mod scheduled;
 mod sensor;
 pub mod threshold;
 pub mod threshold_script;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::{At, Count};
 use crate::units::{SimDuration, SimTime};
 use count::Bounds;
@@ -168,6 +173,21 @@ trait Describe {
     fn queues(&self) -> Vec<&At<String>> {
         Vec::new()
     }
+
+    /// Where it goes by memory, which only services with a model of it have.
+    fn needs_memory(&self) -> Option<Origin> {
+        None
+    }
+
+    /// Whether it is shown what the sources will send.
+    fn knows_future(&self) -> bool {
+        false
+    }
+
+    /// For how long requests are held while there is no instance, where what it comes with does that.
+    fn holds_requests(&self) -> Option<SimDuration> {
+        None
+    }
 }
 
 /// What every autoscaler can do.
@@ -195,6 +215,17 @@ trait Rule {
 
     /// Its sensor reads the group. What it has read it may use from now on.
     fn scrape(&mut self, _: &Group<'_>) {}
+
+    /// A request is held while there is no instance, the first one: it decides at once, if it hears of that.
+    fn knock(&mut self, group: &Group<'_>) -> Decision {
+        let instances = group.desired.max(1);
+        Decision {
+            wanted: instances,
+            instances,
+            reason: Reason::Own("a request is held"),
+            sight: None,
+        }
+    }
 
     /// Decides. Of the instances it may see how far they have come; what they do it has from its sensor.
     fn decide(&mut self, group: &Group<'_>) -> Decision;
@@ -270,6 +301,21 @@ macro_rules! autoscalers {
                 match self { $( Self::$variant(own) => Autoscaler::$variant(own.start()), )* }
             }
 
+            /// Where it goes by memory, which only services with a model of it have.
+            pub fn needs_memory(&self) -> Option<Origin> {
+                match self { $( Self::$variant(own) => own.needs_memory(), )* }
+            }
+
+            /// For how long requests are held while there is no instance, where what it comes with does that.
+            pub fn holds_requests(&self) -> Option<SimDuration> {
+                match self { $( Self::$variant(own) => own.holds_requests(), )* }
+            }
+
+            /// Whether it is shown what the sources will send.
+            pub fn knows_future(&self) -> bool {
+                match self { $( Self::$variant(own) => own.knows_future(), )* }
+            }
+
             /// The queues whose length it goes by, in the order in which it is shown them.
             pub fn queues(&self) -> Vec<&At<String>> {
                 match self { $( Self::$variant(own) => own.queues(), )* }
@@ -307,6 +353,11 @@ macro_rules! autoscalers {
                 match self { $( Self::$variant(state) => state.scrape(group), )* }
             }
 
+            /// A request is held while there is no instance.
+            pub fn knock(&mut self, group: &Group<'_>) -> Decision {
+                match self { $( Self::$variant(state) => state.knock(group), )* }
+            }
+
             /// Decides.
             pub fn decide(&mut self, group: &Group<'_>) -> Decision {
                 match self { $( Self::$variant(state) => state.decide(group), )* }
@@ -324,6 +375,10 @@ autoscalers! {
     AwsStep: aws_step = "aws_step",
     /// Simple scaling of EC2 Auto Scaling, by alarms: one change, and then a cooldown.
     AwsSimple: aws_simple = "aws_simple",
+    /// Predictive scaling of EC2 Auto Scaling, by a forecast that is given.
+    AwsPredictive: aws_predictive = "aws_predictive",
+    /// Other bounds or another number of instances at given times, beside an autoscaler or without one.
+    Scheduled: scheduled = "scheduled",
     /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
     KubernetesHpa: kubernetes_hpa = "hpa",
     /// KEDA: wakes a workload when there is something to do, and has an HPA for the rest.
@@ -336,4 +391,10 @@ autoscalers! {
     GoogleCloudRun: google_cloud_run = "cloud_run",
     /// Azure Monitor autoscale, by rules that add and rules that remove.
     AzureMonitor: azure_monitor = "azure",
+    /// By requests at a time alone, as Replit's autoscale deployments and App Engine do it.
+    Concurrency: concurrency = "concurrency",
+    /// A fixed number of instances.
+    Fixed: fixed = "fixed",
+    /// One that knows the traffic to come: a yardstick, and nothing that one can run.
+    Oracle: oracle = "oracle",
 }

@@ -359,6 +359,8 @@ mod tests {
                 ended,
                 failed: failed * ended / 100,
                 backlogs: &[],
+                held: 0,
+                foresight: None,
             };
             state.scrape(&group);
             decision = Some(state.decide(&group));

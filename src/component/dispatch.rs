@@ -84,6 +84,7 @@ impl System {
                 let frame = &mut self.cx.requests.get_mut(id).frame;
                 (frame.via, frame.worker) = (via, 0);
             }
+            Nowhere::Nobody if self.is_held(id, via) => {}
             Nowhere::Nobody => {
                 let census = self.census(via);
                 let own = upstream(&mut self.nodes, via);
@@ -99,6 +100,24 @@ impl System {
                 }
             }
         }
+    }
+
+    /// True if a request for which there is no instance is held at the door of a service, until there is one.
+    #[cold]
+    pub(super) fn is_held(&mut self, id: RequestId, via: NodeId) -> bool {
+        if self.census(via).in_service > 0 {
+            // There are some, and the balancer will have none of them.
+            return false;
+        }
+        let behind = match &self.nodes[via.index()] {
+            Node::Balancer(front) => match &front.upstream {
+                Some(own) => own.backends().iter().map(|own| own.service).collect(),
+                None => vec![front.to],
+            },
+            _ => vec![via],
+        };
+        let holds = |at: &NodeId| service(&mut self.nodes, *at).holds(id, via, &mut self.cx);
+        behind.iter().any(holds)
     }
 
     /// How the instances behind a balancer, or those of a service, are.

@@ -291,19 +291,19 @@ impl Watch {
     /// The metric beside its threshold.
     pub(super) fn sight(&self, metric: Option<f64>) -> Sight {
         let (what, unit, scale) = match self.metric {
-            AwsMetric::Cpu => ("CPU utilization", Unit::Share, 0.01),
-            AwsMetric::Memory => ("memory in use", Unit::Share, 0.01),
+            AwsMetric::Cpu => ("CPU utilization", Unit::Share, 100.0),
+            AwsMetric::Memory => ("memory in use", Unit::Share, 100.0),
             AwsMetric::RequestsPerTarget => ("requests per target", Unit::Count, 1.0),
             AwsMetric::ResponseTime => ("response time", Unit::Seconds, 1.0),
-            AwsMetric::ErrorRate => ("requests that fail", Unit::Share, 0.01),
+            AwsMetric::ErrorRate => ("requests that fail", Unit::Share, 100.0),
             AwsMetric::Queue => ("messages waiting", Unit::Count, 1.0),
             AwsMetric::QueuePerInstance => ("messages waiting per instance", Unit::Count, 1.0),
         };
         Sight {
             what,
             unit,
-            value: metric.map(|value| value * scale),
-            target: self.threshold * scale,
+            value: metric.map(|value| value / scale),
+            target: self.threshold / scale,
         }
     }
 }

@@ -56,6 +56,8 @@ fn read<T>(
         ended: 0,
         failed: 0,
         backlogs: &[],
+        held: 0,
+        foresight: None,
     })
 }
 

@@ -89,6 +89,10 @@ impl Describe for Keda {
     fn queues(&self) -> Vec<&At<String>> {
         self.looked_at()
     }
+
+    fn holds_requests(&self) -> Option<SimDuration> {
+        self.hold.map(|own| own.value)
+    }
 }
 
 /// KEDA and its HPA at work.
@@ -142,6 +146,10 @@ impl Rule for State {
         }
     }
 
+    fn knock(&mut self, group: &Group<'_>) -> Decision {
+        self.switches(group, (true, false), None)
+    }
+
     fn decide(&mut self, group: &Group<'_>) -> Decision {
         let now = group.now;
         let (polls, syncs) = (now >= self.next_poll, now >= self.next_sync);
@@ -168,15 +176,28 @@ impl State {
         }
         let active = |own: &&Source| own.polled.is_some_and(|seen| is_active(seen, own.activation));
         let decisive = self.sources.iter().find(active);
+        let has_error = self.sources.iter().any(|own| own.polled.is_none());
+        let sight = decisive.or(self.sources.first());
+        let sight = sight.map(|own| own.sight(own.polled, own.activation));
+        self.switches(group, (decisive.is_some(), has_error), sight)
+    }
+
+    /// Switches between none and some.
+    fn switches(
+        &mut self,
+        group: &Group<'_>,
+        (is_active, has_error): (bool, bool),
+        sight: Option<Sight>,
+    ) -> Decision {
         let seen = activation::Observation {
             now: group.now,
             replicas: group.desired,
-            is_active: decisive.is_some(),
-            has_error: self.sources.iter().any(|own| own.polled.is_none()),
+            is_active,
+            has_error,
         };
-        let sight = decisive.or(self.sources.first());
-        let sight = sight.map(|own| own.sight(own.polled, own.activation));
-        let memory = self.memory.get_or_insert(activation::State::start(group.now));
+        let memory = self
+            .memory
+            .get_or_insert(activation::State::start(group.now));
         let said = memory.decide(&self.activation, &seen);
         Decision {
             wanted: said.replicas,
@@ -238,7 +259,7 @@ impl Source {
             Figure::InFlight => inside,
             Figure::RequestsPerSecond | Figure::Queue(_) => n_done,
         };
-        (seconds > 0.0).then(|| sum / seconds)
+        (seconds > 0.0).then(|| (sum / seconds).max(0.0))
     }
 
     /// What the HPA is given of it.
@@ -288,11 +309,13 @@ impl Stretch {
                 inside += used.in_flight * seconds;
             }
         }
+        // Those that are held have come and are not done yet: they count when they come, and no more when they go on.
+        let came = group.held as f64 - last.held as f64;
         Self {
             from: last.at,
             to: group.now,
-            n_done,
-            in_flight: inside / span,
+            n_done: n_done + came,
+            in_flight: inside / span + group.held as f64,
         }
     }
 }

@@ -171,6 +171,9 @@ spec! {
         pub initial_cooldown: SimDuration = SimDuration::ZERO,
         /// What holds while a metric cannot be read; nothing unless given.
         pub fallback: Option<KedaFallback>,
+        /// How long requests are held while there are no pods, by the interceptor of the HTTP add-on, which also wakes
+        /// KEDA at once. Nobody does that unless given; a queue holds its messages by itself.
+        pub hold: Option<At<SimDuration>>,
         /// How fast the HPA goes up and down, as in an HPA's own `behavior`.
         pub behavior: Option<HpaBehavior>,
         /// How often the HPA looks.
@@ -311,6 +314,19 @@ impl Keda {
         {
             let problem = "without pods there is no CPU or memory that would bring them back";
             out.push(Diagnostic::error(self.min.origin, problem).label("at least 1"));
+        }
+        let sleeps = self.min.value == 0 || self.idle.is_some_and(|idle| idle.value == 0);
+        let counts_requests = |own: &KedaTrigger| own.window().is_some();
+        if let Some(hold) = self.hold.filter(|_| !sleeps) {
+            let problem = "there are always pods: nothing is ever held";
+            let label = format!("minimum is {}", self.min.value);
+            out.push(Diagnostic::error(hold.origin, problem).related(self.min.origin, label));
+        } else if sleeps && self.hold.is_none() && self.triggers.iter().any(counts_requests) {
+            let problem = "while there are no pods nobody counts requests, and none would bring them back";
+            out.push(
+                Diagnostic::warning(self.min.origin, problem)
+                    .help("set `hold`: the HTTP add-on holds requests and counts them"),
+            );
         }
         for (span, what) in [
             (self.polling_interval, "KEDA asks every second at most"),

@@ -200,6 +200,7 @@ impl State {
         });
         self.life_begins(at, cx);
         self.processes_start(at, cx);
+        self.opens_door(cx);
     }
 
     /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.

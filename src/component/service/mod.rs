@@ -10,6 +10,7 @@
 //! there cannot be more runnable than vCPUs, each burst simply takes its time.
 
 mod books;
+mod door;
 mod instances;
 mod leaving;
 mod life;
@@ -190,6 +191,8 @@ pub struct Plan {
     pub pools: Vec<pool::Plan>,
     /// What changes the number of instances, with a name each: its kind, where the scenario gives none.
     pub autoscalers: Vec<ControllerPlan>,
+    /// For how long requests are held while there is no instance; not at all unless given.
+    pub holds: Option<SimDuration>,
     /// When the run ends: no controller looks after that.
     pub horizon: SimDuration,
 }

@@ -5,7 +5,8 @@
 
 use super::state::{LOOK, SCRAPE, State};
 use crate::autoscaler::count::Bounds;
-use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Group, Reading, Reason, Sight};
+use crate::autoscaler::oracle::Foresight;
+use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Decision, Group, Reading, Reason, Sight};
 use crate::component::{Context, Event, NodeId};
 use crate::engine::Class;
 use crate::metrics::LevelId;
@@ -23,6 +24,8 @@ pub struct ControllerPlan {
     pub spec: AutoscalerSpec,
     /// The queues whose length it goes by.
     pub queues: Vec<NodeId>,
+    /// What will come, if it is one that knows.
+    pub foresight: Option<Foresight>,
 }
 
 /// What an autoscaler saw and did at one look.
@@ -62,6 +65,7 @@ struct Controller {
     sensed: Option<Box<Histogram>>,
     /// What stands in the queues that it goes by.
     backlogs: Vec<LevelId>,
+    foresight: Option<Foresight>,
 }
 
 /// The autoscalers of a service.
@@ -93,6 +97,7 @@ impl Scaling {
                 responses: Histogram::default(),
                 sensed: sensed.then(Box::default),
                 backlogs: Vec::new(),
+                foresight: plan.foresight.clone(),
             }
         });
         Self {
@@ -166,7 +171,9 @@ impl State {
         scaling.readings.reserve(self.instances.len());
         for (at, own) in scaling.controllers.iter().enumerate() {
             let signal = |code| Event::Signal(self.own, code, at as u32);
-            cx.signal_after(own.first, Class::Control, signal(LOOK));
+            if own.first <= self.plan.horizon {
+                cx.signal_after(own.first, Class::Control, signal(LOOK));
+            }
             if own.clock.scrape.is_some() {
                 // At once, so that there is something to compare the next with.
                 cx.signal_after(SimDuration::ZERO, Class::Control, signal(SCRAPE));
@@ -202,6 +209,8 @@ impl State {
             ended: cx.recorder.n_ended(),
             failed: cx.recorder.n_failed(),
             backlogs: &scaling.waiting,
+            held: self.n_held(),
+            foresight: own.foresight.as_ref(),
         };
         let said = to(&mut own.autoscaler, &group);
         self.scaling = Some(scaling);
@@ -226,10 +235,37 @@ impl State {
 
     /// An autoscaler looks.
     pub(super) fn look(&mut self, at: u32, cx: &mut Context) {
-        let (now, from) = (cx.now(), self.desired);
         let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| autoscaler.decide(group);
         let said = self.shows_group((at, LOOK), cx, to);
-        let (Some(decision), Some(scaling)) = (said, &mut self.scaling) else {
+        let Some(decision) = said else { return };
+        self.carries_out(at, decision, cx);
+        let scaling = self.scaling.as_ref();
+        if let Some(own) = scaling.map(|own| &own.controllers[at as usize]) {
+            let next = own.autoscaler.next(cx.now());
+            self.again(LOOK, at, next, cx);
+        }
+    }
+
+    /// The first request is held: those autoscalers decide that hear of it, if it still is.
+    pub(super) fn knock(&mut self, cx: &mut Context) {
+        let plans = self.plan.autoscalers.iter().enumerate();
+        let hearing = plans.filter(|(_, plan)| plan.spec.holds_requests().is_some());
+        let hearing: Vec<u32> = hearing.map(|(at, _)| at as u32).collect();
+        for at in hearing {
+            let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| {
+                (group.held > 0).then(|| autoscaler.knock(group))
+            };
+            let said = self.shows_group((at, LOOK), cx, to);
+            if let Some(decision) = said.flatten() {
+                self.carries_out(at, decision, cx);
+            }
+        }
+    }
+
+    /// Does what an autoscaler has decided, as far as it may, and takes note of it.
+    fn carries_out(&mut self, at: u32, decision: Decision, cx: &mut Context) {
+        let (now, from) = (cx.now(), self.desired);
+        let Some(scaling) = &mut self.scaling else {
             return;
         };
         let is_paused = now < scaling.paused;
@@ -257,11 +293,9 @@ impl State {
         });
         own.responses.clear();
         own.looked = now;
-        let next = own.autoscaler.next(now);
         if to != from {
             self.scale_to(to, cx);
         }
-        self.again(LOOK, at, next, cx);
     }
 
     /// Sets a controller's clock for the next time, if that is within the run.
