@@ -9,7 +9,7 @@ use super::aws::adjustment::Adjustment;
 use super::aws::simple::{self, Config};
 use super::aws::warm_up;
 use super::aws_step::{AwsAdjustment, check_policies, decision, idle, watches};
-use super::cloud_watch::{AwsAlarm, Counted, DELAY, Watch, clock, fleet};
+use super::cloud_watch::{AwsAlarm, AwsMetric, Counted, DELAY, Watch, clock, fleet};
 use super::count::Bounds;
 use super::{Clock, Decision, Describe, Group, Phase, Rule};
 use crate::diag::{Diagnostics, Origin};
@@ -87,6 +87,12 @@ impl Describe for AwsSimple {
             memory: simple::State::default(),
             acted: (0, false),
         }
+    }
+
+    fn needs_memory(&self) -> Option<Origin> {
+        let mut metrics = self.policies.iter().map(|own| own.alarm.metric);
+        let found = metrics.find(|own| own.value == AwsMetric::Memory);
+        found.map(|own| own.origin)
     }
 
     fn queues(&self) -> Vec<&At<String>> {

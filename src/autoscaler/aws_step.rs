@@ -8,7 +8,7 @@ use super::aws::adjustment::Kind;
 use super::aws::alarm::AlarmState;
 use super::aws::step::{self, Config, Side, Step, Steps, StepsError};
 use super::aws::{self, warm_up};
-use super::cloud_watch::{AwsAlarm, Counted, DELAY, Seen, Watch, clock, fleet};
+use super::cloud_watch::{AwsAlarm, AwsMetric, Counted, DELAY, Seen, Watch, clock, fleet};
 use super::count::Bounds;
 use super::outcome::Outcome;
 use super::{Clock, Decision, Describe, Group, Reason, Rule};
@@ -208,6 +208,12 @@ impl Describe for AwsStep {
             configs: configs.collect(),
             watches: watches(self.policies.iter().map(|own| &own.alarm), self.delay),
         }
+    }
+
+    fn needs_memory(&self) -> Option<Origin> {
+        let mut metrics = self.policies.iter().map(|own| own.alarm.metric);
+        let found = metrics.find(|own| own.value == AwsMetric::Memory);
+        found.map(|own| own.origin)
     }
 
     fn queues(&self) -> Vec<&At<String>> {

@@ -206,3 +206,75 @@ fn sight(config: &Config, seen: &Observation, group: &Group<'_>) -> Sight {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autoscaler::{Reading, RequestTime};
+    use crate::stats::Histogram;
+
+    fn cloud_run(idle: u64) -> State {
+        GoogleCloudRun {
+            min: At::built_in(0),
+            max: At::built_in(Count::new(20)),
+            cpu_target: At::built_in(Fraction::percent(60)),
+            concurrency_target: At::built_in(Fraction::percent(60)),
+            concurrency: Count::new(10),
+            idle: At::built_in(SimDuration::from_secs(idle)),
+            hold: SimDuration::from_secs(10),
+        }
+        .start()
+    }
+
+    /// Every five seconds one instance has used so many milliseconds of its CPU, and had so many requests inside.
+    fn looks(state: &mut State, held: u64, used: &[(u64, u64)]) -> Vec<(u32, u32)> {
+        let responses = Histogram::default();
+        let (mut cpu, mut inside) = (0, 0);
+        let mut said = Vec::new();
+        for (at, (busy, requests)) in std::iter::once(&(0, 0)).chain(used).enumerate() {
+            cpu += busy;
+            inside += 5 * requests;
+            let own = Reading {
+                cpu: SimDuration::from_nanos(cpu * 1_000_000),
+                in_flight: RequestTime::from_request_nanos(inside * 1_000_000_000),
+                ..Reading::serving(0)
+            };
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(5 * at as u64),
+                desired: 1,
+                instances: &[own],
+                held,
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            let decision = state.decide(&group);
+            said.push((decision.wanted, decision.instances));
+        }
+        said
+    }
+
+    #[test]
+    fn the_driver_that_asks_for_more_counts_over_a_minute() {
+        // All of one vCPU, at 60 %: two. 24 requests, of which an instance should have six: four.
+        assert_eq!(looks(&mut cloud_run(0), 0, &[(5000, 1)])[1].0, 2);
+        assert_eq!(looks(&mut cloud_run(0), 0, &[(5000, 24)])[1].0, 4);
+        // The same for the last ten seconds of a minute: 4 on average, and 24/60.
+        let late: Vec<_> = (0..12).map(|at| if at < 10 { (0, 0) } else { (5000, 24) }).collect();
+        assert_eq!(looks(&mut cloud_run(0), 0, &late)[12].0, 1);
+        // What is held is a request at a time as well.
+        assert_eq!(looks(&mut cloud_run(0), 13, &[(0, 0)])[1].0, 3);
+    }
+
+    #[test]
+    fn instances_stay_for_the_idle_time_and_then_none_is_left() {
+        let mut used = vec![(5000, 1)];
+        used.resize(40, (0, 0));
+        let said = looks(&mut cloud_run(60), 0, &used);
+        let last_of = |n| said.iter().rposition(|(_, kept)| *kept == n);
+        // A second one is wished for until the busy stretch is less than 36 s of the minute's average: at 5 s only. It
+        // stays a minute; the first as long as anything is in the average, and a minute more.
+        assert_eq!(last_of(2), Some(12));
+        assert_eq!(last_of(1), Some(23));
+        assert_eq!(said.last(), Some(&(0, 0)));
+    }
+}

@@ -97,6 +97,24 @@ pub struct Group<'a> {
 }
 
 #[cfg(test)]
+impl Reading {
+    /// An instance that has served since the run began, and has not done anything, for tests to put something in.
+    pub(super) fn serving(place: u32) -> Self {
+        Self {
+            place,
+            asked: SimTime::ZERO,
+            phase: Phase::InService,
+            started: Some(SimTime::ZERO),
+            changed: Some(SimTime::ZERO),
+            cpu: SimDuration::ZERO,
+            in_flight: RequestTime::default(),
+            n_done: 0,
+            memory: None,
+        }
+    }
+}
+
+#[cfg(test)]
 impl<'a> Group<'a> {
     /// A group without anything, for tests to put something in.
     pub(super) fn empty(responses: &'a Histogram) -> Self {

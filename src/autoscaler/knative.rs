@@ -484,4 +484,42 @@ mod tests {
         let decision = look(&mut spec(1, 40).start(), 0, |_| 0);
         assert_eq!((decision.instances, decision.reason), (2, Reason::NoData));
     }
+
+    /// Idle for the stable window, and for the grace period more: then the last pod goes, and comes back when the
+    /// activator has a request.
+    #[test]
+    fn the_last_pod_goes_after_the_window_and_the_grace() {
+        let mut state = spec(0, 40).start();
+        let responses = Histogram::default();
+        let (mut desired, mut gone) = (1, None);
+        for second in (0..=120).step_by(2) {
+            let pods: &[Reading] = if desired == 0 { &[] } else { &[Reading::serving(0)] };
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(second),
+                desired,
+                instances: pods,
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            desired = state.decide(&group).instances;
+            if desired == 0 && gone.is_none() {
+                gone = Some(second);
+            }
+        }
+        assert_eq!((gone, desired), (Some(90), 0));
+        let held = Group {
+            now: SimTime::ZERO + SimDuration::from_secs(125),
+            held: 30,
+            ..Group::empty(&responses)
+        };
+        assert_eq!(state.knock(&held).instances, 1);
+        let next = Group {
+            now: SimTime::ZERO + SimDuration::from_secs(126),
+            desired: 1,
+            ..held
+        };
+        state.scrape(&next);
+        // 30 and 30 in two of its buckets, with seven for each.
+        assert_eq!(state.decide(&next).instances, 5);
+    }
 }

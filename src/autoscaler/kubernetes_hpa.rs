@@ -18,6 +18,7 @@ use super::hpa::{
 };
 use super::sensor::{Snapshot, Use};
 use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit};
+use crate::diag::Origin;
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 
@@ -36,6 +37,8 @@ pub struct State {
     memory: hpa::State,
     resolution: SimDuration,
     age: SimDuration,
+    /// What a pod requests, if that is not all the CPU that it may use.
+    cpu_request: Option<f64>,
     /// The last scrapes, the oldest first: two that can be seen, and those that are too young.
     scrapes: VecDeque<Snapshot>,
 }
@@ -50,12 +53,17 @@ impl Describe for KubernetesHpa {
             memory: hpa::State::default(),
             resolution: self.metrics_resolution.value,
             age: self.metrics_age.value,
+            cpu_request: self.cpu_request.map(|own| own.value),
             scrapes: VecDeque::new(),
         }
     }
 
     fn queues(&self) -> Vec<&At<String>> {
         self.looked_at()
+    }
+
+    fn needs_memory(&self) -> Option<Origin> {
+        self.memory_origin()
     }
 }
 
@@ -101,7 +109,7 @@ impl State {
             .iter()
             .map(|own| pod(own, group.now))
             .collect();
-        let template = template(group);
+        let template = template(group, self.cpu_request);
         let visible = self.visible(group.now);
         let last = visible.last().copied();
         let before = visible.len().checked_sub(2).map(|at| visible[at]);
@@ -167,12 +175,12 @@ fn pod(own: &Reading, now: SimTime) -> Pod {
     }
 }
 
-/// What pods request: all the CPU and the memory that they may use.
-fn template(group: &Group<'_>) -> PodTemplate {
+/// What pods request: all the CPU and the memory that they may use, unless it is said how much CPU.
+fn template(group: &Group<'_>, cpu: Option<f64>) -> PodTemplate {
     let memory = group.memory.map(|own| Milli::from_units(own.get() as f64));
     PodTemplate {
         pod_level: Requests {
-            cpu: Some(Milli::from_units(group.cpus)),
+            cpu: Some(Milli::from_units(cpu.unwrap_or(group.cpus))),
             memory,
         },
         ..PodTemplate::default()
@@ -334,5 +342,81 @@ fn explain(decision: &hpa::Decision) -> (u32, Reason) {
             };
             (wish, reason)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Count;
+    use crate::stats::Histogram;
+
+    fn spec(cpu_request: Option<f64>) -> KubernetesHpa {
+        let hpa::Controller {
+            tolerance,
+            sync_period,
+            downscale_stabilization,
+            timing,
+            ..
+        } = hpa::Controller::DEFAULT;
+        KubernetesHpa {
+            min: At::built_in(1),
+            max: At::built_in(Count::new(20)),
+            metrics: Vec::new(),
+            behavior: None,
+            tolerance: At::built_in(tolerance),
+            sync_period: At::built_in(sync_period),
+            downscale_stabilization,
+            cpu_initialization_period: timing.cpu_initialization_period,
+            initial_readiness_delay: timing.initial_readiness_delay,
+            cpu_request: cpu_request.map(At::built_in),
+            metrics_resolution: At::built_in(SimDuration::from_secs(15)),
+            metrics_age: At::built_in(SimDuration::from_secs(6)),
+        }
+    }
+
+    /// Two pods of two vCPUs that use one each, from the tenth minute on: long after their start.
+    fn look(spec: &KubernetesHpa, seconds: u64) -> Decision {
+        let mut state = spec.start();
+        let responses = Histogram::default();
+        let group = |second: u64, to: &mut dyn FnMut(&Group<'_>)| {
+            let pod = |place| Reading {
+                cpu: SimDuration::from_secs(second),
+                ..Reading::serving(place)
+            };
+            to(&Group {
+                now: SimTime::ZERO + SimDuration::from_secs(600 + second),
+                desired: 2,
+                instances: &[pod(0), pod(1)],
+                cpus: 2.0,
+                ..Group::empty(&responses)
+            });
+        };
+        for second in (0..=seconds).step_by(15) {
+            group(second, &mut |group| state.scrape(group));
+        }
+        let mut said = None;
+        group(seconds, &mut |group| said = Some(state.decide(group)));
+        said.expect("it has looked")
+    }
+
+    /// Utilization is a share of what is requested: of one vCPU all, of the two that it may use half, of a quarter four
+    /// times as much.
+    #[test]
+    fn utilization_is_of_what_is_requested() {
+        let seen = |request| {
+            let said = look(&spec(request), 60);
+            (said.sight.and_then(|own| own.value), said.wanted)
+        };
+        assert_eq!(seen(Some(1.0)), (Some(1.0), 3));
+        assert_eq!(seen(None), (Some(0.5), 2));
+        assert_eq!(seen(Some(0.25)), (Some(4.0), 10));
+    }
+
+    /// What was read less than 6 s ago cannot be seen yet, and one reading is no rate.
+    #[test]
+    fn two_readings_that_have_come_in_are_needed() {
+        assert_eq!(look(&spec(None), 20).reason, Reason::NoData);
+        assert_eq!(look(&spec(None), 21).sight.and_then(|own| own.value), Some(0.5));
     }
 }

@@ -21,6 +21,7 @@ use super::keda::{activation, fallback};
 use super::kubernetes_hpa::{self, WAITING};
 use super::sensor::{Snapshot, Use};
 use super::{Clock, Decision, Describe, Group, Reason, Rule, Sight, Unit};
+use crate::diag::Origin;
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 
@@ -88,6 +89,10 @@ impl Describe for Keda {
 
     fn queues(&self) -> Vec<&At<String>> {
         self.looked_at()
+    }
+
+    fn needs_memory(&self) -> Option<Origin> {
+        self.memory_origin()
     }
 
     fn holds_requests(&self) -> Option<SimDuration> {

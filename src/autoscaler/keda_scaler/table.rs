@@ -103,7 +103,7 @@ spec! {
     /// The CPU that pods use: `{ cpu = 80 }`.
     pub struct KedaCpu {
         /// In percent of what they request.
-        pub cpu: Count,
+        pub cpu: At<Count>,
     }
 }
 
@@ -238,7 +238,7 @@ impl KedaTrigger {
         };
         match self {
             Self::Cpu(own) => HpaMetric::Cpu(utilization(own.cpu)),
-            Self::Memory(own) => HpaMetric::Memory(utilization(own.memory.value)),
+            Self::Memory(own) => HpaMetric::Memory(utilization(own.memory)),
             Self::Queue(_) | Self::Requests(_) | Self::InFlight(_) => {
                 external(&self.source(0).expect("what KEDA reads itself has a source"))
             }
@@ -370,6 +370,7 @@ impl Keda {
             downscale_stabilization,
             cpu_initialization_period: timing.cpu_initialization_period,
             initial_readiness_delay: timing.initial_readiness_delay,
+            cpu_request: None,
             metrics_resolution: self.metrics_resolution,
             metrics_age: At::built_in(METRICS_AGE),
         }
@@ -384,6 +385,14 @@ impl Keda {
             Some(source)
         };
         self.triggers.iter().filter_map(source).collect()
+    }
+
+    /// Where it goes by memory.
+    pub(super) fn memory_origin(&self) -> Option<Origin> {
+        self.triggers.iter().find_map(|own| match own {
+            KedaTrigger::Memory(own) => Some(own.memory.origin),
+            _ => None,
+        })
     }
 
     /// The queues that it looks at, in the order of its triggers.

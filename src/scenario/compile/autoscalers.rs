@@ -6,7 +6,7 @@ use crate::autoscaler::AutoscalerSpec;
 use crate::component::service::{ControllerPlan, Service};
 use crate::component::source::Begins;
 use crate::component::{ComponentSpec, NodeId, Plan, source};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Origin};
 use crate::rng::Streams;
 use crate::spec::At;
 use crate::traffic::curve::{Cursor, Met};
@@ -24,9 +24,26 @@ pub(super) fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &Autosca
     one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
 }
 
+/// The same, with where they are: an autoscaler without a name is where its service is.
+fn with_origins<'a>(
+    service: &At<String>,
+    own: &'a Service,
+) -> impl Iterator<Item = (Origin, &'a AutoscalerSpec)> {
+    let named = own.autoscalers.items.iter();
+    let origins = named.map(|(name, _)| name.origin);
+    let one = own.autoscaler.iter().map(|_| service.origin);
+    let origins: Vec<_> = one.chain(origins).collect();
+    origins.into_iter().zip(autoscalers(own).map(|(_, spec)| spec))
+}
+
 impl Compiler<'_> {
     /// The autoscalers of a service.
-    pub(super) fn plan_autoscalers(&mut self, own: &Service) -> Option<Vec<ControllerPlan>> {
+    pub(super) fn plan_autoscalers(
+        &mut self,
+        service: &At<String>,
+        own: &Service,
+    ) -> Option<Vec<ControllerPlan>> {
+        self.check_autoscalers(service, own);
         let plans: Vec<_> = autoscalers(own)
             .map(|(name, spec)| {
                 let queues = spec.queues();
@@ -49,7 +66,75 @@ impl Compiler<'_> {
             self.wrong_kind(name, at, "a queue");
             return None;
         }
+        if !self.published.iter().any(|(_, queue, _)| *queue == at) {
+            let problem = format!("nobody publishes to `{}`: nothing ever waits there", name.value);
+            self.out.push(Diagnostic::warning(name.origin, problem));
+        }
         Some(NodeId::new(at))
+    }
+
+    /// Reports autoscalers that go by what there is not, that never decide anything, and that contradict each other.
+    fn check_autoscalers(&mut self, service: &At<String>, own: &Service) {
+        let horizon = self.spec.run.horizon;
+        let all: Vec<_> = with_origins(service, own).collect();
+        for (at, (origin, spec)) in all.iter().enumerate() {
+            if let Some(origin) = spec.needs_memory().filter(|_| own.memory.is_none()) {
+                let problem = format!("`{}` says nothing of memory: nobody measures this", **service);
+                self.out.push(
+                    Diagnostic::error(origin, problem)
+                        .label("goes by memory")
+                        .related(service.origin, "needs `memory`"),
+                );
+            }
+            let clock = spec.start().clock();
+            let first = clock.first.unwrap_or(clock.period);
+            if first > horizon.value {
+                let problem = "this autoscaler never decides anything";
+                let label = format!("first after {first}");
+                let end = format!("the run ends after {}", horizon.value);
+                self.out.push(
+                    Diagnostic::warning(*origin, problem)
+                        .label(label)
+                        .related(horizon.origin, end),
+                );
+            }
+            for (other_origin, other) in &all[at + 1..] {
+                self.check_pair((*origin, spec), (*other_origin, other));
+            }
+        }
+    }
+
+    /// Reports two autoscalers of a service that never agree.
+    fn check_pair(&mut self, one: (Origin, &AutoscalerSpec), other: (Origin, &AutoscalerSpec)) {
+        let ((min, max), (other_min, other_max)) =
+            (one.1.start().range(), other.1.start().range());
+        let (low, high) = if min > other_max {
+            ((other.0, other_max), (one.0, min))
+        } else if other_min > max {
+            ((one.0, max), (other.0, other_min))
+        } else {
+            let is_fixed = |own: &AutoscalerSpec| matches!(own, AutoscalerSpec::Fixed(_));
+            let holds = |own: &AutoscalerSpec| {
+                matches!(
+                    own,
+                    AutoscalerSpec::Scheduled(_) | AutoscalerSpec::AwsPredictive(_)
+                )
+            };
+            let is_undone = (is_fixed(one.1) && !holds(other.1)) || (is_fixed(other.1) && !holds(one.1));
+            if is_undone {
+                let problem = "a fixed count undoes whatever another autoscaler does";
+                self.out
+                    .push(Diagnostic::error(other.0, problem).related(one.0, "beside this"));
+            }
+            return;
+        };
+        let problem = "these autoscalers never agree: each undoes what the other does";
+        let (most, least) = (format!("at most {}", low.1), format!("at least {}", high.1));
+        self.out.push(
+            Diagnostic::error(high.0, problem)
+                .label(least)
+                .related(low.0, most),
+        );
     }
 
     /// Tells autoscalers what will come, if they are to know.
@@ -85,7 +170,7 @@ impl Compiler<'_> {
     fn expected(
         &mut self,
         sources: &[Option<source::Plan>],
-        asked: crate::diag::Origin,
+        asked: Origin,
     ) -> Option<(SimDuration, Vec<f64>)> {
         let horizon = self.spec.run.horizon.value.as_nanos();
         let step = horizon.div_ceil(MOST_STEPS);

@@ -119,7 +119,7 @@ impl Compiler<'_> {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
                 self.with_replicas(own, &pools)
             },
-            autoscalers: self.plan_autoscalers(own)?,
+            autoscalers: self.plan_autoscalers(name, own)?,
             holds: autoscalers(own).filter_map(|(_, spec)| spec.holds_requests()).max(),
             horizon: self.spec.run.horizon.value,
         })
