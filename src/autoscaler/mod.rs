@@ -198,6 +198,11 @@ trait Rule {
     /// The fewest and the most instances it may ask for.
     fn range(&self) -> (u32, u32);
 
+    /// Within what there are instances at the start; nothing if it has no say in that.
+    fn range_at_start(&self) -> Option<(u32, u32)> {
+        Some(self.range())
+    }
+
     /// Whether its sensor goes by response times: then it is shown those since it last read.
     fn senses_responses(&self) -> bool {
         false
@@ -331,6 +336,11 @@ macro_rules! autoscalers {
             /// The fewest and the most instances it may ask for.
             pub fn range(&self) -> (u32, u32) {
                 match self { $( Self::$variant(state) => state.range(), )* }
+            }
+
+            /// Within what there are instances at the start; nothing if it has no say in that.
+            pub fn range_at_start(&self) -> Option<(u32, u32)> {
+                match self { $( Self::$variant(state) => state.range_at_start(), )* }
             }
 
             /// Whether its sensor goes by response times.

@@ -195,7 +195,12 @@ impl Rule for State {
         self.bounds
     }
 
-    /// None of its own beside those that it holds the group to; room for what it asks for.
+    /// It has had no say yet, but for the bounds that it holds everybody to.
+    fn range_at_start(&self) -> Option<(u32, u32)> {
+        None
+    }
+
+    /// Room for what it asks for; from how many on depends on when.
     fn range(&self) -> (u32, u32) {
         let asked = self.actions.iter().flat_map(|own| {
             let Action { min, max, desired } = own.action;

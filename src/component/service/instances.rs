@@ -76,8 +76,7 @@ impl State {
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
         if let Some(scaling) = &self.scaling {
-            let (min, max) = scaling.range();
-            count = count.clamp(min, max.max(min));
+            count = scaling.at_start(count);
             self.set_clocks(cx);
         }
         self.desired = count;

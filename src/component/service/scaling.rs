@@ -109,10 +109,15 @@ impl Scaling {
         }
     }
 
-    /// The fewest that every autoscaler allows, and the most that any may ask for.
-    pub(super) fn range(&self) -> (u32, u32) {
-        let ranges = self.controllers.iter().map(|own| own.autoscaler.range());
-        ranges.fold((0, 0), |(min, max), own| (own.0.max(min), own.1.max(max)))
+    /// How many instances there are at the start, if it is up to the autoscalers: not fewer than any of them has, nor
+    /// more than all of them.
+    pub(super) fn at_start(&self, count: u32) -> u32 {
+        let ranges = self.controllers.iter();
+        let ranges = ranges.filter_map(|own| own.autoscaler.range_at_start());
+        let both = |one: (u32, u32), other: (u32, u32)| (one.0.max(other.0), one.1.max(other.1));
+        let (min, max) = ranges.reduce(both).unwrap_or((0, Bounds::UNLIMITED));
+        let count = count.clamp(min, max.max(min));
+        self.holds_to().clamp(count.into()).0
     }
 
     /// Within what the group is held, by those of the controllers who do that.

@@ -276,7 +276,9 @@ impl Compiler<'_> {
             let most = range.fold(own.count.get(), u32::max);
             let happens = self.happens_to(name).map(|action| action.places(most));
             let most = happens.fold(most, u32::max);
-            let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
+            let changes = most > own.count.get()
+                || autoscalers(own).next().is_some()
+                || own.cycle.is_some();
             if changes {
                 most.saturating_mul(2)
             } else {
