@@ -219,6 +219,9 @@ impl Rule for State {
             };
         }
         self.floor = alone.instances;
+        // A maximum that was raised stays where it is until somebody lowers it by hand.
+        let bounds = &mut self.config.bounds;
+        bounds.max = self.config.max_behavior.effective_max(forecast, bounds.max);
         Decision {
             wanted: outcome.wish,
             instances: outcome.instances,
@@ -267,7 +270,8 @@ mod tests {
         // It is 9:30; ten minutes before ten o'clock are 1200 s from here.
         assert_eq!(act(0), (6, 6, 1200));
         assert_eq!(act(1200), (26, 26, 4800));
-        // Fewer are forecast: nobody is removed by that, but others may remove some.
+        // Fewer are forecast: nobody is removed by that, though there are more than there were to be at the most; others
+        // may remove some.
         assert_eq!(act(4800), (26, 8, 8400));
     }
 }

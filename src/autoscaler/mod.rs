@@ -249,7 +249,7 @@ fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
 fn check_range_from_zero(min: At<u32>, max: At<Count>, out: &mut Diagnostics) {
     if min.value > max.get() {
         out.push(
-            Diagnostic::error(max.origin, "autoscaler maximum is below its minimum")
+            Diagnostic::error(max.origin.or(min.origin), "autoscaler maximum is below its minimum")
                 .label(format!("maximum is {}", max.value))
                 .related(min.origin, format!("minimum is {}", min.value))
                 .help("did you swap them?"),
@@ -263,7 +263,7 @@ fn check_window(window: At<SimDuration>, scrape: At<SimDuration>, out: &mut Diag
         let problem = "this window is shorter than the time between two readings";
         let every = format!("instances are read every {}", scrape.value);
         out.push(
-            Diagnostic::warning(window.origin, problem)
+            Diagnostic::warning(window.origin.or(scrape.origin), problem)
                 .label("most windows have no reading")
                 .related(scrape.origin, every),
         );

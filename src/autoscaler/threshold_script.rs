@@ -416,8 +416,8 @@ mod tests {
         };
         assert_eq!(scheduled.start().range(), (1, 9));
         // Until nine o'clock what held since eight in the evening does: two busy ones and two more are one too many.
-        // The look is two seconds after the start, and finds that it is nine.
-        assert_eq!(look(&mut scheduled.start(), 0, 0).instances, 5);
+        // The second look finds that it is nine: two become five at once, and two more are one too many again.
+        assert_eq!(look(&mut scheduled.start(), 0, 0).instances, 6);
         let earlier = ThresholdScript {
             day_time: At::built_in(SimDuration::from_secs(9 * 3600 - 60)),
             ..scheduled

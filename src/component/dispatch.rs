@@ -105,19 +105,25 @@ impl System {
     /// True if a request for which there is no instance is held at the door of a service, until there is one.
     #[cold]
     pub(super) fn is_held(&mut self, id: RequestId, via: NodeId) -> bool {
-        if self.census(via).in_service > 0 {
-            // There are some, and the balancer will have none of them.
-            return false;
+        let mut nth = 0;
+        while let Some(at) = self.behind(via, nth) {
+            if service(&mut self.nodes, at).holds(id, via, &mut self.cx) {
+                return true;
+            }
+            nth += 1;
         }
-        let behind = match &self.nodes[via.index()] {
+        false
+    }
+
+    /// The services behind a balancer, one after another; or the service itself.
+    fn behind(&self, via: NodeId, nth: usize) -> Option<NodeId> {
+        match &self.nodes[via.index()] {
             Node::Balancer(front) => match &front.upstream {
-                Some(own) => own.backends().iter().map(|own| own.service).collect(),
-                None => vec![front.to],
+                Some(own) => own.backends().get(nth).map(|own| own.service),
+                None => (nth == 0).then_some(front.to),
             },
-            _ => vec![via],
-        };
-        let holds = |at: &NodeId| service(&mut self.nodes, *at).holds(id, via, &mut self.cx);
-        behind.iter().any(holds)
+            _ => (nth == 0).then_some(via),
+        }
     }
 
     /// How the instances behind a balancer, or those of a service, are.

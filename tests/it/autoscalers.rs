@@ -1,7 +1,7 @@
 //! Autoscalers in whole systems: when they act, within what they hold one another, and what becomes of requests that
 //! come while there is no instance.
 
-use capsim::experiment::{Findings, Look};
+use capsim::experiment::{Choice, Findings, Look, choose};
 
 use crate::support::{load, run, share};
 
@@ -147,6 +147,26 @@ fn an_oracle_has_what_is_needed_when_it_is_needed() {
     let at_step = findings.series.bounds_s.iter().position(|from| *from >= 300.0);
     let serving = column.values[at_step.expect("a window")].expect("data").value;
     assert!(serving >= 5.0, "{serving}");
+}
+
+/// An oracle is cheaper than what one can have, and nobody is told to choose it.
+#[test]
+fn nobody_is_told_to_choose_an_oracle() {
+    let source = "arrivals = \"poisson\"\nrate = \"30/s\"\nenters = \"web\"";
+    let of = |autoscaler: &str| {
+        let service = format!("cost = \"$1/h\"\nautoscaler = {autoscaler}");
+        let text = system("horizon = \"60s\"\nreplications = 2", source, &service);
+        run_of(&format!("{text}\n[objectives]\nsuccess_rate = \"> 1%\"\n"))
+    };
+    let all = [
+        of("{ kind = \"oracle\", max = 9, target = { cpu = \"60%\" } }"),
+        of("{ kind = \"fixed\", count = 3 }"),
+        of("{ kind = \"fixed\", count = 2 }"),
+    ];
+    let cost = |at: usize| all[at].figures["cost"].value;
+    assert!(cost(0) < cost(2) && cost(2) < cost(1));
+    assert_eq!(choose(&[0, 1, 2], &all), Some(Choice::Cheapest(2)));
+    assert_eq!(choose(&[0], &all), Some(Choice::Cheapest(0)));
 }
 
 /// From a step in the load to an alarm of three minutes: until the first whole minute begins, three minutes, half a

@@ -127,6 +127,8 @@ pub(super) struct Watch {
     rule: Rule,
     /// The instances at the last report.
     last: Option<Snapshot>,
+    /// Response times since then, if it goes by these.
+    responses: Histogram,
     /// The oldest first.
     reports: VecDeque<Report>,
     says: AlarmState,
@@ -162,12 +164,16 @@ impl Watch {
 
     /// Time for a report, if it is: sensors are read as often as the finest of them needs.
     pub(super) fn report(&mut self, group: &Group<'_>, counted: Counted) {
+        if self.senses_responses() {
+            self.responses.merge(group.responses);
+        }
         if !group.now.as_nanos().is_multiple_of(self.resolution.as_nanos()) {
             return;
         }
         let last = self.last.replace(Snapshot::of(group));
         let report = last.and_then(|last| self.measure(group, &last, counted));
         self.reports.extend(report);
+        self.responses.clear();
         let range = self.period.as_nanos() * (self.rule.range() as u64 + 1);
         let kept = range + self.delay.as_nanos() + self.resolution.as_nanos();
         while let Some(first) = self.reports.front()
@@ -205,7 +211,7 @@ impl Watch {
                     .then(|| one(done as f64 / f64::from(targets)))
                     .flatten()
             }
-            AwsMetric::ResponseTime => Report::of_responses(last.at, group.responses),
+            AwsMetric::ResponseTime => Report::of_responses(last.at, &self.responses),
             AwsMetric::ErrorRate => {
                 let rate = Snapshot::of(group).error_rate_since(last);
                 rate.and_then(|rate| one(rate * 100.0))
@@ -258,10 +264,10 @@ impl Watch {
         let visible = now.as_nanos().saturating_sub(self.delay.as_nanos());
         let end = visible / grid * grid;
         let n_periods = self.rule.range() as u64;
-        // From the oldest; periods before the run have no reports.
+        // From the oldest. Before the run there are no reports.
         let points = (0..n_periods).rev().map(|back| {
             let to = end.checked_sub(back * period)?;
-            let from = to.checked_sub(period)?;
+            let from = to.saturating_sub(period);
             self.point(SimTime::from_nanos(from), SimTime::from_nanos(to), now)
         });
         let points: Vec<Option<f64>> = points.collect();

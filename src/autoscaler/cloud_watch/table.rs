@@ -7,6 +7,7 @@ use crate::autoscaler::aws::alarm::{AlarmState, MissingData, Rule};
 use crate::autoscaler::comparison::Comparison;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::{At, Count};
+use crate::stats::Histogram;
 use crate::units::SimDuration;
 use crate::{spec, words};
 
@@ -200,7 +201,7 @@ impl AwsAlarm {
             let problem = "this period is shorter than the time between two reports";
             let every = format!("a report comes every {}", self.resolution.value);
             out.push(
-                Diagnostic::warning(self.period.origin, problem)
+                Diagnostic::warning(self.period.origin.or(self.resolution.origin), problem)
                     .label("most periods have no report: the alarm rarely has enough data")
                     .related(self.resolution.origin, every),
             );
@@ -215,7 +216,8 @@ impl AwsAlarm {
         }
         if self.period.value.times(self.evaluation_periods.get()) > DAY {
             let problem = "an alarm looks back a day at most";
-            out.push(Diagnostic::error(self.evaluation_periods.origin, problem));
+            let origin = self.evaluation_periods.origin.or(self.period.origin);
+            out.push(Diagnostic::error(origin, problem));
         }
     }
 
@@ -292,6 +294,7 @@ impl AwsAlarm {
                 },
             },
             last: None,
+            responses: Histogram::default(),
             reports: VecDeque::new(),
             says: AlarmState::default(),
             acted: None,

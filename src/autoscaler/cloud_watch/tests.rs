@@ -100,7 +100,7 @@ fn long_periods_slide_by_the_minute() {
     let minutes = [10, 10, 10, 90, 90, 10];
     let mut own = watch(&own, 0, &minutes);
     let seen = [240, 300, 360].map(|second| own.evaluate(at(second)).metric);
-    assert_eq!(seen, [None, Some(42.0), Some(42.0)]);
+    assert_eq!(seen, [Some(30.0), Some(42.0), Some(42.0)]);
     // With basic monitoring there is one report in five minutes, and it counts until the next is there.
     let basic = AwsAlarm {
         resolution: At::built_in(SimDuration::from_secs(300)),

@@ -313,8 +313,14 @@ impl Keda {
             && self.triggers.iter().all(|own| own.source(0).is_none())
         {
             let problem = "without pods there is no CPU or memory that would bring them back";
-            out.push(Diagnostic::error(self.min.origin, problem).label("at least 1"));
+            out.push(Diagnostic::error(self.min.origin.or(table), problem).label("at least 1"));
         }
+        self.check_sleep(table, out);
+        self.check_spans(out);
+    }
+
+    /// Whether somebody holds requests where there may be no pods.
+    fn check_sleep(&self, table: Origin, out: &mut Diagnostics) {
         let sleeps = self.min.value == 0 || self.idle.is_some_and(|idle| idle.value == 0);
         let counts_requests = |own: &KedaTrigger| own.window().is_some();
         if let Some(hold) = self.hold.filter(|_| !sleeps) {
@@ -324,10 +330,14 @@ impl Keda {
         } else if sleeps && self.hold.is_none() && self.triggers.iter().any(counts_requests) {
             let problem = "while there are no pods nobody counts requests, and none would bring them back";
             out.push(
-                Diagnostic::warning(self.min.origin, problem)
+                Diagnostic::warning(self.min.origin.or(table), problem)
                     .help("set `hold`: the HTTP add-on holds requests and counts them"),
             );
         }
+    }
+
+    /// How often is asked and looked, and what is too short to matter.
+    fn check_spans(&self, out: &mut Diagnostics) {
         for (span, what) in [
             (self.polling_interval, "KEDA asks every second at most"),
             (self.sync_period, "the HPA looks every second at most"),
@@ -343,7 +353,7 @@ impl Keda {
             let problem = "this cooldown is shorter than the time between two pollings";
             let every = format!("it asks every {}", self.polling_interval.value);
             out.push(
-                Diagnostic::warning(self.cooldown.origin, problem)
+                Diagnostic::warning(self.cooldown.origin.or(self.polling_interval.origin), problem)
                     .related(self.polling_interval.origin, every),
             );
         }

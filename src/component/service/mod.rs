@@ -198,6 +198,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// True if somebody scales it who knows what nobody can know.
+    pub fn is_yardstick(&self) -> bool {
+        self.autoscalers.iter().any(|own| own.spec.knows_future())
+    }
+
     /// What memory an instance has, where that is looked at.
     pub fn memory_limit(&self) -> Option<Bytes> {
         let memory = self.processes.as_ref()?.memory.as_ref()?;

@@ -12,7 +12,7 @@ mod stated;
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};
 use super::{bottleneck, recovery};
-use crate::component::{Bill, Blueprint, Gauge, Resource, System};
+use crate::component::{Bill, Blueprint, Gauge, Plan, Resource, System};
 use crate::metrics::{Unit, Windows};
 use crate::objective::Verdict;
 use crate::rng::Streams;
@@ -63,6 +63,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         latency_cdf: own.latency_cdf(),
         looks: own.looks(),
         overflow_s: overflow.map(SimTime::as_secs_f64),
+        is_yardstick: own.is_yardstick(),
         requests: own.pooled.arrived,
         events: records.iter().map(|record| record.n_events).sum(),
         figures,
@@ -108,6 +109,12 @@ impl<'a> Estimating<'a> {
             pooled: merged(&totals),
             totals,
         }
+    }
+
+    /// Whether something in it cannot be had.
+    fn is_yardstick(&self) -> bool {
+        let mut nodes = self.blueprint().nodes.iter();
+        nodes.any(|node| matches!(node, Plan::Service(plan) if plan.is_yardstick()))
     }
 
     fn blueprint(&self) -> &Blueprint {

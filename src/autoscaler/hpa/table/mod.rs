@@ -101,7 +101,8 @@ impl KubernetesHpa {
         {
             let problem = "the controller looks more often than there is something new to see";
             let every = format!("it looks every {}", self.sync_period.value);
-            let warning = Diagnostic::warning(self.metrics_resolution.origin, problem);
+            let origin = self.metrics_resolution.origin.or(self.sync_period.origin);
+            let warning = Diagnostic::warning(origin, problem);
             out.push(warning.related(self.sync_period.origin, every));
         }
         let rules = self.behavior.iter();
