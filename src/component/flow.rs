@@ -133,7 +133,9 @@ impl System {
             }
         };
         let Some(instance) = picked else {
-            self.fails(id, self.census(via).outcome());
+            if !self.is_held(id, via) {
+                self.fails(id, self.census(via).outcome());
+            }
             return false;
         };
         let frame = &mut self.cx.requests.get_mut(id).frame;

@@ -75,6 +75,9 @@ pub struct Findings {
     pub overflow_s: Option<f64>,
     /// What weakens the result.
     pub advisories: Vec<Advisory>,
+    /// Whether something in it cannot be had, such as an oracle: it is there to be compared with.
+    #[serde(default)]
+    pub is_yardstick: bool,
     /// Requests that arrived, in all replications.
     pub requests: u64,
     /// Events, arrivals and timers, in all replications.

@@ -83,8 +83,7 @@ impl State {
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
         if let Some(scaling) = &self.scaling {
-            let (min, max) = scaling.range();
-            count = count.clamp(min, max.max(min));
+            count = scaling.at_start(count);
             self.set_clocks(cx);
         }
         self.desired = count;
@@ -209,6 +208,7 @@ impl State {
         });
         self.life_begins(at, cx);
         self.processes_start(at, cx);
+        self.opens_door(cx);
     }
 
     /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.

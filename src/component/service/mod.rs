@@ -11,6 +11,7 @@
 
 mod books;
 mod branches;
+mod door;
 mod instances;
 mod leaving;
 mod life;
@@ -194,11 +195,18 @@ pub struct Plan {
     pub pools: Vec<pool::Plan>,
     /// What changes the number of instances, with a name each: its kind, where the scenario gives none.
     pub autoscalers: Vec<ControllerPlan>,
+    /// For how long requests are held while there is no instance; not at all unless given.
+    pub holds: Option<SimDuration>,
     /// When the run ends: no controller looks after that.
     pub horizon: SimDuration,
 }
 
 impl Plan {
+    /// True if somebody scales it who knows what nobody can know.
+    pub fn is_yardstick(&self) -> bool {
+        self.autoscalers.iter().any(|own| own.spec.knows_future())
+    }
+
     /// What memory an instance has, where that is looked at.
     pub fn memory_limit(&self) -> Option<Bytes> {
         let memory = self.processes.as_ref()?.memory.as_ref()?;

@@ -15,7 +15,7 @@ mod trouble;
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};
 use super::{bottleneck, recovery};
-use crate::component::{Bill, Blueprint, Gauge, Resource, System};
+use crate::component::{Bill, Blueprint, Gauge, Plan, Resource, System};
 use crate::metrics::{Unit, Windows};
 use crate::objective::Verdict;
 use crate::rng::Streams;
@@ -68,6 +68,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         looks: own.looks(),
         log: own.log(),
         overflow_s: overflow.map(SimTime::as_secs_f64),
+        is_yardstick: own.is_yardstick(),
         requests: own.pooled.arrived,
         events: records.iter().map(|record| record.n_events).sum(),
         figures,
@@ -113,6 +114,12 @@ impl<'a> Estimating<'a> {
             pooled: merged(&totals),
             totals,
         }
+    }
+
+    /// Whether something in it cannot be had.
+    fn is_yardstick(&self) -> bool {
+        let mut nodes = self.blueprint().nodes.iter();
+        nodes.any(|node| matches!(node, Plan::Service(plan) if plan.is_yardstick()))
     }
 
     fn blueprint(&self) -> &Blueprint {

@@ -249,6 +249,7 @@ impl Sample {
             ],
             overflow_s: self.overflow.then_some(self.horizon_s * 0.5),
             advisories: Vec::new(),
+            is_yardstick: false,
             requests: 1_000_000,
             events: 4_000_000,
         }

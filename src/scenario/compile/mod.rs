@@ -1,6 +1,7 @@
 //! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
 //! that its names and numbers have with one another is reported.
 
+mod autoscalers;
 mod balancers;
 mod branches;
 mod caches;
@@ -142,6 +143,7 @@ pub(super) fn compile(
     let (sources, traffic) = compiler.plan_sources();
     compiler.join_recordings(&sources);
     compiler.tell_balancers(&mut nodes, &traffic);
+    compiler.tell_oracles(&mut nodes, &sources);
     let classes = traffic.classes;
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
