@@ -10,9 +10,9 @@ use super::sensor::{Snapshot, Use};
 use super::threshold::{self, Config, Down, Emergency, Observation, Scheduled, Up};
 use super::{Clock, Decision, Describe, Group, Phase, Reason, Rule, Sight, Unit, compare};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::{spec, words};
 use crate::spec::{At, Count};
 use crate::units::{Fraction, SimDuration, SimTime};
+use crate::{spec, words};
 
 /// How far apart the two readings are that CPU is told from.
 const SAMPLE: SimDuration = SimDuration::from_secs(2);

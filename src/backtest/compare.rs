@@ -90,7 +90,12 @@ pub fn compare(truth: &Truth, prediction: &Prediction) -> Comparison {
     let pairs = figures.filter_map(|(figure, counts)| {
         let measured = truth.measured.get(figure)?;
         let predicted = prediction.figures.get(figure);
-        Some(pair((figure, counts), predicted, measured, truth.spread(figure)))
+        Some(pair(
+            (figure, counts),
+            predicted,
+            measured,
+            truth.spread(figure),
+        ))
     });
     let both = truth.repetitions.iter().zip(&prediction.repetitions);
     Comparison {
@@ -172,7 +177,10 @@ pub fn summarize(comparisons: &[Comparison]) -> Summary {
         let pairs: Vec<&Pair> = pairs
             .filter(|own| own.counts && figure.is_none_or(|figure| own.figure == figure))
             .collect();
-        let mut errors: Vec<f64> = pairs.iter().filter_map(|own| Some(own.error?.abs())).collect();
+        let mut errors: Vec<f64> = pairs
+            .iter()
+            .filter_map(|own| Some(own.error?.abs()))
+            .collect();
         errors.sort_by(f64::total_cmp);
         ErrorSummary {
             family: family.map(str::to_owned),
@@ -193,7 +201,11 @@ pub fn summarize(comparisons: &[Comparison]) -> Summary {
     });
     Summary {
         all: of(None, None),
-        figures: COUNTED.iter().map(|own| of(None, Some(own))).filter(some).collect(),
+        figures: COUNTED
+            .iter()
+            .map(|own| of(None, Some(own)))
+            .filter(some)
+            .collect(),
         families: families
             .map(|(family, figure)| of(Some(&family), Some(figure)))
             .filter(some)

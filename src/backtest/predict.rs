@@ -150,7 +150,12 @@ fn figures(scenario: &Scenario, records: &[&Record], findings: &[Findings]) -> M
     let mut figures = Vec::new();
     if served.n() > 0 {
         figures.extend(served.mean().map(|mean| ("mean_ms", milliseconds(mean))));
-        for (name, p) in [("p50_ms", 0.5), ("p90_ms", 0.9), ("p95_ms", 0.95), ("p99_ms", 0.99)] {
+        for (name, p) in [
+            ("p50_ms", 0.5),
+            ("p90_ms", 0.9),
+            ("p95_ms", 0.95),
+            ("p99_ms", 0.99),
+        ] {
             figures.extend(served.quantile(p).map(|own| (name, milliseconds(own))));
         }
     }
@@ -172,10 +177,14 @@ fn figures(scenario: &Scenario, records: &[&Record], findings: &[Findings]) -> M
 /// Latencies of what was served; as wrk prints them where it is the source.
 fn latencies(scenario: &Scenario, records: &[&Record]) -> Histogram {
     let mut served = Histogram::default();
-    let tool = scenario.blueprint().sources.iter().find_map(|source| match &source.begins {
-        Begins::Tool(tool) => tool.asked.map(|asked| (asked.connections, tool.end)),
-        _ => None,
-    });
+    let tool = scenario
+        .blueprint()
+        .sources
+        .iter()
+        .find_map(|source| match &source.begins {
+            Begins::Tool(tool) => tool.asked.map(|asked| (asked.connections, tool.end)),
+            _ => None,
+        });
     for record in records {
         let mut own = Histogram::default();
         for class in &record.classes {

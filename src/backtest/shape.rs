@@ -73,7 +73,8 @@ pub(super) fn shape(truth: &Truth, real: &Repetition, own: &Predicted) -> Shape 
         .filter_map(|own| Some((own.0.p50_ms? / own.1.p50_ms.filter(|ms| *ms > 0.0)? - 1.0).abs()))
         .collect();
     p50.sort_by(f64::total_cmp);
-    let both = |of: fn(&(Second, Second)) -> &Second| -> Vec<&Second> { seconds.iter().map(of).collect() };
+    let both =
+        |of: fn(&(Second, Second)) -> &Second| -> Vec<&Second> { seconds.iter().map(of).collect() };
     let recovery = disturbance(truth).map(|(from, to)| Recovery {
         after_s: to,
         predicted_s: recovered(&both(|own| &own.0), from, to),
@@ -135,7 +136,11 @@ const IN_A_ROW: usize = 3;
 /// How long after `to` the system was well again; nothing if it was not.
 fn recovered(seconds: &[&Second], from: f64, to: f64) -> Option<f64> {
     let (from, to) = (from.floor() as usize, to.ceil() as usize);
-    let mut before: Vec<f64> = seconds.iter().take(from).filter_map(|own| own.p50_ms).collect();
+    let mut before: Vec<f64> = seconds
+        .iter()
+        .take(from)
+        .filter_map(|own| own.p50_ms)
+        .collect();
     before.sort_by(f64::total_cmp);
     let usual = *before.get(before.len() / 2)?;
     let well = |own: &&Second| {
@@ -143,7 +148,9 @@ fn recovered(seconds: &[&Second], from: f64, to: f64) -> Option<f64> {
         own.sent == 0.0 || (answered && own.failed <= 0.1 * own.sent)
     };
     let rest = seconds.get(to..)?;
-    let first = rest.windows(IN_A_ROW).position(|some| some.iter().all(well))?;
+    let first = rest
+        .windows(IN_A_ROW)
+        .position(|some| some.iter().all(well))?;
     Some(first as f64)
 }
 

@@ -61,7 +61,11 @@ impl<'a> Settings<'a> {
                 if number.is_finite() && (least..=1e12).contains(&number) {
                     return Ok(Some(number));
                 }
-                Err(self.wrong(key, &format!("a number from {least} on"), &number.to_string()))
+                Err(self.wrong(
+                    key,
+                    &format!("a number from {least} on"),
+                    &number.to_string(),
+                ))
             }
             other => Err(self.wrong(key, "a number", &kind_of(other))),
         }
@@ -90,7 +94,10 @@ impl<'a> Settings<'a> {
         match &self.value[key] {
             Value::Null => Ok(Vec::new()),
             Value::Array(items) => {
-                let all = items.iter().map(Value::as_f64).collect::<Option<Vec<f64>>>();
+                let all = items
+                    .iter()
+                    .map(Value::as_f64)
+                    .collect::<Option<Vec<f64>>>();
                 all.ok_or_else(|| self.wrong(key, "a list of numbers", "something else in it"))
             }
             other => Err(self.wrong(key, "a list of numbers", &kind_of(other))),
@@ -118,7 +125,9 @@ fn kind_of(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Bool(truth) => format!("`{truth}`"),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("the text \"{}\"", text.chars().take(40).collect::<String>()),
+        Value::String(text) => {
+            format!("the text \"{}\"", text.chars().take(40).collect::<String>())
+        }
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a table".to_owned(),
     }
@@ -175,6 +184,37 @@ pub struct Repetition {
     pub json: Value,
 }
 
+/// What an empty handler takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overhead {
+    /// The median, in milliseconds.
+    pub p50_ms: f64,
+    /// The 90th and 95th percentile, if they are known.
+    pub tail_ms: Option<(f64, f64)>,
+}
+
+impl Overhead {
+    fn of(json: &Value) -> Option<Self> {
+        let number = |key: &str| json[key].as_f64().filter(|ms| (0.0..1e6).contains(ms));
+        let p50_ms = number("p50")?;
+        let tail_ms = number("p90").zip(number("p95"));
+        Some(Self {
+            p50_ms,
+            tail_ms: tail_ms.filter(|(p90, p95)| (p50_ms..=*p95).contains(p90)),
+        })
+    }
+
+    /// The same, of which `ms` are modelled elsewhere.
+    #[must_use]
+    pub fn less(self, ms: f64) -> Self {
+        let rest = |own: f64| (own - ms).max(0.0);
+        Self {
+            p50_ms: rest(self.p50_ms),
+            tail_ms: self.tail_ms.map(|(p90, p95)| (rest(p90), rest(p95))),
+        }
+    }
+}
+
 /// A recording.
 #[derive(Debug, Clone)]
 pub struct Truth {
@@ -190,6 +230,8 @@ pub struct Truth {
     pub measured: Measured,
     /// Everything else.
     pub json: Value,
+    /// What empty handlers take, by arrangement, if that lies beside the recording.
+    overheads: serde_json::Map<String, Value>,
     /// The repetitions.
     pub repetitions: Vec<Repetition>,
 }
@@ -204,14 +246,31 @@ impl Truth {
         }
     }
 
-    /// The median latency of an empty handler in the same arrangement, in milliseconds.
-    pub fn overhead_ms(&self) -> Result<f64, Problem> {
+    /// What an empty handler takes in the same arrangement.
+    pub fn overhead(&self) -> Result<Overhead, Problem> {
         let own = Settings {
             file: &self.file,
             path: "bench_overhead.latency_ms",
             value: &self.json["bench_overhead"]["latency_ms"],
         };
-        own.number("p50", 0.0)
+        let p50_ms = own.number("p50", 0.0)?;
+        let arrangement = self.json["bench_overhead"]["empty_handler"].as_str();
+        let more = arrangement.and_then(|own| self.overheads.get(own));
+        let more = more.and_then(|own| Overhead::of(&own["latency_ms"]));
+        Ok(Overhead {
+            p50_ms,
+            tail_ms: more
+                .filter(|own| own.p50_ms == p50_ms)
+                .and_then(|own| own.tail_ms),
+        })
+    }
+
+    /// What an empty handler takes where there is no proxy in front: the same, where that is not known.
+    pub fn nearer_overhead(&self) -> Result<Overhead, Problem> {
+        let own = self.overhead()?;
+        let node = self.overheads.get("node").map(|own| &own["latency_ms"]);
+        let node = node.and_then(Overhead::of);
+        Ok(node.filter(|node| node.p50_ms <= own.p50_ms).unwrap_or(own))
     }
 
     /// CPU of the first process of the stack for a request that asks for nothing, in milliseconds; 0 if that
@@ -246,9 +305,14 @@ impl Truth {
 
     /// The smallest and the largest value over the repetitions.
     pub fn spread(&self, figure: &str) -> Option<(f64, f64)> {
-        let mut values = self.repetitions.iter().filter_map(|own| own.measured.get(figure));
+        let mut values = self
+            .repetitions
+            .iter()
+            .filter_map(|own| own.measured.get(figure));
         let first = values.next()?;
-        Some(values.fold((first, first), |(low, high), own| (low.min(own), high.max(own))))
+        Some(values.fold((first, first), |(low, high), own| {
+            (low.min(own), high.max(own))
+        }))
     }
 }
 
@@ -263,8 +327,11 @@ pub fn recordings_in(files: &dyn Files, folder: &Path) -> Result<Vec<String>, Pr
         Path::new(name).extension().is_some_and(|own| own == "json") && name != OVERHEADS
     });
     if names.is_empty() {
-        return Err(Problem::new(&shown, "there is no recording in this folder")
-            .help("a recording is a file ID.json, with the schedules of its repetitions beside it"));
+        return Err(
+            Problem::new(&shown, "there is no recording in this folder").help(
+                "a recording is a file ID.json, with the schedules of its repetitions beside it",
+            ),
+        );
     }
     names.sort();
     Ok(names)
@@ -294,7 +361,9 @@ pub fn read(files: &dyn Files, folder: &Path, file: &str) -> Result<Truth, Probl
     let Some(all) = json["repetitions"].as_array().filter(|all| !all.is_empty()) else {
         return Err(Problem::new(file, "it has no `repetitions`"));
     };
-    let repetitions = all.iter().map(|own| read_repetition(files, folder, file, own));
+    let repetitions = all
+        .iter()
+        .map(|own| read_repetition(files, folder, file, own));
     let repetitions = repetitions.collect::<Result<Vec<_>, _>>()?;
     let mut measured = figures(&json["overall"]);
     add_hit_ratio(&mut measured, &repetitions);
@@ -302,7 +371,10 @@ pub fn read(files: &dyn Files, folder: &Path, file: &str) -> Result<Truth, Probl
         // What a tool printed of each repetition is not pooled: the mean stands for it.
         measured = mean_of(&repetitions);
     }
+    let overheads = files.read(&folder.join(OVERHEADS)).ok();
+    let overheads = overheads.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     Ok(Truth {
+        overheads: overheads.unwrap_or_default(),
         id,
         file: file.to_owned(),
         family,
@@ -346,9 +418,9 @@ fn read_repetition(
 }
 
 /// Shares of look-ups that found something.
-pub const HIT_RATIO: &str = "hit_ratio";
+pub(super) const HIT_RATIO: &str = "hit_ratio";
 /// Attempts per request.
-pub const ATTEMPTS: &str = "attempts_per_request";
+pub(super) const ATTEMPTS: &str = "attempts_per_request";
 
 /// Latencies, by their names in recordings and here.
 const LATENCIES: [(&str, &str); 5] = [
@@ -421,7 +493,11 @@ fn read_schedule(files: &dyn Files, folder: &Path, name: &str) -> Result<Schedul
         let help = format!("columns: {}", columns.join(", "));
         return Err(Problem::new(name, "it has no column `dt_us`").help(help));
     };
-    let (demand, status, client) = (position("demand_us"), position("status"), position("client"));
+    let (demand, status, client) = (
+        position("demand_us"),
+        position("status"),
+        position("client"),
+    );
     let mut clients = std::collections::BTreeSet::new();
     let (mut rows, mut at) = (Vec::new(), 0.0);
     for record in reader.records() {
@@ -430,13 +506,14 @@ fn read_schedule(files: &dyn Files, folder: &Path, name: &str) -> Result<Schedul
         let number = |column: usize| {
             let cell = record[column].trim();
             let read = cell.parse::<f64>().ok();
-            read.filter(|own| own.is_finite() && *own >= 0.0).ok_or_else(|| {
-                let what = format!(
-                    "line {line}: `{}` must be a number that is not negative, found \"{cell}\"",
-                    columns[column]
-                );
-                Problem::new(name, what)
-            })
+            read.filter(|own| own.is_finite() && *own >= 0.0)
+                .ok_or_else(|| {
+                    let what = format!(
+                        "line {line}: `{}` must be a number that is not negative, found \"{cell}\"",
+                        columns[column]
+                    );
+                    Problem::new(name, what)
+                })
         };
         at += number(gap)? / 1e6;
         let planned = demand.map_or(Ok(0.0), |own| number(own).map(|us| us / 1000.0))?;

@@ -10,7 +10,7 @@ use super::session::with_session;
 use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs};
 use crate::backtest::{
-    Comparison, Failed, Predicted, Prediction, Problem, Truth, compare, predict, read,
+    Comparison, Failed, Predicted, Prediction, Problem, Summary, Truth, compare, predict, read,
     recordings_in, summarize,
 };
 use crate::experiment::Session;
@@ -33,6 +33,9 @@ pub(super) struct BacktestArgs {
     /// What is printed; files are written in any case.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Also write the page about accuracy with its pictures into this folder: accuracy.md.
+    #[arg(long, value_name = "FOLDER")]
+    page: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -100,6 +103,10 @@ pub(super) fn backtest(
     let text = report::text(&comparisons, &summary);
     let json = report::json(&comparisons, &summary);
     output.write("summary.txt", text.as_bytes())?;
+    write_page(&output, &comparisons, &summary)?;
+    if let Some(folder) = &args.page {
+        write_page(&OutputDir::create(folder)?, &comparisons, &summary)?;
+    }
     // What is complete comes last.
     output.write_json("backtest.json", &json)?;
     match args.format {
@@ -119,7 +126,11 @@ pub(super) fn backtest(
         timings.report();
     }
     if n_failed > 0 {
-        let recordings = if n_failed == 1 { "recording" } else { "recordings" };
+        let recordings = if n_failed == 1 {
+            "recording"
+        } else {
+            "recordings"
+        };
         say(&format!("{n_failed} {recordings} could not be used"));
         return Ok(Exit::BadInput);
     }
@@ -157,11 +168,36 @@ fn write_recording(
             &format!("{folder}/rep{}.toml", own.number),
             own.text.as_bytes(),
         )?;
-        for (name, bytes) in &own.schedule {
+        if let Some((name, bytes)) = &own.schedule {
             output.write(&format!("{folder}/{name}"), bytes)?;
         }
     }
     Ok(())
+}
+
+/// Writes the page about accuracy, with its charts beside it.
+fn write_page(
+    output: &OutputDir,
+    comparisons: &[Comparison],
+    summary: &Summary,
+) -> Result<(), OutputError> {
+    #[cfg(not(feature = "charts"))]
+    let charts: Vec<(&str, &str)> = Vec::new();
+    #[cfg(feature = "charts")]
+    let mut charts: Vec<(&str, &str)> = Vec::new();
+    #[cfg(feature = "charts")]
+    for chart in crate::report::chart::of_backtest(comparisons, summary) {
+        output.write(&format!("{}.svg", chart.name), chart.svg.as_bytes())?;
+        charts.push(match chart.name {
+            "accuracy" => (chart.name, "Latencies, predicted and measured"),
+            name => (
+                name,
+                "Median latency second by second, predicted and measured",
+            ),
+        });
+    }
+    let page = report::page(comparisons, summary, &charts);
+    output.write("accuracy.md", page.as_bytes())
 }
 
 fn say_problem(problem: &Problem) {

@@ -48,14 +48,21 @@ pub struct RecordedId(NonZeroU16);
 /// Times that a step takes as recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedWork {
-    /// Their name.
-    pub name: At<String>,
+    /// Their name; nothing where all is drawn by a hash.
+    pub name: Option<At<String>>,
     /// By source: what is recorded of each row.
     pub by_source: Vec<Option<Arc<[SimDuration]>>>,
     /// What the further attempts of a client ask for.
     pub hashed: Option<Hashed>,
     /// Whether a law says what is asked for where nothing is recorded.
     pub has_law: bool,
+}
+
+impl RecordedWork {
+    /// True if a hash says what is asked for where `times` do not.
+    fn is_hashed(&self, times: Option<&Arc<[SimDuration]>>) -> bool {
+        self.name.is_none() || times.is_some()
+    }
 }
 
 /// What a request does with a component that it visits.
@@ -389,6 +396,8 @@ pub struct Program {
     pub source_of: Vec<u16>,
     /// Times that steps take as recorded.
     pub recorded: Vec<RecordedWork>,
+    /// By source: whether the numbers of its requests are [`Place`]s.
+    pub places: Vec<bool>,
     /// By source: what its recording knows, if it replays one that knows something.
     pub recordings: Vec<Option<Arc<Recording>>>,
     /// By instruction: the pool whose connection is held before it is executed, by [`Program::note_held`].
@@ -447,10 +456,13 @@ impl Program {
         let own = &self.recorded[usize::from(id.0.get()) - 1];
         let source = self.source_of[request.flow as usize];
         let times = own.by_source.get(source as usize).and_then(Option::as_ref);
-        let place = times.and(Place::of(request.number));
+        let is_placed = self.places.get(source as usize).is_some_and(|own| *own);
+        let place = Some(request.number)
+            .filter(|_| is_placed)
+            .and_then(Place::of);
         match (times, place, &own.hashed) {
             (Some(times), Some(Place { row, attempt: 0 }), _) => times[row as usize],
-            (Some(_), Some(Place { row, attempt }), Some(hashed)) => {
+            (_, Some(Place { row, attempt }), Some(hashed)) if own.is_hashed(times) => {
                 hashed.draw(row.into(), attempt.into())
             }
             _ if own.has_law => self.draw(demand, request.seed()),
@@ -469,7 +481,11 @@ impl Program {
     pub fn add_recorded(&mut self, own: RecordedWork) -> RecordedId {
         self.recorded.push(own);
         let number = u16::try_from(self.recorded.len()).ok();
-        RecordedId(number.and_then(NonZeroU16::new).expect("programs are checked to be small"))
+        RecordedId(
+            number
+                .and_then(NonZeroU16::new)
+                .expect("programs are checked to be small"),
+        )
     }
 
     /// What is recorded of the requests of a flow, if anything is.

@@ -224,8 +224,7 @@ impl DataFiles<'_> {
                     Some(value) => values.push(value),
                     None => {
                         let number = record.position().map_or(0, csv::Position::line);
-                        let problem =
-                            format!("expected {expected}, found \"{}\"", &record[at]);
+                        let problem = format!("expected {expected}, found \"{}\"", &record[at]);
                         bad.push((number, Some(record[at].to_owned()), problem));
                     }
                 },

@@ -59,9 +59,14 @@ impl Files for Memory {
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let folder = tidy(folder);
-        let inside = self.files.keys().filter(|path| path.parent() == Some(&folder));
+        let inside = self
+            .files
+            .keys()
+            .filter(|path| path.parent() == Some(&folder));
         let names = inside.filter_map(|path| path.file_name());
-        Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+        Ok(names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect())
     }
 }
 

@@ -57,20 +57,28 @@ impl RecordedColumns {
         };
         for (name, times) in &self.times.items {
             let read = times.read_all(file, rows, data, out);
-            own.times.extend(read.map(|read| (name.value.clone(), read)));
+            own.times
+                .extend(read.map(|read| (name.value.clone(), read)));
         }
         for (catalogue, name) in &self.keys.items {
             let column = Column {
                 file,
                 name,
                 expected: "a whole number from 0 on",
-                read: |cell| finite(cell).filter(|key| *key >= 0.0 && key.fract() == 0.0 && *key < MOST_KEYS),
+                read: |cell| {
+                    finite(cell).filter(|key| *key >= 0.0 && key.fract() == 0.0 && *key < MOST_KEYS)
+                },
             };
             let read = data.column(&column, out);
-            own.keys.extend(read.map(|cells| RecordedKeys {
-                catalogue: catalogue.clone(),
-                at: u16::MAX,
-                keys: rows.iter().map(|row| cells[*row as usize] as u64 + 1).collect(),
+            own.keys.extend(read.map(|cells| {
+                RecordedKeys {
+                    catalogue: catalogue.clone(),
+                    at: u16::MAX,
+                    keys: rows
+                        .iter()
+                        .map(|row| cells[*row as usize] as u64 + 1)
+                        .collect(),
+                }
             }));
         }
         let mut labels = |name: &Option<At<String>>| {

@@ -5,6 +5,7 @@
     reason = "tests look at files and are told how much to do"
 )]
 
+mod backtests;
 mod balancers;
 mod breakers;
 mod caches;

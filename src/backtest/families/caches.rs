@@ -18,19 +18,28 @@ pub(super) fn proxy_cache(truth: &Truth, repetition: &Repetition) -> Result<Stri
     let (slots, ttl) = (config.whole("slots", 1)?, config.number("ttl", 0.0)?);
     let directives = config.text("lock")?;
     let mut cache = String::new();
-    for directive in directives.split(';').map(str::trim).filter(|own| !own.is_empty()) {
+    for directive in directives
+        .split(';')
+        .map(str::trim)
+        .filter(|own| !own.is_empty())
+    {
         cache.push_str(&proxy_directive(truth, directive)?);
     }
+    // What is found in the cache has only half of the way to go.
+    let (all, near) = (truth.overhead()?, truth.nearer_overhead()?);
+    let hop = all.p50_ms - near.p50_ms;
     let source = Source {
         keys: Some("pages"),
         late_ms: NODE_TIMER_MS,
+        overhead: near,
         ..Source::new(truth, repetition, "nginx")?
     };
     Ok(format!(
-        "{}{}[components.nginx]\nkind = \"http_cache\"\nmodel = \"nginx\"\nto = \"origin\"\nkeys = \"pages\"\nvalid = {}\n{cache}\n{}",
+        "{}{}[components.nginx]\nkind = \"http_cache\"\nmodel = \"nginx\"\nto = \"hop\"\nkeys = \"pages\"\nvalid = {}\n{cache}\n[components.hop]\nkind = \"balancer\"\nto = \"origin\"\npolicy = \"round_robin\"\ndelay = {}    # a new connection, and the way to Node and back\n\n{}",
         source.tables()?,
         catalogue("pages", truth)?,
         seconds(ttl),
+        millis(hop),
         node_slots("origin", slots, RECORDED_WAIT, "")
     ))
 }
@@ -51,7 +60,9 @@ fn proxy_directive(truth: &Truth, directive: &str) -> Result<String, Problem> {
         }
         _ => {
             let expected = "directives of proxy_cache";
-            return Err(truth.config().wrong("lock", expected, &format!("`{directive}`")));
+            return Err(truth
+                .config()
+                .wrong("lock", expected, &format!("`{directive}`")));
         }
     })
 }
@@ -71,20 +82,25 @@ fn allocated(bytes: f64) -> f64 {
 /// Node in front of a Redis that is full.
 pub(super) fn redis(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
     let config = truth.config();
-    let (kib, value) = (config.number("extra_kb", 1.0)?, config.number("value", 1.0)?);
+    let (kib, value) = (
+        config.number("extra_kb", 1.0)?,
+        config.number("value", 1.0)?,
+    );
     let miss = config.number("miss", 0.0)? * 1e3;
     // A string has a header and ends with a zero.
     let entry = allocated(value + 4.0) + REDIS_ENTRY_BYTES;
     let capacity = (kib * 1024.0 / entry).floor().max(1.0);
+    let cpu = truth.server_cpu_ms();
     let source = Source {
         keys: Some("items"),
+        overhead: truth.overhead()?.less(cpu),
         ..Source::new(truth, repetition, "api")?
     };
     Ok(format!(
-        "{}{}[components.api]\nkind = \"service\"\nworkers = {{ runtime = \"event_loop\", count = 1 }}\nbacklog = \"unbounded\"\n\n[components.api.operations.default]\nsteps = [\n  {{ cpu = {} }},    # HTTP itself\n  {{ cache = \"redis\", keys = \"items\", on_miss = [{{ wait = {} }}] }},\n]\n\n[components.redis]\nkind = \"cache\"\ncapacity = {capacity}\npolicy = \"redis_lru\"\nserver = {{ command = \"10us\" }}\ntime = \"150us\"    # Node's client and two system calls on each side\n",
+        "{}{}[components.api]\nkind = \"service\"\nworkers = {{ runtime = \"event_loop\", count = 1 }}\nbacklog = \"unbounded\"\n\n[components.api.operations.default]\nsteps = [\n  {{ cpu = {} }},    # HTTP itself\n  {{ cache = \"redis\", keys = \"items\", on_miss = [{{ wait = {} }}] }},\n]\n\n[components.redis]\nkind = \"cache\"\ncapacity = {capacity}\npolicy = \"redis_lru\"\nserver = {{ command = \"10us\" }}\ntime = \"100us\"    # over loopback and back\n",
         source.tables()?,
         catalogue("items", truth)?,
-        millis(truth.server_cpu_ms()),
+        millis(cpu),
         millis(miss)
     ))
 }

@@ -17,7 +17,11 @@ pub(super) fn limit_req(truth: &Truth, repetition: &Repetition) -> Result<String
         }
     };
     let mode = config.text("mode")?.trim().trim_end_matches(';');
-    let mode = match (mode, mode.strip_prefix("delay=").and_then(|own| own.parse::<u32>().ok())) {
+    let mode = match (
+        mode,
+        mode.strip_prefix("delay=")
+            .and_then(|own| own.parse::<u32>().ok()),
+    ) {
         ("", _) => String::new(),
         ("nodelay", _) => ", nodelay = true".to_owned(),
         (_, Some(delay)) => format!(", delay = {delay}"),

@@ -16,34 +16,125 @@ mod users;
 
 use std::fmt::Write as _;
 
-use super::truth::{Problem, Repetition, Truth};
+use super::truth::{Overhead, Problem, Repetition, Truth};
 use crate::diag::nearest;
 
 /// What a family makes of a recording: the tables that come after `[run]`.
 type Tables = fn(&Truth, &Repetition) -> Result<String, Problem>;
 
-/// The families: how recordings name them, and what they are.
-pub const FAMILIES: &[(&str, &str, Tables)] = &[
-    ("thread_pool", "a fixed number of threads behind one queue", pools::threads),
-    ("node_event_loop", "one event loop that computes and waits", loops::node),
-    ("cpu_contention", "processes that share a core, perhaps with a quota", cpu::processes),
-    ("node_postgres_pool", "Node and the pool of node-postgres", pools::node_postgres),
-    ("sqlalchemy_pool", "a thread per request and SQLAlchemy's pool", pools::sqlalchemy),
-    ("nginx_upstream", "nginx in front of several servers", upstreams::balanced),
-    ("rolling_restart", "servers behind nginx, restarted one after another", upstreams::restarted),
-    ("nginx_limit_req", "nginx's limit of requests per client", limits::limit_req),
-    ("nginx_proxy_cache", "nginx's cache in front of a server", caches::proxy_cache),
-    ("lru", "a Redis that evicts, in front of something slow", caches::redis),
-    ("timeouts_and_retries", "clients that give up and try again", retries::retries),
-    ("autoscaling", "servers behind nginx, added and removed by a rule", autoscaling::script),
-    ("closed_loop", "users who wait for their answers, or wrk", users::closed),
+/// A family of stacks.
+#[derive(Debug)]
+pub struct Family {
+    /// As recordings name it.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// What of the real thing is not modelled and is seen in recordings; empty where nothing is known of.
+    pub lacks: &'static str,
+    tables: Tables,
+}
+
+const fn family(
+    name: &'static str,
+    about: &'static str,
+    lacks: &'static str,
+    tables: Tables,
+) -> Family {
+    Family {
+        name,
+        about,
+        lacks,
+        tables,
+    }
+}
+
+/// The families.
+pub const FAMILIES: &[Family] = &[
+    family(
+        "thread_pool",
+        "a fixed number of threads behind one queue",
+        "",
+        pools::threads,
+    ),
+    family(
+        "node_event_loop",
+        "one event loop that computes and waits",
+        "",
+        loops::node,
+    ),
+    family(
+        "cpu_contention",
+        "processes that share a core, perhaps with a quota",
+        "Other work on the core. Where the workers are in a control group with a quota they share the core with it: a request that is alone takes 4 or 8 ms longer, one or two ticks of the scheduler, in half of all cases.",
+        cpu::processes,
+    ),
+    family(
+        "node_postgres_pool",
+        "Node and the pool of node-postgres",
+        "",
+        pools::node_postgres,
+    ),
+    family(
+        "sqlalchemy_pool",
+        "a thread per request and SQLAlchemy's pool",
+        "",
+        pools::sqlalchemy,
+    ),
+    family(
+        "nginx_upstream",
+        "nginx in front of several servers",
+        "",
+        upstreams::balanced,
+    ),
+    family(
+        "rolling_restart",
+        "servers behind nginx, restarted one after another",
+        "",
+        upstreams::restarted,
+    ),
+    family(
+        "nginx_limit_req",
+        "nginx's limit of requests per client",
+        "",
+        limits::limit_req,
+    ),
+    family(
+        "nginx_proxy_cache",
+        "nginx's cache in front of a server",
+        "While the cache renews an answer in the background, nginx holds the connection of the client who was given the old one; what that client sends over it next waits for the renewal.",
+        caches::proxy_cache,
+    ),
+    family(
+        "lru",
+        "a Redis that evicts, in front of something slow",
+        "The tail of a miss is that of the machine: its timer is 5 ms late in one of a hundred cases.",
+        caches::redis,
+    ),
+    family(
+        "timeouts_and_retries",
+        "clients that give up and try again",
+        "",
+        retries::retries,
+    ),
+    family(
+        "autoscaling",
+        "servers behind nginx, added and removed by a rule",
+        "",
+        autoscaling::script,
+    ),
+    family(
+        "closed_loop",
+        "users who wait for their answers, or wrk",
+        "",
+        users::closed,
+    ),
 ];
 
 /// The scenario of a repetition, as text in the public language.
 pub fn scenario_text(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
-    let found = FAMILIES.iter().find(|own| own.0 == truth.family);
-    let Some((_, _, tables)) = found else {
-        let known: Vec<&str> = FAMILIES.iter().map(|own| own.0).collect();
+    let found = FAMILIES.iter().find(|own| own.name == truth.family);
+    let Some(found) = found else {
+        let known: Vec<&str> = FAMILIES.iter().map(|own| own.name).collect();
         let problem = format!("the family `{}` is not known", truth.family);
         let help = nearest(&truth.family, known.iter().copied()).map_or_else(
             || format!("there are: {}", known.join(", ")),
@@ -51,7 +142,7 @@ pub fn scenario_text(truth: &Truth, repetition: &Repetition) -> Result<String, P
         );
         return Err(Problem::new(&truth.file, problem).help(help));
     };
-    let tables = tables(truth, repetition)?;
+    let tables = (found.tables)(truth, repetition)?;
     let mut text = String::new();
     for line in &truth.stack {
         let _ = writeln!(text, "# {}", line.replace(['\n', '\r'], " "));
@@ -82,14 +173,36 @@ fn millis(millis: f64) -> String {
     seconds(millis / 1e3)
 }
 
+/// What lies between clients and the system: what a request takes that asks for nothing.
+fn way(overhead: Overhead) -> String {
+    if overhead.p50_ms <= 0.0 && overhead.tail_ms.is_none_or(|tail| tail.1 <= 0.0) {
+        return String::new();
+    }
+    let Overhead { p50_ms, tail_ms } = overhead;
+    let law = match tail_ms {
+        None => millis(p50_ms),
+        // Nothing is known below the median, and beyond the 95th percentile it is the bench.
+        Some((p90, p95)) => format!(
+            "{{ empirical = {{ quantiles = {{ p0 = {p50}, p50 = {p50}, p90 = {}, p95 = {}, p100 = {} }} }} }}",
+            millis(p90),
+            millis(p95),
+            millis(p95),
+            p50 = millis(p50_ms),
+        ),
+    };
+    format!(
+        "# what a request takes that asks for nothing: network, accepting, parsing\nnetwork = {{ rtt = {law}, tls = \"none\", reuse = \"100%\" }}\n"
+    )
+}
+
 /// What a source that replays the schedule of a repetition knows and does.
 struct Source<'a> {
     truth: &'a Truth,
     repetition: &'a Repetition,
     /// What its requests enter.
     enters: &'a str,
-    /// What an empty handler takes, in milliseconds, on the way.
-    overhead_ms: f64,
+    /// What an empty handler takes, as time on the way.
+    overhead: Overhead,
     /// What is added to each planned demand, in milliseconds.
     late_ms: f64,
     /// What is added to each planned wait, in milliseconds.
@@ -106,7 +219,7 @@ impl<'a> Source<'a> {
             truth,
             repetition,
             enters,
-            overhead_ms: truth.overhead_ms()?,
+            overhead: truth.overhead()?,
             late_ms: 0.0,
             wait_late_ms: 0.0,
             keys: None,
@@ -122,13 +235,7 @@ impl<'a> Source<'a> {
         };
         let has = |column: &str| schedule.columns.iter().any(|own| own == column);
         let mut text = format!("[sources.clients]\nenters = {}\n", quoted(self.enters));
-        if self.overhead_ms > 0.0 {
-            let _ = writeln!(
-                text,
-                "# what a request takes that asks for nothing: network, accepting, parsing\nnetwork = {{ rtt = {}, tls = \"none\", reuse = \"100%\" }}",
-                millis(self.overhead_ms)
-            );
-        }
+        text.push_str(&way(self.overhead));
         text.push_str(&self.more);
         let _ = write!(
             text,

@@ -8,7 +8,10 @@ use crate::backtest::truth::{Problem, Repetition, Truth};
 pub(super) fn retries(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
     let config = truth.config();
     let (slots, mean) = (config.whole("slots", 1)?, config.number("mean", 0.0)?);
-    let (timeout, retries) = (config.number("timeout_ms", 1.0)?, config.whole("retries", 0)?);
+    let (timeout, retries) = (
+        config.number("timeout_ms", 1.0)?,
+        config.whole("retries", 0)?,
+    );
     let base = config.maybe("backoff", 0.0)?.unwrap_or(0.0);
     let backoff = if base > 0.0 {
         format!(
@@ -31,7 +34,10 @@ pub(super) fn retries(truth: &Truth, repetition: &Repetition) -> Result<String, 
         ..Source::new(truth, repetition, "node")?
     };
     let again = match repetition.attempt_seed {
-        Some(seed) => format!("hashed = {{ seed = {seed}, mean = {} }}", millis(mean * 1e3)),
+        Some(seed) => format!(
+            "hashed = {{ seed = {seed}, mean = {} }}",
+            millis(mean * 1e3)
+        ),
         None => format!("otherwise = {{ exponential = {} }}", millis(mean * 1e3)),
     };
     let step = format!("{{ wait = {{ recorded = \"demand\", {again} }} }}");

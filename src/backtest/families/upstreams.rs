@@ -35,7 +35,10 @@ fn method(truth: &Truth) -> Result<&'static str, Problem> {
 fn nginx(policy: &str, weights: &[f64], more: &str) -> String {
     let mut servers = String::new();
     for (at, weight) in weights.iter().enumerate() {
-        let _ = writeln!(servers, "  {{ service = \"node{at}\", weight = {weight} }},");
+        let _ = writeln!(
+            servers,
+            "  {{ service = \"node{at}\", weight = {weight} }},"
+        );
     }
     format!(
         "[components.nginx]\nkind = \"balancer\"\nmodel = \"nginx\"\npolicy = {}\nto = [\n{servers}]\n{more}\n",
@@ -46,7 +49,10 @@ fn nginx(policy: &str, weights: &[f64], more: &str) -> String {
 /// How many failures take a server out, and for how long.
 fn failures(truth: &Truth) -> Result<String, Problem> {
     let config = truth.config();
-    let (fails, timeout) = (config.maybe("max_fails", 0.0)?, config.maybe("fail_timeout", 1.0)?);
+    let (fails, timeout) = (
+        config.maybe("max_fails", 0.0)?,
+        config.maybe("fail_timeout", 1.0)?,
+    );
     let mut text = String::new();
     if let Some(fails) = fails {
         let _ = writeln!(text, "max_fails = {fails}");
@@ -80,16 +86,28 @@ pub(super) fn balanced(truth: &Truth, repetition: &Repetition) -> Result<String,
         // The second of them is the one that is killed.
         let more = match kill[..] {
             [from, to] if at == 1 && to >= from => {
-                format!("restart = {{ boot = {}, deregisters = false }}\n", seconds(to - from + NODE_START_S))
+                format!(
+                    "restart = {{ boot = {}, deregisters = false }}\n",
+                    seconds(to - from + NODE_START_S)
+                )
             }
             _ => String::new(),
         };
-        text.push_str(&node_slots(&format!("node{at}"), slots, RECORDED_WAIT, &more));
+        text.push_str(&node_slots(
+            &format!("node{at}"),
+            slots,
+            RECORDED_WAIT,
+            &more,
+        ));
     }
     match kill[..] {
         [] => {}
         [from, to] if to >= from => {
-            let _ = writeln!(text, "[timeline]\nkill = {{ at = {}, crash = \"node1\" }}", seconds(from));
+            let _ = writeln!(
+                text,
+                "[timeline]\nkill = {{ at = {}, crash = \"node1\" }}",
+                seconds(from)
+            );
         }
         _ => return Err(config.wrong("kill", "[from, to] in seconds", &format!("{kill:?}"))),
     }
@@ -100,9 +118,15 @@ pub(super) fn balanced(truth: &Truth, repetition: &Repetition) -> Result<String,
 pub(super) fn restarted(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
     let config = truth.config();
     let (slots, n) = (config.whole("slots", 1)?, config.whole("backends", 1)?);
-    let (first, interval) = (config.number("first", 0.0)?, config.number("interval", 0.0)?);
+    let (first, interval) = (
+        config.number("first", 0.0)?,
+        config.number("interval", 0.0)?,
+    );
     let boot = config.number("boot_ms", 0.0)? + NODE_START_S * 1e3;
-    let (how, drain) = (config.text("how")?, config.maybe("drain_ms", 0.0)?.unwrap_or(0.0));
+    let (how, drain) = (
+        config.text("how")?,
+        config.maybe("drain_ms", 0.0)?.unwrap_or(0.0),
+    );
     let action = match how {
         "kill" => "crash",
         "drain" => "restart",
@@ -127,13 +151,22 @@ pub(super) fn restarted(truth: &Truth, repetition: &Repetition) -> Result<String
             millis(drain),
             millis(boot)
         );
-        text.push_str(&node_slots(&format!("node{at}"), slots, RECORDED_WAIT, &more));
+        text.push_str(&node_slots(
+            &format!("node{at}"),
+            slots,
+            RECORDED_WAIT,
+            &more,
+        ));
     }
     text.push_str("[timeline]\n");
     for at in 0..n {
         let when = first + f64::from(at) * interval;
         if when < repetition.duration_s {
-            let _ = writeln!(text, "stop{at} = {{ at = {}, {action} = \"node{at}\" }}", seconds(when));
+            let _ = writeln!(
+                text,
+                "stop{at} = {{ at = {}, {action} = \"node{at}\" }}",
+                seconds(when)
+            );
         }
     }
     Ok(text)

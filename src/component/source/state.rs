@@ -8,8 +8,8 @@ use super::calendar::{Calendar, Entry};
 use super::flow::Move;
 use super::network::Way;
 use super::population::People;
+use super::users::DrawnUsers;
 use super::{Begins, BreaksOff, Choice, Plan};
-use std::sync::Arc;
 use crate::component::arena::NOBODY;
 use crate::component::program::Demand;
 use crate::component::request::Flags;
@@ -21,6 +21,7 @@ use crate::traffic::recording::{Place, Recording};
 use crate::traffic::tools::locust::Wait;
 use crate::traffic::tools::{Limits, Load};
 use crate::units::{SimDuration, SimTime};
+use std::sync::Arc;
 
 /// How a source works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct State {
     numbers: Stream,
     /// Makes the rounds of users differ between replications.
     base: u64,
+    /// How the pauses of its users are drawn, if not as those of others are.
+    pub(in crate::component) drawn: Option<DrawnUsers>,
     /// What is recorded of its requests, if anything is; the row of the next one; by class of the recording,
     /// its choice.
     recording: Option<Arc<Recording>>,
@@ -138,6 +141,10 @@ impl State {
             is_plain: plan.caller.is_none(),
             numbers,
             base,
+            drawn: match &plan.begins {
+                Begins::Users { drawn, .. } => drawn.clone(),
+                _ => None,
+            },
             recording: plan.recording.clone(),
             next_row: 0,
             class_of: plan.class_of.clone(),
@@ -256,6 +263,9 @@ impl State {
 
     /// The number of a user's round.
     pub(in crate::component) fn number_of_round(&self, seat: u32, round: u32) -> u64 {
+        if self.drawn.is_some() {
+            return Place::attempt_of(Place::number(self.base, seat), round);
+        }
         let place = u64::from(seat) << 32 | u64::from(round);
         self.rounds.uniform(self.base ^ place)
     }

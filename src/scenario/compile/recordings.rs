@@ -15,11 +15,7 @@ use crate::traffic::recording::{RecordedColumns, Recording};
 impl Compiler<'_> {
     /// What is recorded of a source's requests; nothing if nothing is, or if there is a problem, which is
     /// reported.
-    pub(super) fn recording(
-        &mut self,
-        kind: &SourceSpec,
-        draft: &Draft,
-    ) -> Option<Arc<Recording>> {
+    pub(super) fn recording(&mut self, kind: &SourceSpec, draft: &Draft) -> Option<Arc<Recording>> {
         let replay = replayed(kind)?;
         let mut recording = replay.recording(self.data, self.out)??;
         if !draft.moves.is_empty() {
@@ -31,7 +27,10 @@ impl Compiler<'_> {
             );
         }
         for own in &mut recording.keys {
-            let found = self.spec.keys.resolve(&own.catalogue, "catalogue of keys", self.out);
+            let found = self
+                .spec
+                .keys
+                .resolve(&own.catalogue, "catalogue of keys", self.out);
             let Some((at, keys)) = found else {
                 continue;
             };
@@ -100,8 +99,9 @@ impl Compiler<'_> {
         let n = known.names.len();
         match &clients.clients {
             None => self.out.push(
-                Diagnostic::error(name.origin, "this source's clients are strangers")
-                    .help(format!("say who they are: clients = {{ population = {n} }}")),
+                Diagnostic::error(name.origin, "this source's clients are strangers").help(
+                    format!("say who they are: clients = {{ population = {n} }}"),
+                ),
             ),
             Some(people) if (people.population.get() as usize) < n => {
                 let problem = format!("the recording has {n} clients");
@@ -122,17 +122,20 @@ impl Compiler<'_> {
         if n_known > 0 {
             self.program.recordings.clone_from(&recordings);
         }
+        let is_placed = |plan: &Option<Plan>| plan.as_ref().is_some_and(Plan::numbers_places);
+        self.program.places = sources.iter().map(is_placed).collect();
         for own in &mut self.program.recorded {
-            let times = |of: &Option<Arc<Recording>>| of.as_ref()?.times(&own.name.value).cloned();
+            let Some(name) = &own.name else { continue };
+            let times = |of: &Option<Arc<Recording>>| of.as_ref()?.times(&name.value).cloned();
             own.by_source = recordings.iter().map(times).collect();
             // Where a source has problems, nobody knows what would be recorded.
             if own.by_source.iter().all(Option::is_none) && sources.iter().all(Option::is_some) {
                 let known = recordings.iter().flatten().flat_map(|of| &of.times);
                 let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
-                let similar = nearest(&own.name.value, known.iter().copied());
-                let problem = format!("no source's recording has times named `{}`", own.name.value);
+                let similar = nearest(&name.value, known.iter().copied());
+                let problem = format!("no source's recording has times named `{}`", name.value);
                 self.out.push(
-                    Diagnostic::error(own.name.origin, problem)
+                    Diagnostic::error(name.origin, problem)
                         .label(listing(known.iter().copied(), "column of times"))
                         .maybe_help(similar.map(|own| format!("a similar name exists: `{own}`"))),
                 );
