@@ -16,7 +16,7 @@ use crate::backtest::{
 use crate::experiment::Session;
 use crate::report::output_dir::{OutputDir, OutputError};
 use crate::report::{backtest as report, manifest};
-use crate::scenario::Disk;
+use crate::scenario::{Disk, Files as _};
 use crate::units::Fraction;
 
 /// Options of `capsim backtest`.
@@ -71,7 +71,12 @@ pub(super) fn backtest(
             return Ok(Exit::BadInput);
         }
     }
-    let id = manifest::backtest_id(&names);
+    let contents = names.iter().map(|name| {
+        // What cannot be read is reported when its turn comes.
+        let bytes = Disk.read(&args.folder.join(name)).unwrap_or_default();
+        (name.as_str(), bytes)
+    });
+    let id = manifest::backtest_id(&contents.collect::<Vec<_>>());
     let root = args.output.output.join("backtest").join(id);
     let output = OutputDir::create(root)?;
     let (done, timings) = with_session(global, names.len(), |session| {

@@ -6,7 +6,7 @@ use assert_cmd::Command;
 use capsim::backtest::{self, Problem};
 use capsim::scenario::{self, Disk, Memory};
 
-use crate::support::{load_with, run};
+use crate::support::{load_with, run, share};
 
 /// Requests at 0, 100 and 300 ms, each with work of its own.
 const ROWS: &str =
@@ -141,6 +141,88 @@ operations.default.steps = [{ wait = { hashed = { seed = 7, mean = "20ms" } } }]
     assert_eq!(findings.requests, n);
     let mean = findings.figures["latency_mean"].value;
     assert!((mean - sum / n as f64).abs() < 1e-8, "{mean}");
+}
+
+/// A server with one request every 100 ms, each of which takes 250 ms, that is told to restart at 1.05 s.
+fn restarted(drain: &str) -> (u64, u64) {
+    let text = format!(
+        r#"
+[run]
+horizon = "3s"
+window = "1s"
+replications = 1
+[sources.clients]
+arrivals = "regular"
+rate = "10/s"
+enters = "web"
+[components.web]
+kind = "service"
+workers = {{ count = 8 }}
+drain = "{drain}"
+restart = {{ boot = "480ms", deregisters = false }}
+operations.default.steps = [{{ wait = "250ms" }}]
+[timeline]
+again = {{ at = "1.05s", restart = "web" }}
+"#
+    );
+    let findings = run(&load_with(&files(&text, ""), &[]).scenario);
+    let n = |outcome| (share(&findings, outcome) * findings.requests as f64).round() as u64;
+    (n("connect_refused"), n("killed"))
+}
+
+#[test]
+fn a_server_that_restarts_finishes_what_it_has_and_takes_in_nothing() {
+    // The last one is done at 1.25 s; the server is there again at 1.73 s.
+    assert_eq!(restarted("2s"), (7, 0));
+    // Cut off at 1.10 s, with the requests from 0.9 s and 1.0 s in it; there again at 1.58 s.
+    assert_eq!(restarted("50ms"), (5, 2));
+}
+
+#[test]
+fn a_renewal_in_the_background_keeps_the_connection_of_whoever_set_it_going() {
+    let text = |shared: bool| {
+        format!(
+            r#"
+[run]
+horizon = "5s"
+window = "1s"
+replications = 1
+[sources.clients]
+enters = "nginx"
+network = {{ rtt = "0ms", tls = "none", reuse = "100%", shared = {shared} }}
+[sources.clients.arrivals.replay]
+file = "rows.csv"
+column = "gap"
+times = "ms"
+since = "previous"
+columns = {{ keys = {{ pages = "page" }} }}
+[keys.pages]
+count = 2
+popularity = "uniform"
+[components.nginx]
+kind = "http_cache"
+model = "nginx"
+to = "web"
+keys = "pages"
+valid = "1s"
+use_stale = ["updating"]
+background_update = true
+[components.web]
+kind = "service"
+workers = {{ count = 8 }}
+operations.default.steps = [{{ wait = "100ms" }}]
+"#
+        )
+    };
+    // A page is got in 100 ms; given out old at 2.5 s; 10 ms later another page is asked for over the connection
+    // on which nobody reads for 90 ms more.
+    let rows = "gap,page\n0,0\n2500,0\n10,1\n";
+    let mean = |shared| {
+        let findings = run(&load_with(&files(&text(shared), rows), &[]).scenario);
+        findings.figures["latency_mean"].value * 3.0
+    };
+    assert!((mean(false) - 0.2).abs() < 1e-9, "{}", mean(false));
+    assert!((mean(true) - 0.29).abs() < 1e-9, "{}", mean(true));
 }
 
 /// What is said of a scenario that cannot be loaded.

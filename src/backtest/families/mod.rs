@@ -101,7 +101,7 @@ pub const FAMILIES: &[Family] = &[
     family(
         "nginx_proxy_cache",
         "nginx's cache in front of a server",
-        "While the cache renews an answer in the background, nginx holds the connection of the client who was given the old one; what that client sends over it next waits for the renewal.",
+        "What nginx itself takes for an answer from its cache is known only as a whole with the network; the fastest answers are those of the bench.",
         caches::proxy_cache,
     ),
     family(
@@ -174,8 +174,9 @@ fn millis(millis: f64) -> String {
 }
 
 /// What lies between clients and the system: what a request takes that asks for nothing.
-fn way(overhead: Overhead) -> String {
-    if overhead.p50_ms <= 0.0 && overhead.tail_ms.is_none_or(|tail| tail.1 <= 0.0) {
+fn way(overhead: Overhead, shares: bool) -> String {
+    let nothing = overhead.p50_ms <= 0.0 && overhead.tail_ms.is_none_or(|tail| tail.1 <= 0.0);
+    if nothing && !shares {
         return String::new();
     }
     let Overhead { p50_ms, tail_ms } = overhead;
@@ -190,8 +191,9 @@ fn way(overhead: Overhead) -> String {
             p50 = millis(p50_ms),
         ),
     };
+    let shared = if shares { ", shared = true" } else { "" };
     format!(
-        "# what a request takes that asks for nothing: network, accepting, parsing\nnetwork = {{ rtt = {law}, tls = \"none\", reuse = \"100%\" }}\n"
+        "# what a request takes that asks for nothing: network, accepting, parsing\nnetwork = {{ rtt = {law}, tls = \"none\", reuse = \"100%\"{shared} }}\n"
     )
 }
 
@@ -209,6 +211,8 @@ struct Source<'a> {
     wait_late_ms: f64,
     /// The catalogue that the column `key` is of.
     keys: Option<&'a str>,
+    /// Whether requests share connections that stay open.
+    shares: bool,
     /// Further keys of the source.
     more: String,
 }
@@ -223,6 +227,7 @@ impl<'a> Source<'a> {
             late_ms: 0.0,
             wait_late_ms: 0.0,
             keys: None,
+            shares: false,
             more: String::new(),
         })
     }
@@ -235,7 +240,7 @@ impl<'a> Source<'a> {
         };
         let has = |column: &str| schedule.columns.iter().any(|own| own == column);
         let mut text = format!("[sources.clients]\nenters = {}\n", quoted(self.enters));
-        text.push_str(&way(self.overhead));
+        text.push_str(&way(self.overhead, self.shares));
         text.push_str(&self.more);
         let _ = write!(
             text,
@@ -269,12 +274,41 @@ impl<'a> Source<'a> {
 /// milliseconds and comes up to 1 to 2 ms late.
 const NODE_TIMER_MS: f64 = -0.2;
 
-/// A Node process that works on `slots` requests at a time, each of which waits for a timer, and has the others
-/// wait in one unbounded line.
-fn node_slots(name: &str, slots: u32, step: &str, more: &str) -> String {
-    format!(
-        "[components.{name}]\nkind = \"service\"\nworkers = {{ runtime = \"threads\", count = {slots} }}\nbacklog = \"unbounded\"\n{more}\n[components.{name}.operations.default]\nsteps = [{step}]\n\n"
-    )
+/// A Node process that works on some requests at a time, each of which waits for a timer, and has the others wait in
+/// one unbounded line.
+struct Slots<'a> {
+    name: &'a str,
+    /// How many requests at a time.
+    slots: u32,
+    /// What is done between two of them in a place, in milliseconds of CPU: an answer, and taking up the next.
+    cpu_ms: f64,
+    /// What is waited for.
+    step: &'a str,
+    /// Further keys of the service.
+    more: &'a str,
+}
+
+impl Slots<'_> {
+    fn tables(&self) -> String {
+        let Self {
+            name,
+            slots,
+            cpu_ms,
+            step,
+            more,
+        } = self;
+        let steps = if *cpu_ms > 0.0 {
+            format!(
+                "\n  {{ cpu = {} }},    # HTTP itself\n  {step},\n",
+                millis(*cpu_ms)
+            )
+        } else {
+            (*step).to_owned()
+        };
+        format!(
+            "[components.{name}]\nkind = \"service\"\nworkers = {{ runtime = \"threads\", count = {slots} }}\nbacklog = \"unbounded\"\n{more}\n[components.{name}.operations.default]\nsteps = [{steps}]\n\n"
+        )
+    }
 }
 
 const RECORDED_WAIT: &str = "{ wait = { recorded = \"demand\" } }";

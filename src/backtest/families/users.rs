@@ -1,12 +1,13 @@
 //! Closed loops: users who think, and wrk.
 
-use super::{NODE_TIMER_MS, millis, node_slots, seconds, way};
+use super::{NODE_TIMER_MS, Slots, millis, seconds, way};
 use crate::backtest::truth::{Problem, Repetition, Truth};
 
 /// Users who wait for their answers, or wrk, in front of one Node process with slots.
 pub(super) fn closed(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
     let config = truth.config();
     let (slots, mean) = (config.whole("slots", 1)?, config.number("mean", 0.0)? * 1e3);
+    let cpu = truth.server_cpu_ms();
     let realised = truth.json["realised_demand"]["mean_ms"].as_f64();
     let realised = realised.unwrap_or(mean + NODE_TIMER_MS).max(0.001);
     let mut demand = format!("{{ wait = {{ exponential = {} }} }}", millis(realised));
@@ -36,7 +37,14 @@ pub(super) fn closed(truth: &Truth, repetition: &Repetition) -> Result<String, P
     };
     Ok(format!(
         "[sources.clients]\nenters = \"node\"\n{source}{}\n{}",
-        way(truth.overhead()?),
-        node_slots("node", slots, &demand, "")
+        way(truth.overhead()?.less(cpu), false),
+        Slots {
+            name: "node",
+            slots,
+            cpu_ms: cpu,
+            step: &demand,
+            more: "",
+        }
+        .tables()
     ))
 }

@@ -227,6 +227,8 @@ pub struct Extra {
     /// The status code with which the rate limiter answered that turned it away last, where somebody in front keeps
     /// answers.
     pub status: Option<u16>,
+    /// The connection that it came over, where those of its source are shared.
+    pub connection: u32,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
 }
@@ -247,6 +249,7 @@ impl Extra {
         is_part: false,
         age: SimDuration::ZERO,
         status: None,
+        connection: NONE,
         refreshes: 0,
     };
 

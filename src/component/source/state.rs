@@ -83,6 +83,8 @@ pub struct State {
     pub(in crate::component) people: Option<People>,
     pub(in crate::component) browsers: Option<Browsers>,
     pub(in crate::component) way: Option<Way>,
+    /// Connections that no request uses, the one used last at the end, where requests share them.
+    pub(in crate::component) idle_connections: Option<Vec<u32>>,
     /// By client: when its connection was used last.
     used: Vec<SimTime>,
     /// An answer that takes longer counts as late.
@@ -164,6 +166,7 @@ impl State {
                 (Some(people), Some(_)) => vec![SimTime::NEVER; people.count as usize],
                 _ => Vec::new(),
             },
+            idle_connections: (plan.way.as_ref()).and_then(|way| way.is_shared.then(Vec::new)),
             way: plan.way.clone(),
             late_after: plan.late_after,
             breaks_off: plan.breaks_off,
