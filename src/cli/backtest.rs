@@ -14,6 +14,8 @@ use crate::backtest::{
     recordings_in, summarize,
 };
 use crate::experiment::Session;
+#[cfg(feature = "charts")]
+use crate::report::chart;
 use crate::report::output_dir::{OutputDir, OutputError};
 use crate::report::{backtest as report, manifest};
 use crate::scenario::{Disk, Files as _};
@@ -108,9 +110,9 @@ pub(super) fn backtest(
     let text = report::text(&comparisons, &summary);
     let json = report::json(&comparisons, &summary);
     output.write("summary.txt", text.as_bytes())?;
-    write_page(&output, &comparisons, &summary)?;
+    write_page(&output, "charts/", &comparisons, &summary)?;
     if let Some(folder) = &args.page {
-        write_page(&OutputDir::create(folder)?, &comparisons, &summary)?;
+        write_page(&OutputDir::create(folder)?, "", &comparisons, &summary)?;
     }
     // What is complete comes last.
     output.write_json("backtest.json", &json)?;
@@ -180,29 +182,36 @@ fn write_recording(
     Ok(())
 }
 
-/// Writes the page about accuracy, with its charts beside it.
+/// Writes the page about accuracy, with its charts in `charts`: a folder, or nothing for beside it.
 fn write_page(
     output: &OutputDir,
+    charts: &str,
     comparisons: &[Comparison],
     summary: &Summary,
 ) -> Result<(), OutputError> {
-    #[cfg(not(feature = "charts"))]
-    let charts: Vec<(&str, &str)> = Vec::new();
+    let mut pictures: Vec<(String, &str)> = Vec::new();
     #[cfg(feature = "charts")]
-    let mut charts: Vec<(&str, &str)> = Vec::new();
-    #[cfg(feature = "charts")]
-    for chart in crate::report::chart::of_backtest(comparisons, summary) {
-        output.write(&format!("{}.svg", chart.name), chart.svg.as_bytes())?;
-        charts.push(match chart.name {
-            "accuracy" => (chart.name, "Latencies, predicted and measured"),
-            name => (
-                name,
-                "Median latency second by second, predicted and measured",
-            ),
-        });
+    for chart in chart::of_backtest(comparisons, summary) {
+        let name = format!("{charts}{}.svg", chart.name);
+        output.write(&name, chart.svg.as_bytes())?;
+        #[cfg(feature = "png")]
+        if !charts.is_empty() {
+            let png = chart::png(&chart.svg).map_err(std::io::Error::other);
+            output.write_made(&format!("{charts}{}.png", chart.name), png)?;
+        }
+        pictures.push((name, about_chart(chart.name)));
     }
-    let page = report::page(comparisons, summary, &charts);
+    let page = report::page(comparisons, summary, &pictures);
     output.write("accuracy.md", page.as_bytes())
+}
+
+/// What a chart shows, for those who do not see it.
+#[cfg(feature = "charts")]
+fn about_chart(name: &str) -> &'static str {
+    match name {
+        "accuracy" => "Latencies, predicted and measured",
+        _ => "Median latency second by second, predicted and measured",
+    }
 }
 
 fn say_problem(problem: &Problem) {

@@ -184,8 +184,8 @@ fn summary_text(summary: &Summary) -> String {
     text
 }
 
-/// The page about how accurate predictions are, in Markdown; `charts` are the names of the pictures beside it.
-pub fn page(comparisons: &[Comparison], summary: &Summary, charts: &[(&str, &str)]) -> String {
+/// The page about how accurate predictions are, in Markdown; `charts` are the pictures beside it and what they show.
+pub fn page(comparisons: &[Comparison], summary: &Summary, charts: &[(String, &str)]) -> String {
     let mut text = format!(
         "# How accurate it is\n\n{} recordings of real software under known load were predicted without tuning: {}.\n\n",
         comparisons.len(),
@@ -193,7 +193,7 @@ pub fn page(comparisons: &[Comparison], summary: &Summary, charts: &[(&str, &str
     );
     text.push_str(PAGE);
     for (name, about) in charts {
-        let _ = writeln!(text, "![{about}]({name}.svg)\n");
+        let _ = writeln!(text, "![{about}]({name})\n");
     }
     text.push_str(
         "## By figure\n\n| figure | right | median error | 90th percentile |\n|---|--:|--:|--:|\n",
@@ -260,7 +260,9 @@ const PAGE: &str = "\
 A recording says which software ran with which settings, which work each request asked for and when it came, and what \
 was measured, three times over. `capsim backtest` makes a scenario of the first three, simulates each repetition with \
 its own schedule, and compares. What an empty request takes in the same arrangement is part of the scenario as a \
-network delay or as CPU time; nothing is fitted to the result. A prediction is right if it is within 10 % of what was \
+network delay or as CPU time. Nothing is fitted recording by recording; what was not measured (how long Node starts, a \
+round trip to Redis, how long PostgreSQL takes for a new connection) is the same for all of them, and stands in the \
+scenario. The families were built with these recordings at hand: others say more. A prediction is right if it is within 10 % of what was \
 measured, or within what the three repetitions were.
 
 This page is made by `capsim backtest FOLDER --page docs`; do not edit it.

@@ -65,7 +65,7 @@ pub const FAMILIES: &[Family] = &[
     family(
         "cpu_contention",
         "processes that share a core, perhaps with a quota",
-        "Other work on the core. Where the workers are in a control group with a quota they share the core with it: a request that is alone takes 4 or 8 ms longer, one or two ticks of the scheduler, in half of all cases.",
+        "Other work on the core. Where the workers are in a control group with a quota they share the core with it: half of the requests that are alone take 4 or 8 ms longer, which is one or two ticks of the scheduler; without a quota none does.",
         cpu::processes,
     ),
     family(
@@ -101,13 +101,13 @@ pub const FAMILIES: &[Family] = &[
     family(
         "nginx_proxy_cache",
         "nginx's cache in front of a server",
-        "What nginx itself takes for an answer from its cache is known only as a whole with the network; the fastest answers are those of the bench.",
+        "What nginx itself takes for an answer from its cache is not known apart from the network. Two of three repetitions with updates in the background begin with a stall of 0.2 to 0.4 s, of which the schedule says nothing.",
         caches::proxy_cache,
     ),
     family(
         "lru",
         "a Redis that evicts, in front of something slow",
-        "The tail of a miss is that of the machine: its timer is 5 ms late in one of a hundred cases.",
+        "Beyond the 95th percentile a miss takes as long as the machine is late with its timer: some milliseconds more than the realised moments say.",
         caches::redis,
     ),
     family(

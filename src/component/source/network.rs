@@ -210,6 +210,7 @@ mod tests {
             },
             jitter: None,
             set_up: 2,
+            is_shared: false,
             keep_alive: SimDuration::from_secs(60),
             reuse_below: None,
             down: bandwidth.parse().ok(),
