@@ -439,6 +439,18 @@ mod tests {
     }
 
     #[test]
+    fn only_those_in_service_count_where_that_is_asked_for() {
+        let own = ThresholdScript {
+            measured: At::built_in(MeasuredOver::SinceLastLook),
+            ready_only: true,
+            ..spec(None)
+        };
+        // The same as above: two that work at their limit, beside one that starts.
+        let decision = look(&mut own.start(), 1, 0);
+        assert_eq!((decision.instances, decision.reason), (5, Reason::TooFew));
+    }
+
+    #[test]
     fn an_emergency_comes_first() {
         let emergency = || ScriptEmergency {
             error_rate_above: Fraction::percent(5),

@@ -127,7 +127,7 @@ fn milliseconds(span: SimDuration) -> f64 {
 
 /// Figures of replications together; `findings` where they say more.
 fn figures(scenario: &Scenario, records: &[&Record], findings: &[Findings]) -> Measured {
-    let mut served = latencies(scenario, records);
+    let served = latencies(scenario, records);
     let (mut ok, mut ended, mut attempts, mut arrived, mut seconds) = (0, 0, 0, 0, 0.0);
     let warm_up = scenario.blueprint().windows.warm_up;
     for record in records {
@@ -170,7 +170,6 @@ fn figures(scenario: &Scenario, records: &[&Record], findings: &[Findings]) -> M
     }
     let hits = findings.iter().flat_map(|own| own.hit_ratios.values());
     figures.extend(hits.map(|own| own.value).next().map(|own| (HIT_RATIO, own)));
-    served.clear();
     Measured { figures }
 }
 

@@ -10,13 +10,15 @@ use super::session::with_session;
 use super::terminal::{Terminal, say};
 use super::{Exit, Global, OutputArgs};
 use crate::backtest::{
-    Comparison, Failed, Predicted, Prediction, Problem, Truth, compare, predict, read,
+    Comparison, Failed, Predicted, Prediction, Problem, Summary, Truth, compare, predict, read,
     recordings_in, summarize,
 };
 use crate::experiment::Session;
+#[cfg(feature = "charts")]
+use crate::report::chart;
 use crate::report::output_dir::{OutputDir, OutputError};
 use crate::report::{backtest as report, manifest};
-use crate::scenario::Disk;
+use crate::scenario::{Disk, Files as _};
 use crate::units::Fraction;
 
 /// Options of `capsim backtest`.
@@ -33,6 +35,9 @@ pub(super) struct BacktestArgs {
     /// What is printed; files are written in any case.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    /// Also write the page about accuracy with its pictures into this folder: accuracy.md.
+    #[arg(long, value_name = "FOLDER")]
+    page: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -68,7 +73,12 @@ pub(super) fn backtest(
             return Ok(Exit::BadInput);
         }
     }
-    let id = manifest::backtest_id(&names);
+    let contents = names.iter().map(|name| {
+        // What cannot be read is reported when its turn comes.
+        let bytes = Disk.read(&args.folder.join(name)).unwrap_or_default();
+        (name.as_str(), bytes)
+    });
+    let id = manifest::backtest_id(&contents.collect::<Vec<_>>());
     let root = args.output.output.join("backtest").join(id);
     let output = OutputDir::create(root)?;
     let (done, timings) = with_session(global, names.len(), |session| {
@@ -100,6 +110,10 @@ pub(super) fn backtest(
     let text = report::text(&comparisons, &summary);
     let json = report::json(&comparisons, &summary);
     output.write("summary.txt", text.as_bytes())?;
+    write_page(&output, "charts/", &comparisons, &summary)?;
+    if let Some(folder) = &args.page {
+        write_page(&OutputDir::create(folder)?, "", &comparisons, &summary)?;
+    }
     // What is complete comes last.
     output.write_json("backtest.json", &json)?;
     match args.format {
@@ -161,11 +175,43 @@ fn write_recording(
             &format!("{folder}/rep{}.toml", own.number),
             own.text.as_bytes(),
         )?;
-        for (name, bytes) in &own.schedule {
+        if let Some((name, bytes)) = &own.schedule {
             output.write(&format!("{folder}/{name}"), bytes)?;
         }
     }
     Ok(())
+}
+
+/// Writes the page about accuracy, with its charts in `charts`: a folder, or nothing for beside it.
+fn write_page(
+    output: &OutputDir,
+    charts: &str,
+    comparisons: &[Comparison],
+    summary: &Summary,
+) -> Result<(), OutputError> {
+    let mut pictures: Vec<(String, &str)> = Vec::new();
+    #[cfg(feature = "charts")]
+    for chart in chart::of_backtest(comparisons, summary) {
+        let name = format!("{charts}{}.svg", chart.name);
+        output.write(&name, chart.svg.as_bytes())?;
+        #[cfg(feature = "png")]
+        if !charts.is_empty() {
+            let png = chart::png(&chart.svg).map_err(std::io::Error::other);
+            output.write_made(&format!("{charts}{}.png", chart.name), png)?;
+        }
+        pictures.push((name, about_chart(chart.name)));
+    }
+    let page = report::page(comparisons, summary, &pictures);
+    output.write("accuracy.md", page.as_bytes())
+}
+
+/// What a chart shows, for those who do not see it.
+#[cfg(feature = "charts")]
+fn about_chart(name: &str) -> &'static str {
+    match name {
+        "accuracy" => "Latencies, predicted and measured",
+        _ => "Median latency second by second, predicted and measured",
+    }
 }
 
 fn say_problem(problem: &Problem) {

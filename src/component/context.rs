@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::connections::Connections;
 use super::pool::PoolId;
 use super::program::Program;
 use super::request::{Flags, Line, RequestId, Requests};
@@ -155,6 +156,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// What requests execute.
     pub program: Program,
+    /// Connections that requests of a source share.
+    pub connections: Connections,
     /// Requests to go on as soon as the present handler is through, in this order.
     pub woken: VecDeque<(RequestId, Wake)>,
     /// News about instances, dealt with as soon as the present handler is through.

@@ -19,6 +19,7 @@ pub mod caller;
 pub mod cdn;
 mod checks;
 mod clients;
+pub mod connections;
 mod context;
 pub mod cpu;
 mod crowd;

@@ -20,10 +20,15 @@ pub fn sweep_id(scenario: &Scenario, sweep: &str) -> String {
     id(&["sweep", VERSION, scenario.resolved(), sweep])
 }
 
-/// The identity of a backtest of these recordings.
-pub fn backtest_id(recordings: &[String]) -> String {
+/// The identity of a backtest of these recordings: their names and contents.
+pub fn backtest_id(recordings: &[(&str, Vec<u8>)]) -> String {
+    let hashes = recordings.iter().flat_map(|(name, bytes)| {
+        let hash = blake3::hash(bytes).to_hex().as_str().to_owned();
+        [(*name).to_owned(), hash]
+    });
+    let hashes: Vec<String> = hashes.collect();
     let mut parts = vec!["backtest", VERSION];
-    parts.extend(recordings.iter().map(String::as_str));
+    parts.extend(hashes.iter().map(String::as_str));
     format!("backtest-{}", id(&parts))
 }
 

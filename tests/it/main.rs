@@ -6,6 +6,7 @@
 )]
 
 mod autoscalers;
+mod backtests;
 mod balancers;
 mod breakers;
 mod caches;

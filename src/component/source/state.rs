@@ -9,6 +9,7 @@ use super::drawn::{Drawn, Next};
 use super::flow::Move;
 use super::network::Way;
 use super::population::People;
+use super::users::DrawnUsers;
 use super::{Begins, BreaksOff, Choice, Plan};
 use crate::component::arena::NOBODY;
 use crate::component::program::Demand;
@@ -62,6 +63,8 @@ pub struct State {
     next: Next,
     /// Makes the rounds of users differ between replications.
     base: u64,
+    /// How the pauses of its users are drawn, if not as those of others are.
+    pub(in crate::component) drawn: Option<DrawnUsers>,
     /// What is recorded of its requests, if anything is; the row of the next one; by class of the recording,
     /// its choice.
     recording: Option<Arc<Recording>>,
@@ -83,6 +86,8 @@ pub struct State {
     pub(in crate::component) people: Option<People>,
     pub(in crate::component) browsers: Option<Browsers>,
     pub(in crate::component) way: Option<Way>,
+    /// Connections that no request uses, the one used last at the end, where requests share them.
+    pub(in crate::component) idle_connections: Option<Vec<u32>>,
     /// By client: when its connection was used last.
     used: Vec<SimTime>,
     /// An answer that takes longer counts as late.
@@ -142,6 +147,10 @@ impl State {
             numbers,
             next: Next::new(),
             base,
+            drawn: match &plan.begins {
+                Begins::Users { drawn, .. } => drawn.clone(),
+                _ => None,
+            },
             recording: plan.recording.clone(),
             next_row: 0,
             class_of: plan.class_of.clone(),
@@ -161,6 +170,7 @@ impl State {
                 (Some(people), Some(_)) => vec![SimTime::NEVER; people.count as usize],
                 _ => Vec::new(),
             },
+            idle_connections: (plan.way.as_ref()).and_then(|way| way.is_shared.then(Vec::new)),
             way: plan.way.clone(),
             late_after: plan.late_after,
             breaks_off: plan.breaks_off,
@@ -302,6 +312,9 @@ impl State {
 
     /// The number of a user's round.
     pub(in crate::component) fn number_of_round(&self, seat: u32, round: u32) -> u64 {
+        if self.drawn.is_some() {
+            return Place::attempt_of(Place::number(self.base, seat), round);
+        }
         let place = u64::from(seat) << 32 | u64::from(round);
         self.rounds.uniform(self.base ^ place)
     }

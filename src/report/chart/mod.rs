@@ -6,6 +6,7 @@
 //! Text is measured with the widths of the embedded font, so nothing is cut off or overlaps. The same
 //! findings give the same bytes.
 
+mod accuracy;
 mod capacity;
 mod cdf;
 mod cost;
@@ -39,6 +40,7 @@ mod wording;
 #[cfg(feature = "png")]
 pub use png::{PngError, png};
 
+use crate::backtest::{Comparison, Summary};
 use crate::experiment::Findings;
 use crate::report::{CompareView, SweepView, words};
 
@@ -91,4 +93,13 @@ pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
 /// The charts of a comparison that have data.
 pub fn of_comparison(view: CompareView<'_>) -> Vec<Chart> {
     differences::chart(view).into_iter().collect()
+}
+
+/// The charts of a backtest that have data.
+pub fn of_backtest(comparisons: &[Comparison], summary: &Summary) -> Vec<Chart> {
+    let charts = [
+        accuracy::scatter(comparisons, summary),
+        accuracy::over_time(comparisons),
+    ];
+    charts.into_iter().flatten().collect()
 }

@@ -28,6 +28,7 @@ use crate::component::work::Work;
 use crate::component::{Blueprint, ComponentSpec};
 use crate::component::{caller, queue, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::dist::exponential::Exponential;
 use crate::dist::{Law, Sampler};
 use crate::metrics::Windows;
 use crate::policy::http_cache::CacheControl;
@@ -204,6 +205,19 @@ impl Compiler<'_> {
         let own = match work {
             Work::Law(law) => return self.demand(law, place),
             Work::Recorded(own) => own,
+            Work::Hashed(own) => {
+                let law = Law::Exponential(Exponential(own.hashed.mean));
+                let law = own.otherwise.as_ref().unwrap_or(&law);
+                let sampler = law.sampler(self.data, self.out)?;
+                let recorded = RecordedWork {
+                    name: None,
+                    by_source: Vec::new(),
+                    hashed: Some(own.hashed.clone()),
+                    repeated: false,
+                    has_law: true,
+                };
+                return self.recorded(sampler, recorded, place);
+            }
         };
         // Where no law is needed there is one that is never drawn from.
         let never = Sampler::constant(SimDuration::ZERO);
@@ -211,14 +225,18 @@ impl Compiler<'_> {
             Some(law) => law.sampler(self.data, self.out)?,
             None => never,
         };
-        let law = self.program.add_law(law);
         let recorded = RecordedWork {
-            name: own.recorded.clone(),
+            name: Some(own.recorded.clone()),
             by_source: Vec::new(),
             hashed: own.hashed.clone(),
             repeated: own.repeated.value,
             has_law: own.otherwise.is_some(),
         };
+        self.recorded(law, recorded, place)
+    }
+
+    fn recorded(&mut self, law: Sampler, own: RecordedWork, place: &str) -> Option<Demand> {
+        let law = self.program.add_law(law);
         if self.program.recorded.len() >= usize::from(u16::MAX) {
             // Reported with the laws, of which there are as many.
             return None;
@@ -226,7 +244,7 @@ impl Compiler<'_> {
         Some(Demand {
             law,
             salt: Salt::new(place, "demand"),
-            recorded: Some(self.program.add_recorded(recorded)),
+            recorded: Some(self.program.add_recorded(own)),
         })
     }
 
