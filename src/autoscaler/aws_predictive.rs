@@ -140,7 +140,9 @@ impl Describe for AwsPredictive {
                     max: self.max.get(),
                 },
             },
-            forecast: forecast.map(|own| (hour(own), own.instances.get())).collect(),
+            forecast: forecast
+                .map(|own| (hour(own), own.instances.get()))
+                .collect(),
             scales: self.mode == AwsPredictiveMode::ForecastAndScale,
             day_time: self.day_time.value,
             floor: 0,

@@ -529,8 +529,16 @@ mod tests {
                 look(&mut autoscale(vec![rule]))
             };
             let (fires, not) = (decide(mean * 0.99), decide(mean * 1.01));
-            assert_eq!((fires.instances, fires.reason), (3, Reason::TooFew), "{metric:?}");
-            assert_eq!((not.instances, not.reason), (2, Reason::Right), "{metric:?}");
+            assert_eq!(
+                (fires.instances, fires.reason),
+                (3, Reason::TooFew),
+                "{metric:?}"
+            );
+            assert_eq!(
+                (not.instances, not.reason),
+                (2, Reason::Right),
+                "{metric:?}"
+            );
         }
     }
 

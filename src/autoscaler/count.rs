@@ -35,8 +35,16 @@ impl Bounds {
     /// Within both: where they contradict each other, the lower bound counts.
     pub const fn and(self, other: Self) -> Self {
         Self {
-            min: if self.min > other.min { self.min } else { other.min },
-            max: if self.max < other.max { self.max } else { other.max },
+            min: if self.min > other.min {
+                self.min
+            } else {
+                other.min
+            },
+            max: if self.max < other.max {
+                self.max
+            } else {
+                other.max
+            },
         }
     }
 

@@ -259,7 +259,9 @@ mod tests {
         assert_eq!(looks(&mut cloud_run(0), 0, &[(5000, 1)])[1].0, 2);
         assert_eq!(looks(&mut cloud_run(0), 0, &[(5000, 24)])[1].0, 4);
         // The same for the last ten seconds of a minute: 4 on average, and 24/60.
-        let late: Vec<_> = (0..12).map(|at| if at < 10 { (0, 0) } else { (5000, 24) }).collect();
+        let late: Vec<_> = (0..12)
+            .map(|at| if at < 10 { (0, 0) } else { (5000, 24) })
+            .collect();
         assert_eq!(looks(&mut cloud_run(0), 0, &late)[12].0, 1);
         // What is held is a request at a time as well.
         assert_eq!(looks(&mut cloud_run(0), 13, &[(0, 0)])[1].0, 3);

@@ -338,14 +338,21 @@ impl State {
             activity_for: spent,
             is_initial_scale_reached: true,
             is_activator_answering: true,
-            activator_in_path: if is_inactive { spent } else { SimDuration::ZERO },
+            activator_in_path: if is_inactive {
+                spent
+            } else {
+                SimDuration::ZERO
+            },
         };
         let said = zero::decide(&self.zero, &seen);
         if said.reason == zero::Reason::BecomesInactive {
             self.activity = (Activity::Inactive, group.now);
         }
         let pods = said.pods.filter(|_| said.is_applied);
-        (pods.unwrap_or(group.desired), Some(Reason::Own(said.reason.words())))
+        (
+            pods.unwrap_or(group.desired),
+            Some(Reason::Own(said.reason.words())),
+        )
     }
 
     /// What the proxy of a pod says it did since the last scrape; nothing if it is not ready, or has only just
@@ -493,7 +500,11 @@ mod tests {
         let responses = Histogram::default();
         let (mut desired, mut gone) = (1, None);
         for second in (0..=120).step_by(2) {
-            let pods: &[Reading] = if desired == 0 { &[] } else { &[Reading::serving(0)] };
+            let pods: &[Reading] = if desired == 0 {
+                &[]
+            } else {
+                &[Reading::serving(0)]
+            };
             let group = Group {
                 now: SimTime::ZERO + SimDuration::from_secs(second),
                 desired,

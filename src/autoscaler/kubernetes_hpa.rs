@@ -417,6 +417,9 @@ mod tests {
     #[test]
     fn two_readings_that_have_come_in_are_needed() {
         assert_eq!(look(&spec(None), 20).reason, Reason::NoData);
-        assert_eq!(look(&spec(None), 21).sight.and_then(|own| own.value), Some(0.5));
+        assert_eq!(
+            look(&spec(None), 21).sight.and_then(|own| own.value),
+            Some(0.5)
+        );
     }
 }

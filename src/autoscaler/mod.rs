@@ -249,10 +249,13 @@ fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
 fn check_range_from_zero(min: At<u32>, max: At<Count>, out: &mut Diagnostics) {
     if min.value > max.get() {
         out.push(
-            Diagnostic::error(max.origin.or(min.origin), "autoscaler maximum is below its minimum")
-                .label(format!("maximum is {}", max.value))
-                .related(min.origin, format!("minimum is {}", min.value))
-                .help("did you swap them?"),
+            Diagnostic::error(
+                max.origin.or(min.origin),
+                "autoscaler maximum is below its minimum",
+            )
+            .label(format!("maximum is {}", max.value))
+            .related(min.origin, format!("minimum is {}", min.value))
+            .help("did you swap them?"),
         );
     }
 }

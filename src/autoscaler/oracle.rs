@@ -257,7 +257,13 @@ mod tests {
     /// 40 requests a second for a minute, then 400 for ten seconds, then 40 again; a request takes 30 ms of CPU.
     #[test]
     fn what_is_needed_is_there_in_time_and_goes_when_it_is_not() {
-        let second = |second: usize| if (60..70).contains(&second) { 400.0 } else { 40.0 };
+        let second = |second: usize| {
+            if (60..70).contains(&second) {
+                400.0
+            } else {
+                40.0
+            }
+        };
         let ahead = Foresight::new(
             SimDuration::from_secs(1),
             (0..200).map(second).collect(),
@@ -300,9 +306,16 @@ mod tests {
         }
         // 40 · 0.03 / 0.6 = 2, and 20: 25 s before they are needed, which is when they must be asked for at the
         // latest, until ten seconds of it are over.
-        let many: Vec<_> = asked.iter().filter(|(_, n)| *n == 20).map(|(at, _)| *at).collect();
+        let many: Vec<_> = asked
+            .iter()
+            .filter(|(_, n)| *n == 20)
+            .map(|(at, _)| *at)
+            .collect();
         assert_eq!((many.first(), many.last()), (Some(&35), Some(&65)));
-        assert!(asked[1..].iter().all(|(_, n)| [2, 20].contains(n)), "{asked:?}");
+        assert!(
+            asked[1..].iter().all(|(_, n)| [2, 20].contains(n)),
+            "{asked:?}"
+        );
         assert_eq!(asked[0].1, 2, "as it is, before anything is known");
     }
 }

@@ -223,7 +223,12 @@ impl Rule for State {
         } else if wanted == desired {
             Reason::Own("as scheduled")
         } else {
-            compare(group.desired, wanted, desired, (self.bounds.min, self.bounds.max))
+            compare(
+                group.desired,
+                wanted,
+                desired,
+                (self.bounds.min, self.bounds.max),
+            )
         };
         Decision {
             wanted,

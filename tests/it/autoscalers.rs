@@ -53,14 +53,25 @@ fn requests_are_held_until_there_is_an_instance() {
     let knative = "{ kind = \"knative\", max = 5 }";
     for front in ["", front, &group] {
         let findings = sleeper(front, knative);
-        assert!((share(&findings, "served") - 1.0).abs() < 1e-9, "{front}: {:?}", findings.outcomes);
-        let (p50, longest) = (findings.figures["latency_p50"], findings.figures["latency_p99"]);
+        assert!(
+            (share(&findings, "served") - 1.0).abs() < 1e-9,
+            "{front}: {:?}",
+            findings.outcomes
+        );
+        let (p50, longest) = (
+            findings.figures["latency_p50"],
+            findings.figures["latency_p99"],
+        );
         assert!((3.0..3.11).contains(&p50.value), "{front}: {p50:?}");
         assert!((3.0..3.15).contains(&longest.value), "{front}: {longest:?}");
         // It sleeps 90 s after the last request, as far as Knative looks: the window and the grace.
         let asleep = changes(&findings, "knative");
         assert!(asleep.len() >= 8, "{asleep:?}");
-        let woken: Vec<_> = asleep.iter().filter(|(_, to)| *to == 1).map(|(at, _)| *at).collect();
+        let woken: Vec<_> = asleep
+            .iter()
+            .filter(|(_, to)| *to == 1)
+            .map(|(at, _)| *at)
+            .collect();
         assert_eq!(woken[..4], [300.0, 600.0, 900.0, 1200.0]);
     }
 }
@@ -68,7 +79,10 @@ fn requests_are_held_until_there_is_an_instance() {
 /// Whoever is held for longer than that is let go of, as one that nobody holds is at once.
 #[test]
 fn nobody_is_held_for_longer_than_is_said() {
-    let findings = sleeper("", "{ kind = \"cloud_run\", idle = \"30s\", hold = \"2s\" }");
+    let findings = sleeper(
+        "",
+        "{ kind = \"cloud_run\", idle = \"30s\", hold = \"2s\" }",
+    );
     let starting = share(&findings, "instances_starting");
     assert!((starting - 1.0).abs() < 1e-9, "{:?}", findings.outcomes);
     let p50 = findings.column("web", "requests_held").expect("a column");
@@ -94,7 +108,11 @@ fn who_gives_up_while_held_has_given_up() {
     };
     assert!((share(&of(""), "client_timeout") - 1.0).abs() < 1e-9);
     let again = of("retry = { attempts = 5, backoff = \"500ms\" }");
-    assert!((share(&again, "served") - 1.0).abs() < 1e-9, "{:?}", again.outcomes);
+    assert!(
+        (share(&again, "served") - 1.0).abs() < 1e-9,
+        "{:?}",
+        again.outcomes
+    );
 }
 
 const STEADY: &str = "arrivals = \"poisson\"\nrate = \"30/s\"\nenters = \"web\"";
@@ -108,7 +126,10 @@ fn a_fixed_count_is_put_right_and_a_schedule_holds_everybody() {
          [timeline.by_hand]\nat = \"100s\"\nscale = \"web\"\nto = 9",
     );
     let put_right = changes(&run_of(&text), "fixed");
-    assert!(matches!(put_right[..], [(at, 3)] if (100.0..115.0).contains(&at)), "{put_right:?}");
+    assert!(
+        matches!(put_right[..], [(at, 3)] if (100.0..115.0).contains(&at)),
+        "{put_right:?}"
+    );
 
     // The script would have one; between 60 and 180 s there are six, after that at most two.
     let text = system(
@@ -141,11 +162,23 @@ fn an_oracle_has_what_is_needed_when_it_is_needed() {
     assert!((250.0..=260.0).contains(&up.0), "{changed:?}");
     // What it has measured by then is known to a few percent.
     assert!((5..=6).contains(&up.1), "{changed:?}");
-    let down = changed.iter().rev().find(|(_, to)| *to <= 2).expect("it shrinks");
+    let down = changed
+        .iter()
+        .rev()
+        .find(|(_, to)| *to <= 2)
+        .expect("it shrinks");
     assert!((600.0..=606.0).contains(&down.0), "{changed:?}");
-    let column = findings.column("web", "instances_in_service").expect("a column");
-    let at_step = findings.series.bounds_s.iter().position(|from| *from >= 300.0);
-    let serving = column.values[at_step.expect("a window")].expect("data").value;
+    let column = findings
+        .column("web", "instances_in_service")
+        .expect("a column");
+    let at_step = findings
+        .series
+        .bounds_s
+        .iter()
+        .position(|from| *from >= 300.0);
+    let serving = column.values[at_step.expect("a window")]
+        .expect("data")
+        .value;
     assert!(serving >= 5.0, "{serving}");
 }
 
@@ -189,5 +222,8 @@ fn an_alarm_of_three_minutes_takes_up_to_five_and_a_half() {
         reactions.push(first.0 - f64::from(step));
     }
     let (low, high) = (210.0, 330.0);
-    assert!(reactions.iter().all(|own| (low..=high).contains(own)), "{reactions:?}");
+    assert!(
+        reactions.iter().all(|own| (low..=high).contains(own)),
+        "{reactions:?}"
+    );
 }

@@ -167,7 +167,11 @@ impl Watch {
         if self.senses_responses() {
             self.responses.merge(group.responses);
         }
-        if !group.now.as_nanos().is_multiple_of(self.resolution.as_nanos()) {
+        if !group
+            .now
+            .as_nanos()
+            .is_multiple_of(self.resolution.as_nanos())
+        {
             return;
         }
         let last = self.last.replace(Snapshot::of(group));

@@ -77,7 +77,12 @@ impl Describe for Keda {
             polling: self.polling_interval.value,
             sync_period: self.sync_period.value,
             longest: windows.max().unwrap_or(SimDuration::ZERO),
-            range: (self.min.value.min(self.idle.map_or(u32::MAX, |own| own.value)), self.max.get()),
+            range: (
+                self.min
+                    .value
+                    .min(self.idle.map_or(u32::MAX, |own| own.value)),
+                self.max.get(),
+            ),
             sources,
             memory: None,
             next_poll: SimTime::ZERO,
@@ -179,7 +184,10 @@ impl State {
         for own in &mut self.sources {
             own.polled = own.read(group, &self.stretches);
         }
-        let active = |own: &&Source| own.polled.is_some_and(|seen| is_active(seen, own.activation));
+        let active = |own: &&Source| {
+            own.polled
+                .is_some_and(|seen| is_active(seen, own.activation))
+        };
         let decisive = self.sources.iter().find(active);
         let has_error = self.sources.iter().any(|own| own.polled.is_none());
         let sight = decisive.or(self.sources.first());

@@ -225,8 +225,11 @@ impl KedaTrigger {
 
     /// What the HPA has of it.
     fn metric(&self) -> HpaMetric {
-        let utilization =
-            |percent| ResourceTarget::Utilization(UtilizationTarget { average_utilization: percent });
+        let utilization = |percent| {
+            ResourceTarget::Utilization(UtilizationTarget {
+                average_utilization: percent,
+            })
+        };
         let external = |own: &Source| {
             let target = Some(At::built_in(own.target));
             let is_value = own.target_type == TargetType::Value;
@@ -328,7 +331,8 @@ impl Keda {
             let label = format!("minimum is {}", self.min.value);
             out.push(Diagnostic::error(hold.origin, problem).related(self.min.origin, label));
         } else if sleeps && self.hold.is_none() && self.triggers.iter().any(counts_requests) {
-            let problem = "while there are no pods nobody counts requests, and none would bring them back";
+            let problem =
+                "while there are no pods nobody counts requests, and none would bring them back";
             out.push(
                 Diagnostic::warning(self.min.origin.or(table), problem)
                     .help("set `hold`: the HTTP add-on holds requests and counts them"),
@@ -341,7 +345,10 @@ impl Keda {
         for (span, what) in [
             (self.polling_interval, "KEDA asks every second at most"),
             (self.sync_period, "the HPA looks every second at most"),
-            (self.metrics_resolution, "pods are scraped every second at most"),
+            (
+                self.metrics_resolution,
+                "pods are scraped every second at most",
+            ),
         ] {
             if span.value < SimDuration::from_secs(1) {
                 out.push(Diagnostic::error(span.origin, what).label("at least 1 s"));
@@ -353,8 +360,11 @@ impl Keda {
             let problem = "this cooldown is shorter than the time between two pollings";
             let every = format!("it asks every {}", self.polling_interval.value);
             out.push(
-                Diagnostic::warning(self.cooldown.origin.or(self.polling_interval.origin), problem)
-                    .related(self.polling_interval.origin, every),
+                Diagnostic::warning(
+                    self.cooldown.origin.or(self.polling_interval.origin),
+                    problem,
+                )
+                .related(self.polling_interval.origin, every),
             );
         }
         for window in self.triggers.iter().filter_map(KedaTrigger::window) {

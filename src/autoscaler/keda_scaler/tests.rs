@@ -39,7 +39,12 @@ fn keda(min: u32, triggers: Vec<KedaTrigger>, fallback: Option<KedaFallback>) ->
 }
 
 /// What it comes to from its first look on, whenever that changes: pods that are asked for are there at once.
-fn run(state: &mut State, from: u32, seconds: u64, waiting: impl Fn(u64) -> u64) -> Vec<(u64, u32)> {
+fn run(
+    state: &mut State,
+    from: u32,
+    seconds: u64,
+    waiting: impl Fn(u64) -> u64,
+) -> Vec<(u64, u32)> {
     let responses = Histogram::default();
     let (mut desired, mut changes) = (from, Vec::new());
     let mut next = SimTime::ZERO + span(1);
@@ -97,7 +102,12 @@ fn a_lost_metric_falls_back_after_enough_failures() {
             }],
             ..queue(5.0, 0.0)
         };
-        run(&mut keda(2, vec![KedaTrigger::Queue(own)], fallback), 2, 290, |_| 20)
+        run(
+            &mut keda(2, vec![KedaTrigger::Queue(own)], fallback),
+            2,
+            290,
+            |_| 20,
+        )
     };
     // 20 with five each are four; what cannot be read leaves it at that.
     assert_eq!(lost(None), [(1, 4)]);
@@ -119,7 +129,12 @@ fn a_cached_metric_is_that_of_the_last_polling() {
         };
         // It rises just after the polling at 31 s.
         let waiting = |second| if second < 40 { 10 } else { 20 };
-        run(&mut keda(1, vec![KedaTrigger::Queue(own)], None), 2, 100, waiting)
+        run(
+            &mut keda(1, vec![KedaTrigger::Queue(own)], None),
+            2,
+            100,
+            waiting,
+        )
     };
     assert_eq!(of(false), [(46, 4)]);
     assert_eq!(of(true), [(61, 4)]);

@@ -62,7 +62,12 @@ impl State {
 
     /// There is no instance for a request that came through `via`: true if it is held.
     #[cold]
-    pub(in crate::component) fn holds(&mut self, id: RequestId, via: NodeId, cx: &mut Context) -> bool {
+    pub(in crate::component) fn holds(
+        &mut self,
+        id: RequestId,
+        via: NodeId,
+        cx: &mut Context,
+    ) -> bool {
         if self.door.is_none() || self.census().in_service > 0 {
             // In the second case a balancer will have none of those that there are.
             return false;

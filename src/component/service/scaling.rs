@@ -6,7 +6,9 @@
 use super::state::{LOOK, SCRAPE, State};
 use crate::autoscaler::count::Bounds;
 use crate::autoscaler::oracle::Foresight;
-use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Decision, Group, Reading, Reason, Sight};
+use crate::autoscaler::{
+    Autoscaler, AutoscalerSpec, Clock, Decision, Group, Reading, Reason, Sight,
+};
 use crate::component::{Context, Event, NodeId};
 use crate::engine::Class;
 use crate::metrics::LevelId;

@@ -1,8 +1,8 @@
 //! Autoscalers of services: what they go by, what they are shown, and whether they go together.
 
 use super::Compiler;
-use crate::autoscaler::oracle::Foresight;
 use crate::autoscaler::AutoscalerSpec;
+use crate::autoscaler::oracle::Foresight;
 use crate::component::service::{ControllerPlan, Service};
 use crate::component::source::Begins;
 use crate::component::{ComponentSpec, NodeId, Plan, source};
@@ -33,7 +33,9 @@ fn with_origins<'a>(
     let origins = named.map(|(name, _)| name.origin);
     let one = own.autoscaler.iter().map(|_| service.origin);
     let origins: Vec<_> = one.chain(origins).collect();
-    origins.into_iter().zip(autoscalers(own).map(|(_, spec)| spec))
+    origins
+        .into_iter()
+        .zip(autoscalers(own).map(|(_, spec)| spec))
 }
 
 impl Compiler<'_> {
@@ -67,7 +69,10 @@ impl Compiler<'_> {
             return None;
         }
         if !self.published.iter().any(|(_, queue, _)| *queue == at) {
-            let problem = format!("nobody publishes to `{}`: nothing ever waits there", name.value);
+            let problem = format!(
+                "nobody publishes to `{}`: nothing ever waits there",
+                name.value
+            );
             self.out.push(Diagnostic::warning(name.origin, problem));
         }
         Some(NodeId::new(at))
@@ -79,7 +84,10 @@ impl Compiler<'_> {
         let all: Vec<_> = with_origins(service, own).collect();
         for (at, (origin, spec)) in all.iter().enumerate() {
             if let Some(origin) = spec.needs_memory().filter(|_| own.memory.is_none()) {
-                let problem = format!("`{}` says nothing of memory: nobody measures this", **service);
+                let problem = format!(
+                    "`{}` says nothing of memory: nobody measures this",
+                    **service
+                );
                 self.out.push(
                     Diagnostic::error(origin, problem)
                         .label("goes by memory")
@@ -106,8 +114,7 @@ impl Compiler<'_> {
 
     /// Reports two autoscalers of a service that never agree.
     fn check_pair(&mut self, one: (Origin, &AutoscalerSpec), other: (Origin, &AutoscalerSpec)) {
-        let ((min, max), (other_min, other_max)) =
-            (one.1.start().range(), other.1.start().range());
+        let ((min, max), (other_min, other_max)) = (one.1.start().range(), other.1.start().range());
         let (low, high) = if min > other_max {
             ((other.0, other_max), (one.0, min))
         } else if other_min > max {
@@ -120,7 +127,8 @@ impl Compiler<'_> {
                     AutoscalerSpec::Scheduled(_) | AutoscalerSpec::AwsPredictive(_)
                 )
             };
-            let is_undone = (is_fixed(one.1) && !holds(other.1)) || (is_fixed(other.1) && !holds(one.1));
+            let is_undone =
+                (is_fixed(one.1) && !holds(other.1)) || (is_fixed(other.1) && !holds(one.1));
             if is_undone {
                 let problem = "a fixed count undoes whatever another autoscaler does";
                 self.out

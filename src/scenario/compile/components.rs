@@ -4,9 +4,7 @@ use super::super::shape::check_vcpu;
 use super::Compiler;
 use super::autoscalers::autoscalers;
 use crate::component::program::threshold;
-use crate::component::service::{
-    self, Backlog, LifePlan, Runtime, Service, WhenFull,
-};
+use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
 use crate::component::timeline::{Act, Action};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
@@ -120,7 +118,9 @@ impl Compiler<'_> {
                 self.with_replicas(own, &pools)
             },
             autoscalers: self.plan_autoscalers(name, own)?,
-            holds: autoscalers(own).filter_map(|(_, spec)| spec.holds_requests()).max(),
+            holds: autoscalers(own)
+                .filter_map(|(_, spec)| spec.holds_requests())
+                .max(),
             horizon: self.spec.run.horizon.value,
         })
     }
@@ -276,9 +276,8 @@ impl Compiler<'_> {
             let most = range.fold(own.count.get(), u32::max);
             let happens = self.happens_to(name).map(|action| action.places(most));
             let most = happens.fold(most, u32::max);
-            let changes = most > own.count.get()
-                || autoscalers(own).next().is_some()
-                || own.cycle.is_some();
+            let changes =
+                most > own.count.get() || autoscalers(own).next().is_some() || own.cycle.is_some();
             if changes {
                 most.saturating_mul(2)
             } else {
