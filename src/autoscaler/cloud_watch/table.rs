@@ -187,6 +187,7 @@ impl AwsAlarm {
             let is_round = span.value == SimDuration::from_secs(seconds);
             is_round && (short.contains(&seconds) || (seconds > 0 && seconds.is_multiple_of(60)))
         };
+        let before = out.n_errors();
         if !is_whole(self.period, &[10, 20, 30]) {
             let problem = "a period is 10, 20 or 30 s, or whole minutes";
             out.push(
@@ -197,7 +198,7 @@ impl AwsAlarm {
             let problem = "reports come every 1, 5, 10 or 30 s, or after whole minutes";
             let label = self.resolution.value.to_text();
             out.push(Diagnostic::error(self.resolution.origin, problem).label(label));
-        } else if self.resolution.value > self.period.value {
+        } else if self.resolution.value > self.period.value && out.n_errors() == before {
             let problem = "this period is shorter than the time between two reports";
             let every = format!("a report comes every {}", self.resolution.value);
             out.push(
