@@ -247,6 +247,14 @@ macro_rules! components {
                 }
             }
 
+            /// Says why a component that runs cannot take over the settings of `other`, which is of its kind.
+            pub fn can_become(&self, other: &Self) -> Result<(), String> {
+                match (self, other) {
+                    (Self::Service(own), Self::Service(other)) => own.can_become(other),
+                    _ => Ok(()),
+                }
+            }
+
             /// What kind of component it is.
             pub fn kind(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $word, )* }

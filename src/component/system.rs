@@ -10,7 +10,7 @@ use super::jobs::Job;
 use super::pool::{self, Pool, PoolId};
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
-use super::timeline::Act;
+use super::timeline::Happening;
 use super::user::User;
 use super::{
     Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, queue,
@@ -55,8 +55,8 @@ pub struct Blueprint {
     pub transfer: Vec<(NodeId, String, CostPerSize)>,
     /// What requests execute.
     pub program: Program,
-    /// What is done to components, or happens to them: when, to whom, what.
-    pub timeline: Vec<(SimDuration, NodeId, Act)>,
+    /// What is done to components, or happens to them, and when.
+    pub timeline: Vec<(SimDuration, Happening)>,
 }
 
 impl Blueprint {
@@ -129,7 +129,7 @@ pub struct System {
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
     pub(super) has: Has,
-    timeline: Vec<(SimDuration, NodeId, Act)>,
+    timeline: Vec<(SimDuration, Happening)>,
     begun: bool,
     pub(super) over: bool,
 }
@@ -311,7 +311,7 @@ impl System {
                 .scheduler
                 .set_arrival(id, self.sources[at].next_arrival());
         }
-        for (number, (at, ..)) in self.timeline.iter().enumerate() {
+        for (number, (at, _)) in self.timeline.iter().enumerate() {
             let at = SimTime::ZERO + *at;
             if at > self.horizon {
                 continue;
@@ -320,6 +320,20 @@ impl System {
             self.cx.scheduler.at(at, Class::Control, event);
         }
         self.schedules_window(0);
+    }
+
+    /// What the timeline has for now.
+    #[cold]
+    fn happens(&mut self, number: usize) {
+        match &self.timeline[number].1 {
+            Happening::Act(node, act) => {
+                act.carry_out(&mut self.nodes[node.index()], &mut self.cx);
+            }
+            Happening::Revision(revision) => {
+                let revision = revision.clone();
+                self.is_revised(&revision);
+            }
+        }
     }
 
     fn schedules_window(&mut self, window: usize) {
@@ -562,8 +576,7 @@ impl Model for System {
                 self.nodes[node.index()].signal(Signal { code, part }, &mut self.cx);
             }
             Occurrence::Event(Event::Act(number)) => {
-                let (_, node, act) = self.timeline[number as usize];
-                act.carry_out(&mut self.nodes[node.index()], &mut self.cx);
+                self.happens(number as usize);
             }
             Occurrence::Event(Event::CloseWindow) => self.closes_window(),
             Occurrence::Event(Event::Nothing) => unreachable!("nothing never happens"),

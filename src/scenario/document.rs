@@ -262,7 +262,7 @@ struct Loading<'a> {
 }
 
 /// The keys of a dotted path, which may be quoted as in TOML.
-fn split_path(path: &str) -> Option<Vec<String>> {
+pub(super) fn split_path(path: &str) -> Option<Vec<String>> {
     let text = format!("{path} = 0");
     let table = DeTable::parse(&text).ok()?;
     let mut keys = Vec::new();

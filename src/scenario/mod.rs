@@ -9,6 +9,7 @@
 //! every check passed, and only this module can make one. Each stage reports every problem it finds.
 
 mod catalogue;
+mod changes;
 mod compile;
 mod data;
 mod document;
@@ -186,10 +187,20 @@ fn check(
         names::check(&document.root, out);
         return None;
     };
+    let versions = changes::versions(&spec, document, out);
+    let places = changes::places(&spec, &versions);
     let mut data = DataFiles::new(files, document);
-    let blueprint = compile::compile(&spec, &mut data, out);
-    let used = data.into_used();
-    let blueprint = blueprint?;
+    let blueprint = compile::compile(&spec, places.clone(), &mut data, out);
+    let mut used = data.into_used();
+    let mut blueprint = blueprint?;
+    used.extend(changes::add(
+        versions,
+        &places,
+        files,
+        document,
+        &mut blueprint,
+        out,
+    )?);
     let (resolved, inputs) = resolved::resolve(&spec, used);
     let title = spec
         .title

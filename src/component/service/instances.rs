@@ -2,6 +2,7 @@
 //! in [`life`](super::life).
 
 use super::life::OnStop;
+use super::scaling::Scaling;
 use super::state::{BOOTED, GRACE_OVER, Loop, State};
 use super::{CutShort, Plan, Runtime};
 use crate::component::balancer::Census;
@@ -75,11 +76,11 @@ impl State {
     /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
-        if let Some(scaling) = &self.scaling {
-            let (min, max) = scaling.range();
+        let range = self.scaling.as_ref().and_then(Scaling::range);
+        if let Some((min, max)) = range {
             count = count.clamp(min, max.max(min));
-            self.set_clocks(cx);
         }
+        self.set_clocks(cx);
         self.desired = count;
         for instance in 0..count {
             self.asked_for(instance, cx);

@@ -7,7 +7,7 @@
 
 use super::instances::Life;
 use super::state::State;
-use crate::component::{Context, Event, Gauge, Kept, Notice};
+use crate::component::{Context, Event, Gauge, Kept};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Sampler;
 use crate::engine::{Class, Slot};

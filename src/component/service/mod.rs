@@ -17,6 +17,7 @@ mod meters;
 mod processes;
 mod quota;
 pub mod response;
+mod revise;
 mod rollout;
 mod scaling;
 mod state;
@@ -34,7 +35,7 @@ pub use state::State;
 pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
 pub use workers::{Backlog, Runtime, WhenFull, WorkersSpec};
 
-use crate::autoscaler::AutoscalerSpec;
+use crate::autoscaler::Switched;
 use crate::component::pool::{self, PoolSpec};
 use crate::component::program::Demand;
 use crate::component::queue::Consumes;
@@ -126,9 +127,9 @@ spec! {
         /// Queues whose messages its workers take, and what they do for them.
         pub consumes: Vec<Consumes>,
         /// Changes the number of instances.
-        pub autoscaler: Option<AutoscalerSpec>,
+        pub autoscaler: Option<Switched>,
         /// Several of these, by name: each has its own clock, and whoever speaks last is heard.
-        pub autoscalers: Named<AutoscalerSpec>,
+        pub autoscalers: Named<Switched>,
     }
 }
 

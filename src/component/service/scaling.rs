@@ -20,6 +20,8 @@ pub struct ControllerPlan {
     pub name: String,
     /// What it is.
     pub spec: AutoscalerSpec,
+    /// Whether it may change anything.
+    pub enabled: bool,
     /// The queues whose length it goes by.
     pub queues: Vec<NodeId>,
 }
@@ -49,8 +51,9 @@ pub struct Change {
 
 /// An autoscaler and its clock.
 #[derive(Debug)]
-struct Controller {
-    autoscaler: Autoscaler,
+pub(super) struct Controller {
+    pub(super) autoscaler: Autoscaler,
+    pub(super) enabled: bool,
     clock: Clock,
     first: SimDuration,
     /// When it looked last.
@@ -64,7 +67,7 @@ struct Controller {
 /// The autoscalers of a service.
 #[derive(Debug)]
 pub struct Scaling {
-    controllers: Vec<Controller>,
+    pub(super) controllers: Vec<Controller>,
     /// Every look.
     looks: Vec<Change>,
     /// What was read last.
@@ -83,6 +86,7 @@ impl Scaling {
             let drawn = SimDuration::from_nanos(1 + phases.next_u64() % clock.period.as_nanos());
             Controller {
                 autoscaler,
+                enabled: plan.enabled,
                 clock,
                 first: clock.first.unwrap_or(drawn),
                 looked: SimTime::ZERO,
@@ -99,10 +103,12 @@ impl Scaling {
         }
     }
 
-    /// The fewest that every autoscaler allows, and the most that any may ask for.
-    pub(super) fn range(&self) -> (u32, u32) {
-        let ranges = self.controllers.iter().map(|own| own.autoscaler.range());
-        ranges.fold((0, 0), |(min, max), own| (own.0.max(min), own.1.max(max)))
+    /// The fewest that every autoscaler allows that is switched on, and the most that any of them may ask for;
+    /// nothing if none is.
+    pub(super) fn range(&self) -> Option<(u32, u32)> {
+        let on = self.controllers.iter().filter(|own| own.enabled);
+        let ranges = on.map(|own| own.autoscaler.range());
+        ranges.reduce(|(min, max), own| (own.0.max(min), own.1.max(max)))
     }
 
     /// An instance has answered a request.
@@ -208,8 +214,9 @@ impl State {
         let (Some(decision), Some(scaling)) = (said, &mut self.scaling) else {
             return;
         };
-        let is_paused = now < scaling.paused;
+        let paused = scaling.paused;
         let own = &mut scaling.controllers[at as usize];
+        let is_paused = now < paused || !own.enabled;
         let since = now.since(own.looked).as_secs_f64();
         let per_second = own.responses.n() as f64 / since;
         scaling.looks.push(Change {

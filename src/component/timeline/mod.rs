@@ -9,11 +9,13 @@ mod flush;
 mod lose_zone;
 mod pause_autoscaler;
 mod scale;
+mod set;
 mod slow;
 
 pub(super) use deploy::Switch;
+pub use set::{How, Revision, SETTABLE, SetParameter, Settable};
 
-use super::{Context, Node, Plan};
+use super::{Context, Node, NodeId, Plan};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::At;
 use crate::units::SimDuration;
@@ -55,7 +57,9 @@ macro_rules! actions {
         crate::leads! {
             /// Something that is done to a component, or happens to it, at a given time.
             pub enum Action {
-                $( $(#[doc = $doc])* $variant($module::$variant) = $lead ),*
+                $( $(#[doc = $doc])* $variant($module::$variant) = $lead, )*
+                /// A parameter has another value from then on.
+                SetParameter(set::SetParameter) = "set",
             }
         }
 
@@ -68,28 +72,43 @@ macro_rules! actions {
         impl Action {
             /// When it happens.
             pub fn at(&self) -> At<SimDuration> {
-                match self { $( Self::$variant(own) => own.at(), )* }
+                match self {
+                    $( Self::$variant(own) => own.at(), )*
+                    Self::SetParameter(own) => own.at,
+                }
             }
 
-            /// The component that it happens to.
-            pub fn target(&self) -> &At<String> {
-                match self { $( Self::$variant(own) => own.target(), )* }
+            /// The component that it happens to; nothing if a parameter is set, of whatever it is.
+            pub fn target(&self) -> Option<&At<String>> {
+                match self {
+                    $( Self::$variant(own) => Some(own.target()), )*
+                    Self::SetParameter(_) => None,
+                }
             }
 
             /// How many places for instances a service needs because of it that is meant to have `most` at
             /// most.
             pub fn places(&self, most: u32) -> u32 {
-                match self { $( Self::$variant(own) => own.places(most), )* }
+                match self {
+                    $( Self::$variant(own) => own.places(most), )*
+                    Self::SetParameter(_) => most,
+                }
             }
 
             /// True if instances of a service crash by it.
             pub fn crashes(&self) -> bool {
-                match self { $( Self::$variant(own) => own.crashes(), )* }
+                match self {
+                    $( Self::$variant(own) => own.crashes(), )*
+                    Self::SetParameter(_) => false,
+                }
             }
 
             /// Prepares the component for it; nothing if this cannot happen to it, which is reported.
             pub fn plan(&self, component: &mut Plan, out: &mut Diagnostics) -> Option<Act> {
-                match self { $( Self::$variant(own) => own.plan(component, out).map(Act::$variant), )* }
+                match self {
+                    $( Self::$variant(own) => own.plan(component, out).map(Act::$variant), )*
+                    Self::SetParameter(_) => None,
+                }
             }
         }
 
@@ -117,6 +136,15 @@ actions! {
     FlushCache: flush = "flush",
     /// A dependency is slower for some time, or fails more often.
     SlowDependency: slow = "slow",
+}
+
+/// What the timeline has for an instant.
+#[derive(Debug, Clone)]
+pub enum Happening {
+    /// Something is done to a component, or happens to it.
+    Act(NodeId, Act),
+    /// Something has other settings from then on.
+    Revision(Box<Revision>),
 }
 
 /// Reports a component to which something cannot happen.

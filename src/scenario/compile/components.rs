@@ -1,16 +1,16 @@
 //! Components with every name resolved.
 
-use super::super::shape::check_vcpu;
+use super::super::shape::{ScenarioSpec, check_vcpu};
 use super::Compiler;
-use crate::autoscaler::AutoscalerSpec;
+use crate::autoscaler::Switched;
 use crate::component::program::threshold;
 use crate::component::service::{
     self, Backlog, ControllerPlan, LifePlan, Runtime, Service, WhenFull,
 };
-use crate::component::timeline::{Act, Action};
+use crate::component::timeline::{Action, Happening};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
-use crate::spec::At;
+use crate::spec::{At, With};
 use crate::units::{CostPerHour, CostPerSize, SimDuration};
 
 /// Workers of all places for instances of a service; each takes some bytes.
@@ -127,15 +127,25 @@ impl Compiler<'_> {
     /// The autoscalers of a service.
     fn plan_autoscalers(&mut self, own: &Service) -> Option<Vec<ControllerPlan>> {
         let plans: Vec<_> = autoscalers(own)
-            .map(|(name, spec)| {
-                let queues = spec.queues();
-                let queues: Vec<_> = queues.into_iter().map(|queue| self.queue(queue)).collect();
-                Some(ControllerPlan {
-                    name: name.to_owned(),
-                    spec: spec.clone(),
-                    queues: queues.into_iter().collect::<Option<_>>()?,
-                })
-            })
+            .map(
+                |(
+                    name,
+                    With {
+                        own: spec,
+                        shared: switch,
+                    },
+                )| {
+                    let queues = spec.queues();
+                    let queues: Vec<_> =
+                        queues.into_iter().map(|queue| self.queue(queue)).collect();
+                    Some(ControllerPlan {
+                        name: name.to_owned(),
+                        spec: spec.clone(),
+                        enabled: switch.enabled,
+                        queues: queues.into_iter().collect::<Option<_>>()?,
+                    })
+                },
+            )
             .collect();
         plans.into_iter().collect()
     }
@@ -283,46 +293,50 @@ impl Compiler<'_> {
 }
 
 /// All autoscalers of a service, with a name each.
-fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &AutoscalerSpec)> {
-    let one = own.autoscaler.iter().map(|spec| (spec.word(), spec));
+fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &Switched)> {
+    let one = own.autoscaler.iter().map(|spec| (spec.own.word(), spec));
     let named = own.autoscalers.items.iter();
     one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
 }
 
+/// What the timeline of a scenario has for a component.
+fn happens_to<'a>(spec: &'a ScenarioSpec, name: &str) -> impl Iterator<Item = &'a Action> {
+    let all = spec.timeline.items.iter().map(|(_, action)| action);
+    all.filter(move |action| action.target().is_some_and(|target| target.value == name))
+}
+
+/// By component: places for the instances of a service. Where their number changes there are twice as many
+/// as there may be, so that instances can start while others still drain.
+pub(in crate::scenario) fn places(spec: &ScenarioSpec) -> Vec<u32> {
+    let places = |(name, component): &(At<String>, ComponentSpec)| {
+        let ComponentSpec::Service(own) = component else {
+            return 0;
+        };
+        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.own.start().range().1);
+        let most = range.fold(own.count.get(), u32::max);
+        let happens = happens_to(spec, name).map(|action| action.places(most));
+        let most = happens.fold(most, u32::max);
+        let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
+        if changes {
+            most.saturating_mul(2)
+        } else {
+            most
+        }
+    };
+    spec.components.items.iter().map(places).collect()
+}
+
 impl Compiler<'_> {
     /// What the timeline has for a component.
-    pub(super) fn happens_to(&self, name: &str) -> impl Iterator<Item = &Action> {
-        let all = self.spec.timeline.items.iter();
-        let all = all.map(|(_, action)| action);
-        all.filter(move |action| action.target().value == name)
-    }
-
-    /// By component: places for the instances of a service. Where their number changes there are twice as many
-    /// as there may be, so that instances can start while others still drain.
-    pub(super) fn count_places(&self) -> Vec<u32> {
-        let places = |(name, component): &(At<String>, ComponentSpec)| {
-            let ComponentSpec::Service(own) = component else {
-                return 0;
-            };
-            let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
-            let most = range.fold(own.count.get(), u32::max);
-            let happens = self.happens_to(name).map(|action| action.places(most));
-            let most = happens.fold(most, u32::max);
-            let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
-            if changes {
-                most.saturating_mul(2)
-            } else {
-                most
-            }
-        };
-        self.spec.components.items.iter().map(places).collect()
+    fn happens_to(&self, name: &str) -> impl Iterator<Item = &Action> {
+        happens_to(self.spec, name)
     }
 
     /// What is done to components, or happens to them, ready to be carried out.
     pub(super) fn plan_timeline(
         &mut self,
         nodes: &mut [Option<Plan>],
-    ) -> Vec<(SimDuration, NodeId, Act)> {
+    ) -> Vec<(SimDuration, Happening)> {
         let mut timeline = Vec::new();
         let spec = self.spec;
         for (_, action) in &spec.timeline.items {
@@ -334,14 +348,15 @@ impl Compiler<'_> {
                 self.out
                     .push(Diagnostic::warning(at.origin, problem).related(horizon.origin, end));
             }
-            let Some((node, _)) = self.component(target) else {
+            // What is set is found where the scenario is compiled with the new value.
+            let Some((node, _)) = target.and_then(|target| self.component(target)) else {
                 continue;
             };
             let Some(component) = &mut nodes[node] else {
                 continue;
             };
             if let Some(act) = action.plan(component, self.out) {
-                timeline.push((at.value, NodeId::new(node), act));
+                timeline.push((at.value, Happening::Act(NodeId::new(node), act)));
             }
         }
         timeline
