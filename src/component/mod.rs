@@ -251,6 +251,9 @@ macro_rules! components {
             pub fn can_become(&self, other: &Self) -> Result<(), String> {
                 match (self, other) {
                     (Self::Service(own), Self::Service(other)) => own.can_become(other),
+                    (Self::RateLimiter(own), Self::RateLimiter(other)) => own.can_become(other),
+                    (Self::Dependency(own), Self::Dependency(other)) => own.can_become(other),
+                    (Self::Cache(own), Self::Cache(other)) => own.can_become(other),
                     _ => Ok(()),
                 }
             }

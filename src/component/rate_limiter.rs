@@ -100,6 +100,25 @@ pub struct Plan {
     pub retry_after: Option<SimDuration>,
 }
 
+impl Plan {
+    /// Says why a rate limiter that runs cannot take over the settings of `other`.
+    pub fn can_become(&self, other: &Self) -> Result<(), String> {
+        let kind = |limit: &RequestLimit| (limit.word(), limit.key());
+        if !self
+            .limits
+            .iter()
+            .map(kind)
+            .eq(other.limits.iter().map(kind))
+        {
+            return Err(
+                "a limit cannot become another kind, or count others, while the system runs"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
 /// What is kept of a limit.
 #[derive(Debug, Clone)]
 struct Books {
@@ -210,6 +229,23 @@ impl State {
         for unit in own {
             self.units[unit as usize].clone_from(&self.fresh);
         }
+    }
+
+    /// Takes over the settings of `plan`; what has been counted is kept.
+    pub(super) fn adopts(&mut self, plan: &Plan, cx: &mut Context) {
+        let now = cx.now();
+        self.fresh = admission::start(&plan.limits);
+        for unit in &mut self.units {
+            for (own, fresh) in unit.iter_mut().zip(&self.fresh) {
+                own.adopts(fresh.clone(), now);
+            }
+        }
+        for (limit, books) in self.fresh.iter().zip(&self.books) {
+            if let (Some((_, Some(level))), Some(most)) = (books.under_way, limit.capacity()) {
+                cx.recorder.level(level).set(now, u64::from(most));
+            }
+        }
+        self.retry_after = plan.retry_after;
     }
 
     /// Whose limits a step of a request in `frame` asks.

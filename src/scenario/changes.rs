@@ -5,7 +5,8 @@ use super::data::{DataFile, DataFiles};
 use super::document::{Document, split_path};
 use super::files::Files;
 use super::shape::ScenarioSpec;
-use crate::component::source::Begins;
+use crate::component::program::{Op, Program};
+use crate::component::source::{Begins, Choice};
 use crate::component::timeline::{
     Action, Happening, How, Revision, SETTABLE, SetParameter, Settable,
 };
@@ -199,6 +200,43 @@ impl Version {
                 let source = &mut blueprint.sources[at].begins;
                 return rate(source, &next.sources[at].begins, SimTime::ZERO + self.at);
             }
+            How::Mix => {
+                let (old, new) = (&last.sources[at].choices, &next.sources[at].choices);
+                let class = |own: &Choice| (own.flow, own.pc, own.is_kept);
+                if !old.iter().map(class).eq(new.iter().map(class)) {
+                    let problem =
+                        "the classes of its requests are those that it has from the start";
+                    return Err(problem.to_owned());
+                }
+                Revision::Mix(at as u16, new.clone())
+            }
+            How::Timeout => {
+                let of = |from: &Blueprint| {
+                    let source = &from.sources[at];
+                    let caller = source.caller.map(|own| &from.callers[own as usize]);
+                    source
+                        .timeout
+                        .or_else(|| caller.and_then(|own| own.timeout))
+                };
+                let (Some(_), Some(timeout)) = (of(last), of(next)) else {
+                    let problem = "whoever waits for ever, or as a load tool does, gets no timeout while it runs";
+                    return Err(problem.to_owned());
+                };
+                Revision::Timeout(at as u16, timeout)
+            }
+            How::Retry => {
+                let of = |from: &Blueprint| {
+                    let caller = from.sources[at].caller?;
+                    let retry = from.callers[caller as usize].retry.clone();
+                    Some((caller, retry?))
+                };
+                let (Some(_), Some((caller, retry))) = (of(last), of(next)) else {
+                    let problem = "whoever does not try again does not begin to while it runs";
+                    return Err(problem.to_owned());
+                };
+                Revision::Retry(caller, retry)
+            }
+            How::Steps => steps(&last.program, &next.program)?,
             How::Component => {
                 last.nodes[at].can_become(&next.nodes[at])?;
                 Revision::Component(NodeId::new(at), next.nodes[at].clone())
@@ -228,4 +266,31 @@ fn rate(source: &mut Begins, other: &Begins, at: SimTime) -> Result<(), String> 
         }
         _ => Err("a source of this kind has no rate that could change".to_owned()),
     }
+}
+
+/// What draws differently: laws, and chances. Everything else has to be the same.
+fn steps(last: &Program, next: &Program) -> Result<Revision, String> {
+    let is_shape = |(old, new): (&Op, &Op)| match (old, new) {
+        (
+            Op::Chance { otherwise, .. },
+            Op::Chance {
+                otherwise: other, ..
+            },
+        ) => otherwise == other,
+        (old, new) => format!("{old:?}") == format!("{new:?}"),
+    };
+    let is_same = last.ops.len() == next.ops.len() && last.laws.len() == next.laws.len();
+    if !is_same || !last.ops.iter().zip(&next.ops).all(is_shape) {
+        let problem =
+            "of steps only how much work, how long and how often can change while it runs";
+        return Err(problem.to_owned());
+    }
+    let laws = last.laws.iter().zip(&next.laws).enumerate();
+    let laws = laws.filter(|(_, (old, new))| format!("{old:?}") != format!("{new:?}"));
+    let ops = last.ops.iter().zip(&next.ops).enumerate();
+    let ops = ops.filter(|(_, (old, new))| format!("{old:?}") != format!("{new:?}"));
+    Ok(Revision::Steps(
+        laws.map(|(at, (_, law))| (at, law.clone())).collect(),
+        ops.map(|(at, (_, op))| (at, *op)).collect(),
+    ))
 }

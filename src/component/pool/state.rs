@@ -130,6 +130,28 @@ impl Pool {
         (instance * self.per_instance) as usize..((instance + 1) * self.per_instance) as usize
     }
 
+    /// There may be another number of connections from now on. Idle ones that are too many are closed at once, others
+    /// when they are given back; whoever waits for room opens one.
+    pub(in crate::component) fn adopts(&mut self, plan: &Plan, cx: &mut Context) {
+        let before = u64::from(self.plan.rules.most());
+        (self.plan.rules.max, self.plan.rules.overflow) = (plan.rules.max, plan.rules.overflow);
+        let n_units = cx.recorder.level_now(self.capacity) / before.max(1);
+        let capacity = n_units * u64::from(self.plan.rules.most());
+        let now = cx.now();
+        cx.recorder.level(self.capacity).set(now, capacity);
+        for at in 0..self.units.len() {
+            self.units[at].shrinks(&self.plan.rules);
+            loop {
+                let turn = self.units[at].grows(&self.plan.rules);
+                self.acts(at, turn, cx);
+                if turn == Turn::Rests {
+                    break;
+                }
+            }
+            self.opens_in_background(at, cx);
+        }
+    }
+
     /// A request asks for a connection.
     #[inline]
     pub(in crate::component) fn ask(&mut self, id: RequestId, cx: &mut Context) -> Step {

@@ -3,7 +3,7 @@
 use super::instances::Life;
 use super::state::State;
 use super::{ControllerPlan, Plan};
-use crate::component::Context;
+use crate::component::{Context, pool};
 use crate::spec::Spec as _;
 
 impl ControllerPlan {
@@ -57,6 +57,12 @@ impl State {
                 if matches!(own.life, Life::InService | Life::Draining) {
                     own.limit = plan.max_connections;
                 }
+            }
+        }
+        for ((own, old), new) in self.pools.iter_mut().zip(&before.pools).zip(&plan.pools) {
+            let size = |plan: &pool::Plan| (plan.rules.max, plan.rules.overflow);
+            if size(old) != size(new) {
+                own.adopts(new, cx);
             }
         }
         if before.count != plan.count {

@@ -4,9 +4,13 @@
 //! settings from there. What can be set while the system runs is listed here, one line per thing; the rest is
 //! refused before the run.
 
+use crate::component::program::Op;
+use crate::component::source::Choice;
 use crate::component::system::System;
-use crate::component::{Node, NodeId, Plan};
+use crate::component::{Node, NodeId, Plan, caller};
 use crate::diag::Diagnostics;
+use crate::dist::Sampler;
+use crate::policy::persistence::Retry;
 use crate::spec;
 use crate::spec::{At, Definitions, Given, Spec};
 use crate::units::SimDuration;
@@ -29,8 +33,16 @@ pub struct Settable {
 pub enum How {
     /// The rate of a source, over time.
     Rate,
+    /// The classes of a source's requests.
+    Mix,
+    /// How long the clients of a source wait.
+    Timeout,
+    /// How the clients of a source try again.
+    Retry,
     /// A component.
     Component,
+    /// What steps of operations draw: how much work there is, how long something takes, how often it is done.
+    Steps,
 }
 
 const fn of(of: &'static str, path: &'static str, how: How, what: &'static str) -> Settable {
@@ -43,26 +55,29 @@ const fn of(of: &'static str, path: &'static str, how: How, what: &'static str) 
 }
 
 /// What can be set while the system runs.
+#[rustfmt::skip]
 pub const SETTABLE: &[Settable] = &[
-    of(
-        "source",
-        "rate",
-        How::Rate,
-        "its curve goes on at the new rate",
-    ),
-    of(
-        "service",
-        "count",
-        How::Component,
-        "instances are started or taken out",
-    ),
-    of(
-        "service",
-        "autoscaler.**",
-        How::Component,
-        "it keeps what it remembers",
-    ),
+    of("source", "rate", How::Rate, "its curve goes on at the new rate"),
+    of("source", "mix", How::Mix, "of the classes that it has from the start"),
+    of("source", "timeout", How::Timeout, "of requests and attempts that are sent from then on"),
+    of("source", "retry.attempts", How::Retry, "also for whoever is under way"),
+    of("source", "retry.backoff.**", How::Retry, "the waits that begin from then on"),
+    of("service", "count", How::Component, "instances are started or taken out"),
+    of("service", "autoscaler.**", How::Component, "it keeps what it remembers"),
     of("service", "autoscalers.**", How::Component, "the same"),
+    of("service", "max_connections", How::Component, "those who are inside stay"),
+    of("service", "backlog", How::Component, "those who wait go on waiting"),
+    of("service", "boot", How::Component, "of instances that begin to boot from then on"),
+    of("service", "drain", How::Component, "of instances that are taken out from then on"),
+    of("service", "pools.*.max", How::Component, "what is too much is closed when it is given back"),
+    of("service", "pools.*.overflow", How::Component, "the same"),
+    of("service", "operations.*.steps.**", How::Steps, "how much work, how long, how often"),
+    of("dependency", "latency", How::Steps, "of calls that begin from then on"),
+    of("dependency", "errors", How::Component, "of calls that end from then on"),
+    of("dependency", "max_concurrent", How::Component, "whoever waits begins if there is room now"),
+    of("rate_limiter", "limits.**", How::Component, "what has been counted is kept"),
+    of("rate_limiter", "retry_after", How::Component, "what is said from then on"),
+    of("cache", "ttl", How::Component, "of what is filled in from then on"),
 ];
 
 impl Settable {
@@ -125,6 +140,14 @@ spec! {
 pub enum Revision {
     /// A component.
     Component(NodeId, Plan),
+    /// The classes of the requests of a source.
+    Mix(u16, Vec<Choice>),
+    /// How long the clients of a source wait.
+    Timeout(u16, SimDuration),
+    /// How a caller tries again.
+    Retry(u16, Retry),
+    /// Laws by their positions, and instructions by theirs.
+    Steps(Vec<(usize, Sampler)>, Vec<(usize, Op)>),
 }
 
 impl System {
@@ -135,7 +158,36 @@ impl System {
                 let node = &mut self.nodes[node.index()];
                 match (node, plan) {
                     (Node::Service(own), Plan::Service(plan)) => own.adopts(plan, &mut self.cx),
+                    (Node::RateLimiter(own), Plan::RateLimiter(plan)) => {
+                        own.adopts(plan, &mut self.cx);
+                    }
+                    (Node::Dependency(own), Plan::Dependency(plan)) => {
+                        own.adopts(plan, &mut self.cx);
+                    }
+                    (Node::Cache(own), Plan::Cache(plan)) => own.adopts(plan),
                     (node, plan) => unreachable!("{node:?} cannot become {plan:?}"),
+                }
+            }
+            Revision::Mix(source, choices) => {
+                self.sources[*source as usize].choices.clone_from(choices);
+            }
+            Revision::Timeout(source, timeout) => {
+                let own = &self.sources[*source as usize];
+                let caller = self.callers.get(own.caller as usize);
+                let by_caller = caller.filter(|_| !own.is_plain);
+                let lane = own.lane;
+                let lane = lane.or_else(|| by_caller.and_then(caller::State::timeout_lane));
+                if let Some(lane) = lane {
+                    self.cx.scheduler.set_lane_length(lane, *timeout);
+                }
+            }
+            Revision::Retry(caller, retry) => self.callers[*caller as usize].tries_again_by(retry),
+            Revision::Steps(laws, ops) => {
+                for (at, law) in laws {
+                    self.cx.program.laws[*at].clone_from(law);
+                }
+                for (at, op) in ops {
+                    self.cx.program.ops[*at] = *op;
                 }
             }
         }

@@ -46,6 +46,10 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.max = fresh.max;
+    }
+
     #[inline]
     fn ask(&mut self, sender: Sender, _: SimTime) -> Verdict {
         let count = self.counts.get(sender.number(self.key));

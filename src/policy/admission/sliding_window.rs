@@ -126,6 +126,14 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.max = fresh.max;
+        if self.length != fresh.length {
+            // Windows of the clock are numbered by their length.
+            *self = fresh;
+        }
+    }
+
     #[inline]
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let number = sender.number(self.key);
