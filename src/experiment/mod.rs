@@ -11,6 +11,7 @@ mod backlog;
 mod bottleneck;
 mod estimate;
 mod findings;
+mod flapping;
 mod record;
 mod recovery;
 mod run;
@@ -20,8 +21,8 @@ pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use findings::{
     Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings,
-    OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges, SourceFindings, Spread,
-    StatedFindings, Stop, Violation,
+    OutcomeShare, QueueFindings, ResourceFindings, Series, SourceFindings, Spread, StatedFindings,
+    Stop, Times, Violation,
 };
 pub use record::{Record, replicate};
 pub use recovery::Recovery;

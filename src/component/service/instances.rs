@@ -72,6 +72,13 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// True if it has died, and the requests in it have not heard of it yet.
+    pub(super) fn is_dying(&self) -> bool {
+        self.is_dying
+    }
+}
+
 impl State {
     /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
@@ -84,18 +91,23 @@ impl State {
         self.desired = count;
         for instance in 0..count {
             self.asked_for(instance, cx);
+            self.is_there_already(instance, cx);
             self.joins(instance, cx);
         }
+        self.fills_warm_pool(cx);
     }
 
     /// Sees to it that there will be `n` instances.
     pub(in crate::component) fn scale_to(&mut self, n: u32, cx: &mut Context) {
         self.desired = n;
         let mut there = self.n_there();
-        while there > n + self.surge() {
-            self.take_out_last(cx);
+        while there > n + self.surge()
+            && let Some(at) = self.next_to_go()
+        {
+            self.take_out(at, cx);
             there -= 1;
         }
+        self.refills_warm_pool(cx);
         self.start_missing(cx);
         self.nobody_waits_in_vain(cx);
     }
@@ -141,8 +153,7 @@ impl State {
             }
             if self.instances[at as usize].life == Life::Stopped && self.is_open(at as usize) {
                 self.asked_for(at, cx);
-                let boot = self.plan.boot.sample(&mut self.boots);
-                self.boots_for(at, boot, cx);
+                self.launches(at, cx);
                 missing -= 1;
             }
         }
@@ -166,12 +177,22 @@ impl State {
         if let Some(rollout) = &mut self.rollout {
             rollout.begins(at);
         }
-        cx.recorder.level(self.levels.paid).up(now, 1);
+        if self.plan.provisioning.is_none() {
+            cx.recorder.level(self.levels.paid).up(now, 1);
+        }
         cx.recorder.level(self.levels.starting).up(now, 1);
     }
 
     /// An instance has booted.
     pub(super) fn booted(&mut self, at: u32, cx: &mut Context) {
+        self.instances[at as usize].pending = None;
+        if !self.is_to_be_asked(at, cx) {
+            self.is_ready(at, cx);
+        }
+    }
+
+    /// An instance is ready for requests.
+    pub(super) fn is_ready(&mut self, at: u32, cx: &mut Context) {
         self.instances[at as usize].pending = None;
         if !self.waits_for_others(at) {
             self.joins(at, cx);
@@ -199,6 +220,7 @@ impl State {
             service: self.own,
             instance: at,
         });
+        self.has_come(at, cx);
         self.life_begins(at, cx);
         self.processes_start(at, cx);
     }
@@ -215,14 +237,6 @@ impl State {
                 service: self.own,
                 instance: at,
             });
-        }
-    }
-
-    /// Takes out the instance with the highest number, as Heroku does with dynos.
-    fn take_out_last(&mut self, cx: &mut Context) {
-        let last = (0..self.instances.len()).rev();
-        if let Some(at) = last.into_iter().find(|at| self.is_there(*at)) {
-            self.take_out(at as u32, cx);
         }
     }
 
@@ -249,8 +263,7 @@ impl State {
             } else {
                 cx.recorder.level(self.levels.starting).down(now, 1);
             }
-            cx.recorder.level(self.levels.paid).down(now, 1);
-            return;
+            return self.is_paid_no_more(at, cx);
         }
         if instance.life != Life::InService {
             return;
@@ -281,8 +294,8 @@ impl State {
         }
         instance.life = Life::Stopped;
         cx.recorder.level(self.levels.draining).down(now, 1);
-        cx.recorder.level(self.levels.paid).down(now, 1);
         self.closes(at, cx);
+        self.is_paid_no_more(at, cx);
         self.start_missing(cx);
         self.rolls(cx);
     }

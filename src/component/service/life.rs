@@ -278,7 +278,7 @@ impl State {
         self.waits_to_restart(at, cx);
     }
 
-    fn waits_to_restart(&mut self, at: u32, cx: &mut Context) {
+    pub(super) fn waits_to_restart(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         if !self.is_open(at as usize) {
             // Its zone is gone: others start elsewhere, once that is noticed.
@@ -305,6 +305,7 @@ impl State {
             .and_then(|lives| lives.plan.reboot.clone());
         let law = reboot.as_ref().unwrap_or(&self.plan.boot);
         let boot = law.sample(&mut self.boots);
+        self.boots_again(at, now);
         self.boots_for(at, boot, cx);
     }
 

@@ -1,6 +1,7 @@
 //! A service at work: requests come in, get a worker, use its CPU, and leave.
 
 use super::instances::{Instance, Life};
+use super::launch::Launches;
 use super::life::Lives;
 use super::meters::Meters;
 use super::processes::Processes;
@@ -98,6 +99,8 @@ pub struct State {
     pub(super) shares_cpu: bool,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
+    /// How instances come into being.
+    pub(super) launches: Option<Box<Launches>>,
     /// A deploy under way.
     pub(super) rollout: Option<Box<Rollout>>,
     /// By zone: whether it is lost; empty as long as none ever was.
@@ -160,6 +163,11 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            launches: plan.launches().then(|| {
+                let provisioning = plan.provisioning.as_ref();
+                let (name, n_places) = (&plan.name, plan.n_places);
+                Box::new(Launches::new(provisioning, name, n_places, streams, cx))
+            }),
             rollout: None,
             lost_zones: Vec::new(),
             lives: plan

@@ -2,6 +2,7 @@
 
 use super::super::shape::{ScenarioSpec, check_vcpu};
 use super::Compiler;
+use super::processes::usual_termination;
 use crate::autoscaler::Switched;
 use crate::component::program::threshold;
 use crate::component::service::{
@@ -110,6 +111,10 @@ impl Compiler<'_> {
             backlog: backlog.map_or(Backlog::DEFAULT, |at| at.value).limit(),
             max_connections: own.max_connections.map_or(u32::MAX, |max| max.get()),
             abandoned: own.abandoned.value,
+            provisioning: self.plan_provisioning(own)?,
+            termination: own
+                .termination
+                .map_or_else(|| usual_termination(own), |given| given.value),
             boot: boot?,
             drain: own.drain.value,
             on_stop: own.on_stop.value,
@@ -293,7 +298,7 @@ impl Compiler<'_> {
 }
 
 /// All autoscalers of a service, with a name each.
-fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &Switched)> {
+pub(super) fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &Switched)> {
     let one = own.autoscaler.iter().map(|spec| (spec.own.word(), spec));
     let named = own.autoscalers.items.iter();
     one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
