@@ -108,7 +108,9 @@ impl State {
         (self.errors_below, self.over_limit) = (plan.errors_below, plan.over_limit);
         if let (Some(level), Some(max)) = (self.capacity, plan.max_concurrent) {
             self.max = u64::from(max);
-            cx.recorder.level(level).set(now, self.max);
+            // Calls beyond it have their places until they are over.
+            let most = self.max.max(cx.recorder.level_now(self.calls));
+            cx.recorder.level(level).set(now, most);
         }
         while cx.recorder.level_now(self.calls) < self.max {
             let Some(next) = self.line.pop(&mut cx.requests) else {
@@ -190,6 +192,9 @@ impl Component for State {
             self.goes_from_line(next, cx);
         } else {
             cx.recorder.level(self.calls).down(now, 1);
+            if let Some(capacity) = self.capacity {
+                cx.takes_places_away(capacity, self.calls, self.max);
+            }
         }
         let (_, errors_below) = self.pace(now);
         if errors_below > 0 && self.salt.uniform(cx.requests.get(id).seed()) < errors_below {

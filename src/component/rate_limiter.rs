@@ -241,8 +241,10 @@ impl State {
             }
         }
         for (limit, books) in self.fresh.iter().zip(&self.books) {
-            if let (Some((_, Some(level))), Some(most)) = (books.under_way, limit.capacity()) {
-                cx.recorder.level(level).set(now, u64::from(most));
+            if let (Some((used, Some(level))), Some(most)) = (books.under_way, limit.capacity()) {
+                // What is under way beyond it has its places until it is over.
+                let most = u64::from(most).max(cx.recorder.level_now(used));
+                cx.recorder.level(level).set(now, most);
             }
         }
         self.retry_after = plan.retry_after;
@@ -355,8 +357,11 @@ impl State {
         for (at, limit) in self.units[0].iter_mut().enumerate() {
             if held & bit_of(at) != 0 {
                 limit.done(sender);
-                if let Some((level, _)) = self.books[at].under_way {
+                if let Some((level, capacity)) = self.books[at].under_way {
                     cx.recorder.level(level).down(now, 1);
+                    if let (Some(capacity), Some(most)) = (capacity, limit.capacity()) {
+                        cx.takes_places_away(capacity, level, u64::from(most));
+                    }
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use rand::Rng as _;
+
 use super::arena::Arena;
 use super::bill::{Bill, Egress};
 use super::context::Context;
@@ -10,7 +12,7 @@ use super::jobs::Job;
 use super::pool::{self, Pool, PoolId};
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
-use super::timeline::Happening;
+use super::timeline::{Due, Entry, Happening, SHORTEST};
 use super::user::User;
 use super::{
     Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, queue,
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
 use crate::metrics::{Outcome, Recorder, Shape, Windows};
-use crate::rng::Streams;
+use crate::rng::{Stream, Streams};
 use crate::units::{CostPerSize, SimDuration, SimTime};
 
 /// Which source and class a request belongs to.
@@ -56,7 +58,7 @@ pub struct Blueprint {
     /// What requests execute.
     pub program: Program,
     /// What is done to components, or happens to them, and when.
-    pub timeline: Vec<(SimDuration, Happening)>,
+    pub timeline: Vec<Entry>,
 }
 
 impl Blueprint {
@@ -66,6 +68,7 @@ impl Blueprint {
         Has {
             gateways: ops.any(|op| matches!(op, Op::Pass { .. })),
             upstreams: self.nodes.iter().any(is_upstream),
+            closures: self.timeline.iter().any(Entry::closes),
         }
     }
 }
@@ -103,6 +106,8 @@ pub(super) struct Has {
     pub(super) gateways: bool,
     /// Balancers with groups of servers.
     pub(super) upstreams: bool,
+    /// Times at which somebody is not to be reached.
+    pub(super) closures: bool,
 }
 
 /// A system at work: one replication.
@@ -129,7 +134,9 @@ pub struct System {
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
     pub(super) has: Has,
-    timeline: Vec<(SimDuration, Happening)>,
+    timeline: Vec<Entry>,
+    /// By entry of the timeline: where its chances come from.
+    chances: Vec<Stream>,
     begun: bool,
     pub(super) over: bool,
 }
@@ -272,6 +279,11 @@ impl System {
             overflow: None,
             has: blueprint.has(),
             timeline: blueprint.timeline.clone(),
+            chances: {
+                let entries = blueprint.timeline.iter();
+                let streams = entries.map(|entry| streams.stream(&entry.name, "timeline"));
+                streams.collect()
+            },
             begun: false,
             over: false,
         }
@@ -311,28 +323,44 @@ impl System {
                 .scheduler
                 .set_arrival(id, self.sources[at].next_arrival());
         }
-        for (number, (at, _)) in self.timeline.iter().enumerate() {
-            let at = SimTime::ZERO + *at;
-            if at > self.horizon {
-                continue;
+        for number in 0..self.timeline.len() {
+            self.schedules_entry(number);
+        }
+        self.schedules_window(0);
+    }
+
+    /// Schedules what the timeline has, for the first time or the next.
+    fn schedules_entry(&mut self, number: usize) {
+        let at = match &self.timeline[number].due {
+            Due::Once(at) => SimTime::ZERO + *at,
+            Due::Repeated(gaps) => {
+                let gap = gaps.sample(&mut self.chances[number]);
+                self.cx.now() + gap.max(SHORTEST)
             }
+        };
+        if at <= self.horizon {
             let event = Event::Act(number as u32);
             self.cx.scheduler.at(at, Class::Control, event);
         }
-        self.schedules_window(0);
     }
 
     /// What the timeline has for now.
     #[cold]
     fn happens(&mut self, number: usize) {
-        match &self.timeline[number].1 {
+        let entry = &self.timeline[number];
+        let is_repeated = matches!(entry.due, Due::Repeated(_));
+        match &entry.what {
             Happening::Act(node, act) => {
-                act.carry_out(&mut self.nodes[node.index()], &mut self.cx);
+                let drawn = is_repeated.then(|| self.chances[number].next_u64());
+                act.carry_out(&mut self.nodes[node.index()], drawn, &mut self.cx);
             }
             Happening::Revision(revision) => {
                 let revision = revision.clone();
                 self.is_revised(&revision);
             }
+        }
+        if is_repeated {
+            self.schedules_entry(number);
         }
     }
 

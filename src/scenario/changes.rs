@@ -8,7 +8,7 @@ use super::shape::ScenarioSpec;
 use crate::component::program::{Op, Program};
 use crate::component::source::{Begins, Choice};
 use crate::component::timeline::{
-    Action, Happening, How, Revision, SETTABLE, SetParameter, Settable,
+    Action, Due, Entry, Happening, How, Revision, SETTABLE, SetParameter, Settable,
 };
 use crate::component::{Blueprint, NodeId};
 use crate::diag::{Diagnostic, Diagnostics};
@@ -242,8 +242,11 @@ impl Version {
                 Revision::Component(NodeId::new(at), next.nodes[at].clone())
             }
         };
-        let happening = Happening::Revision(Box::new(revision));
-        blueprint.timeline.push((self.at, happening));
+        blueprint.timeline.push(Entry {
+            name: self.set.set.0.clone(),
+            due: Due::Once(self.at),
+            what: Happening::Revision(Box::new(revision)),
+        });
         Ok(())
     }
 }

@@ -166,6 +166,7 @@ impl Generator {
         );
         let _ = writeln!(text, "balance = \"{}\"", self.policy());
         self.life(text);
+        self.provisioning(text);
         self.pool(at, workers, text);
         if self.chance(50) {
             let (min, max) = (self.between(1, 2), self.between(2, 6));

@@ -11,7 +11,7 @@ use crate::component::request::Line;
 use crate::component::{Context, Event, Notice};
 use crate::engine::{Class, Slot};
 use crate::rng::Stream;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// Where in its life an instance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +171,10 @@ impl State {
     fn asked_for(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         self.instances[at as usize].life = Life::Starting;
+        if let Some(slow) = self.slow.get_mut(at as usize) {
+            // It is another one now.
+            slow.1 = SimTime::ZERO;
+        }
         if let Some(meters) = &mut self.meters {
             meters.begins(at, now, now);
         }

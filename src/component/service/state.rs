@@ -16,7 +16,7 @@ use crate::engine::LaneId;
 use crate::metrics::{LevelId, Outcome, WaitId};
 use crate::policy::balance::Balance;
 use crate::rng::{Salt, Stream, Streams};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// The next burst on an instance's shared CPU is over.
 pub(super) const CPU: u8 = 0;
@@ -99,6 +99,10 @@ pub struct State {
     pub(super) shares_cpu: bool,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
+    /// Whoever comes before is told to come again later.
+    pub(in crate::component) closed_until: SimTime,
+    /// By instance: how many times as much work bursts are, and until when; empty where none ever was slow.
+    pub(super) slow: Vec<(f64, SimTime)>,
     /// How instances come into being.
     pub(super) launches: Option<Box<Launches>>,
     /// A deploy under way.
@@ -163,6 +167,8 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            closed_until: SimTime::ZERO,
+            slow: Vec::new(),
             launches: plan.launches().then(|| {
                 let provisioning = plan.provisioning.as_ref();
                 let (name, n_places) = (&plan.name, plan.n_places);
@@ -361,6 +367,9 @@ impl State {
         if self.processes.is_some() {
             let frame = request.frame;
             work = self.work_in_process(&frame, work, cx);
+        }
+        if !self.slow.is_empty() {
+            work = self.slowed(instance, work, now);
         }
         if !self.shares_cpu {
             cx.recorder.level(self.levels.cpu_used).up(now, 1000);

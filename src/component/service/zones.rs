@@ -33,7 +33,10 @@ impl State {
         cx: &mut Context,
     ) {
         self.lost_zones.resize(self.plan.zones as usize, false);
-        self.lost_zones[zone as usize] = true;
+        if std::mem::replace(&mut self.lost_zones[zone as usize], true) {
+            // What is gone already cannot go again.
+            return;
+        }
         for at in self.places_in(zone) {
             match self.instances[at as usize].life {
                 Life::InService | Life::Draining => self.crash(at, cx),

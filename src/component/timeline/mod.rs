@@ -5,20 +5,26 @@
 
 mod crash;
 mod deploy;
+mod fail_over;
 mod flush;
 mod lose_zone;
+mod maintenance;
 mod pause_autoscaler;
+mod reboot;
+mod resize;
 mod scale;
 mod set;
 mod slow;
+mod slow_instance;
+mod when;
 
 pub(super) use deploy::Switch;
 pub use set::{How, Revision, SETTABLE, SetParameter, Settable};
+pub use when::{Due, SHORTEST, When};
 
 use super::{Context, Node, NodeId, Plan};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::At;
-use crate::units::SimDuration;
 
 /// What every action can do before a run.
 trait Describe {
@@ -26,7 +32,7 @@ trait Describe {
     type Act;
 
     /// When it happens.
-    fn at(&self) -> At<SimDuration>;
+    fn at(&self) -> &When;
 
     /// The component that it happens to.
     fn target(&self) -> &At<String>;
@@ -48,8 +54,8 @@ trait Describe {
 
 /// What every action can do in a run.
 trait CarryOut {
-    /// Does it.
-    fn carry_out(&self, component: &mut Node, cx: &mut Context);
+    /// Does it; to whom exactly is drawn, where that is a matter of chance.
+    fn carry_out(&self, component: &mut Node, drawn: Option<u64>, cx: &mut Context);
 }
 
 macro_rules! actions {
@@ -71,10 +77,10 @@ macro_rules! actions {
 
         impl Action {
             /// When it happens.
-            pub fn at(&self) -> At<SimDuration> {
+            pub fn at(&self) -> When {
                 match self {
-                    $( Self::$variant(own) => own.at(), )*
-                    Self::SetParameter(own) => own.at,
+                    $( Self::$variant(own) => own.at().clone(), )*
+                    Self::SetParameter(own) => When::Once(own.at),
                 }
             }
 
@@ -113,9 +119,9 @@ macro_rules! actions {
         }
 
         impl Act {
-            /// Does it.
-            pub(super) fn carry_out(&self, component: &mut Node, cx: &mut Context) {
-                match self { $( Self::$variant(own) => own.carry_out(component, cx), )* }
+            /// Does it; to whom exactly is drawn, where that is a matter of chance.
+            pub(super) fn carry_out(&self, component: &mut Node, drawn: Option<u64>, cx: &mut Context) {
+                match self { $( Self::$variant(own) => own.carry_out(component, drawn, cx), )* }
             }
         }
     };
@@ -136,9 +142,37 @@ actions! {
     FlushCache: flush = "flush",
     /// A dependency is slower for some time, or fails more often.
     SlowDependency: slow = "slow",
+    /// Instances are slower for some time.
+    SlowInstance: slow_instance = "slow_instance",
+    /// Whoever comes is told to come again later.
+    MaintenanceMode: maintenance = "maintenance",
+    /// A database moves to a server of another size.
+    ResizeDatabase: resize = "resize",
+    /// The standby of a database takes over.
+    FailOverDatabase: fail_over = "failover",
+    /// A database starts anew.
+    RebootDatabase: reboot = "reboot",
 }
 
-/// What the timeline has for an instant.
+/// What the timeline has.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it is called in the scenario.
+    pub name: String,
+    /// When.
+    pub due: Due,
+    /// What.
+    pub what: Happening,
+}
+
+impl Entry {
+    /// True if somebody is not to be reached by it for some time.
+    pub fn closes(&self) -> bool {
+        matches!(self.what, Happening::Act(_, Act::MaintenanceMode(_)))
+    }
+}
+
+/// What happens.
 #[derive(Debug, Clone)]
 pub enum Happening {
     /// Something is done to a component, or happens to it.
@@ -162,6 +196,20 @@ fn service_plan<'a>(
     let kind = component.kind();
     let Plan::Service(plan) = component else {
         wrong_kind(name, kind, "a service", out);
+        return None;
+    };
+    Some(plan)
+}
+
+/// The database that is planned, if it is one; anything else is reported.
+fn database_plan<'a>(
+    name: &At<String>,
+    component: &'a mut Plan,
+    out: &mut Diagnostics,
+) -> Option<&'a mut super::database::Plan> {
+    let kind = component.kind();
+    let Plan::Database(plan) = component else {
+        wrong_kind(name, kind, "a database", out);
         return None;
     };
     Some(plan)

@@ -8,11 +8,11 @@ use crate::component::program::threshold;
 use crate::component::service::{
     self, Backlog, ControllerPlan, LifePlan, Runtime, Service, WhenFull,
 };
-use crate::component::timeline::{Action, Happening};
+use crate::component::timeline::{Action, Entry, Happening};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::{At, With};
-use crate::units::{CostPerHour, CostPerSize, SimDuration};
+use crate::units::{CostPerHour, CostPerSize};
 
 /// Workers of all places for instances of a service; each takes some bytes.
 const MOST_WORKERS: u64 = 10_000_000;
@@ -338,16 +338,13 @@ impl Compiler<'_> {
     }
 
     /// What is done to components, or happens to them, ready to be carried out.
-    pub(super) fn plan_timeline(
-        &mut self,
-        nodes: &mut [Option<Plan>],
-    ) -> Vec<(SimDuration, Happening)> {
+    pub(super) fn plan_timeline(&mut self, nodes: &mut [Option<Plan>]) -> Vec<Entry> {
         let mut timeline = Vec::new();
         let spec = self.spec;
-        for (_, action) in &spec.timeline.items {
+        for (name, action) in &spec.timeline.items {
             let (at, target) = (action.at(), action.target());
             let horizon = spec.run.horizon;
-            if at.value > horizon.value {
+            if let Some(at) = at.once().filter(|at| at.value > horizon.value) {
                 let problem = "this happens after the end of the run";
                 let end = format!("the run ends after {}", horizon.value);
                 self.out
@@ -361,7 +358,14 @@ impl Compiler<'_> {
                 continue;
             };
             if let Some(act) = action.plan(component, self.out) {
-                timeline.push((at.value, Happening::Act(NodeId::new(node), act)));
+                let Some(due) = at.plan(self.data, self.out) else {
+                    continue;
+                };
+                timeline.push(Entry {
+                    name: name.value.clone(),
+                    due,
+                    what: Happening::Act(NodeId::new(node), act),
+                });
             }
         }
         timeline
