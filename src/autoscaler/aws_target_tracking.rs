@@ -142,6 +142,15 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            memory: std::mem::take(&mut self.memory),
+            before: std::mem::take(&mut self.before),
+            metric: std::mem::take(&mut self.metric),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         (self.config.bounds.min, self.config.bounds.max)
     }

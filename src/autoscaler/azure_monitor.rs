@@ -321,6 +321,19 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, mut fresh: Self) {
+        for (new, old) in fresh.sources.iter_mut().zip(&mut self.sources) {
+            if (new.metric, new.queue) == (old.metric, old.queue) {
+                new.points = std::mem::take(&mut old.points);
+            }
+        }
+        *self = Self {
+            memory: std::mem::take(&mut self.memory),
+            last: self.last.take(),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         (self.config.bounds.min, self.config.bounds.max)
     }

@@ -70,6 +70,7 @@ impl Describe for GoogleCloudRun {
                 capacity: f64::from(self.concurrency.get()),
                 target: self.concurrency_target.get(),
             },
+            idle,
             most: (idle > SimDuration::ZERO).then(|| MaxOverTime::new(idle, PERIOD)),
             last: None,
             minute: VecDeque::new(),
@@ -87,6 +88,7 @@ pub struct State {
     bounds: Bounds,
     cpu_target: f64,
     concurrency: Driver,
+    idle: SimDuration,
     /// The most instances that were needed within the idle time; nothing if there is none.
     most: Option<MaxOverTime>,
     last: Option<Snapshot>,
@@ -101,6 +103,17 @@ impl Rule for State {
             first: None,
             scrape: Some(PERIOD),
         }
+    }
+
+    fn adopts(&mut self, mut fresh: Self) {
+        if self.idle == fresh.idle {
+            fresh.most = self.most.take();
+        }
+        *self = Self {
+            last: self.last.take(),
+            minute: std::mem::take(&mut self.minute),
+            ..fresh
+        };
     }
 
     fn range(&self) -> (u32, u32) {

@@ -92,6 +92,15 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            looks: std::mem::take(&mut self.looks),
+            fewer_in_a_row: std::mem::take(&mut self.fewer_in_a_row),
+            last_change: std::mem::take(&mut self.last_change),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         (self.min, self.max)
     }

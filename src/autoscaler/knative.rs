@@ -209,6 +209,25 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, mut fresh: Self) {
+        if self.metric == fresh.metric {
+            for (new, old) in [
+                (&mut fresh.stable, &self.stable),
+                (&mut fresh.panic, &self.panic),
+            ] {
+                if new.length() == old.length() {
+                    new.clone_from(old);
+                }
+            }
+        }
+        // The decider goes on; also its window of the scale-down delay, which only a new one has another of.
+        *self = Self {
+            memory: self.memory.take(),
+            last: self.last.take(),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         (self.bounds.min, self.bounds.max)
     }

@@ -76,6 +76,14 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            memory: std::mem::take(&mut self.memory),
+            scrapes: std::mem::take(&mut self.scrapes),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         (self.config.bounds.min, self.config.bounds.max)
     }

@@ -41,7 +41,8 @@ pub mod threshold_script;
 pub use group::{Group, Phase, Reading, RequestTime};
 
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::spec::{At, Count};
+use crate::spec;
+use crate::spec::{At, Count, Node, Own, With};
 use crate::units::{SimDuration, SimTime};
 use count::Bounds;
 
@@ -62,7 +63,7 @@ pub enum Reason {
     AtLimit,
     /// The present number is outside the range.
     OutOfRange,
-    /// Somebody has switched autoscaling off for some time.
+    /// Somebody has switched it off, for some time or for good.
     Paused,
     /// It is switched off, as there is nothing to scale.
     SwitchedOff,
@@ -87,7 +88,7 @@ impl Reason {
             Self::NotYetSure => "fewer would do, but not for long enough",
             Self::AtLimit => "at the limit of the range",
             Self::OutOfRange => "outside the range",
-            Self::Paused => "paused by hand",
+            Self::Paused => "switched off by hand",
             Self::SwitchedOff => "off, for there is nothing to scale",
             Self::NoData => "no data",
             Self::TooFast => "as fast as is allowed",
@@ -218,6 +219,15 @@ trait Rule {
         Bounds::NONE
     }
 
+    /// Its settings are those of `fresh` from now on. What it remembers it keeps, as far as it still means the same;
+    /// one that does not say what that is begins anew.
+    fn adopts(&mut self, fresh: Self)
+    where
+        Self: Sized,
+    {
+        *self = fresh;
+    }
+
     /// Its sensor reads the group. What it has read it may use from now on.
     fn scrape(&mut self, _: &Group<'_>) {}
 
@@ -285,6 +295,23 @@ fn compare(before: u32, wanted: u32, after: u32, (min, max): (u32, u32)) -> Reas
         Reason::AtLimit
     } else {
         Reason::Right
+    }
+}
+
+spec! {
+    /// What every autoscaler has beside its own rules.
+    pub struct AutoscalerSwitch {
+        /// Whether it may change anything. One that may not looks all the same, and says what it would have done.
+        pub enabled: bool = true,
+    }
+}
+
+/// An autoscaler's rules, and whether it is switched on.
+pub type Switched = With<AutoscalerSpec, AutoscalerSwitch>;
+
+impl Own for AutoscalerSpec {
+    fn read_with(node: &Node, also: &[&str], out: &mut Diagnostics) -> Option<Self> {
+        Self::read_beside(node, also, None, out)
     }
 }
 
@@ -359,6 +386,18 @@ macro_rules! autoscalers {
             /// Within what it holds the group now, whoever else decides.
             pub fn holds_to(&self) -> Bounds {
                 match self { $( Self::$variant(state) => state.holds_to(), )* }
+            }
+
+            /// Its settings are those of `fresh`, an autoscaler of the same kind, from now on; what it remembers it
+            /// keeps as far as it still means the same.
+            ///
+            /// # Panics
+            /// If the other is of another kind.
+            pub fn adopts(&mut self, fresh: Self) {
+                match (self, fresh) {
+                    $( (Self::$variant(own), Self::$variant(fresh)) => own.adopts(fresh), )*
+                    (own, fresh) => unreachable!("{own:?} cannot become {fresh:?}"),
+                }
             }
 
             /// Its sensor reads the group.

@@ -226,6 +226,15 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            last: std::mem::take(&mut self.last),
+            before: std::mem::take(&mut self.before),
+            looked: std::mem::take(&mut self.looked),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         let bounds = self.config.schedule.iter().map(|own| own.bounds);
         let all = bounds.chain([self.config.bounds]);

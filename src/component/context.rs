@@ -165,6 +165,16 @@ pub struct Context {
 }
 
 impl Context {
+    /// Fewer places are there than somebody had before: those that are used no more go, down to `most`.
+    pub(super) fn takes_places_away(&mut self, capacity: LevelId, used: LevelId, most: u64) {
+        let (now, there) = (self.now(), self.recorder.level_now(capacity));
+        if there > most {
+            let used = self.recorder.level_now(used);
+            let left = most.max(used).min(there);
+            self.recorder.level(capacity).set(now, left);
+        }
+    }
+
     /// The present instant.
     #[inline]
     pub fn now(&self) -> SimTime {

@@ -100,6 +100,10 @@ impl System {
     /// A request comes to a balancer, a service or a gateway; true if it is to go on at once.
     #[inline(always)]
     pub(super) fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
+        if self.has.closures && self.is_closed(to) {
+            self.fails(id, Outcome::Maintenance);
+            return false;
+        }
         if let Node::Balancer(balancer) = &self.nodes[to.index()]
             && let Some(delay) = balancer.delay
         {
@@ -112,6 +116,17 @@ impl System {
             return false;
         }
         self.is_dispatched(id, to)
+    }
+
+    /// True if a component tells whoever comes to come again later.
+    #[cold]
+    fn is_closed(&self, node: NodeId) -> bool {
+        let until = match &self.nodes[node.index()] {
+            Node::Balancer(front) => front.closed_until,
+            Node::Service(own) => own.closed_until,
+            _ => return false,
+        };
+        self.cx.now() < until
     }
 
     /// An instance is picked for a request, and takes it in or not; true if it is to go on at once.

@@ -249,6 +249,17 @@ macro_rules! components {
                 }
             }
 
+            /// Says why a component that runs cannot take over the settings of `other`, which is of its kind.
+            pub fn can_become(&self, other: &Self) -> Result<(), String> {
+                match (self, other) {
+                    (Self::Service(own), Self::Service(other)) => own.can_become(other),
+                    (Self::RateLimiter(own), Self::RateLimiter(other)) => own.can_become(other),
+                    (Self::Dependency(own), Self::Dependency(other)) => own.can_become(other),
+                    (Self::Cache(own), Self::Cache(other)) => own.can_become(other),
+                    _ => Ok(()),
+                }
+            }
+
             /// What kind of component it is.
             pub fn kind(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $word, )* }

@@ -54,7 +54,9 @@ pub struct Findings {
     pub cache_shares: BTreeMap<String, BTreeMap<String, Estimate>>,
     /// How old what HTTP caches and CDNs gave out was, by cache.
     #[serde(default)]
-    pub served_ages: BTreeMap<String, ServedAges>,
+    pub served_ages: BTreeMap<String, Times>,
+    /// From asking for instances until they were in service, in all and by stage, by service.
+    pub scale_ups: BTreeMap<String, BTreeMap<String, Times>>,
     /// What breaks first, or what is busiest.
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.
@@ -84,9 +86,10 @@ pub struct Findings {
     pub events: u64,
 }
 
-/// How old what a cache gives out is: since it was made, or last found to be good.
+/// How long something takes, or how old something is: what a cache gives out, since it was made, or last found to be
+/// good.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ServedAges {
+pub struct Times {
     /// The mean, in seconds.
     pub mean_s: Estimate,
     /// The 95th percentile, in seconds.
@@ -536,6 +539,15 @@ pub enum Advisory {
         what: String,
         /// How often, per replication.
         times: f64,
+    },
+    /// Autoscalers undid what they had just done, again and again.
+    Flapping {
+        /// The service.
+        service: String,
+        /// The share of replications in which they did.
+        share: f64,
+        /// How often the number of instances changed direction in these, on average.
+        turns: f64,
     },
     /// A cache kept no keys: hits were a matter of chance.
     RatioMode {

@@ -12,6 +12,7 @@ mod bottleneck;
 mod compare;
 mod estimate;
 mod findings;
+mod flapping;
 mod record;
 mod recovery;
 mod run;
@@ -24,7 +25,7 @@ pub use estimate::measured::About;
 pub use findings::{
     Advisory, CallerFindings, ClassFindings, Column, CostPart, ElasticityFindings, Findings,
     LogLine, Look, ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series,
-    ServedAges, SourceFindings, Spread, StatedFindings, Stop, Violation,
+    SourceFindings, Spread, StatedFindings, Stop, Times, Violation,
 };
 pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;

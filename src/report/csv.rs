@@ -279,6 +279,13 @@ fn of_caches(
             put(format!("caches.{cache}.{what}"), Some(share), "1")?;
         }
     }
+    for (service, stages) in &findings.scale_ups {
+        for (stage, times) in stages {
+            let name = format!("scale_ups.{service}.{stage}");
+            put(format!("{name}.mean"), Some(&times.mean_s), "s")?;
+            put(format!("{name}.p95"), Some(&times.p95_s), "s")?;
+        }
+    }
     for (cache, ages) in &findings.served_ages {
         put(format!("served_ages.{cache}.mean"), Some(&ages.mean_s), "s")?;
         put(format!("served_ages.{cache}.p95"), Some(&ages.p95_s), "s")?;

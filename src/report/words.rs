@@ -1,5 +1,6 @@
 //! How findings are put into words: figures with their intervals, stretches of time, what breaks first.
 
+use crate::component::service::STAGES;
 use crate::experiment::{
     Advisory, Bottleneck, Findings, ObjectiveFindings, Recovery, StatedFindings, Stop, Violation,
 };
@@ -426,6 +427,15 @@ pub fn advisory(advisory: &Advisory) -> String {
             three_digits(*times),
             what.replace('_', " ")
         ),
+        Advisory::Flapping {
+            service,
+            share,
+            turns,
+        } => format!(
+            "{service} flaps: in {} of the replications its autoscaler changed direction three times within 15 minutes or faster, {} times per replication in all; a lower target, a longer cooldown or a longer look back would hold it still",
+            show(Unit::Fraction, *share),
+            three_digits(*turns)
+        ),
         Advisory::RatioMode { component } => format!(
             "{component} ran in ratio mode: hits by Che's approximation, not simulated keys"
         ),
@@ -433,6 +443,32 @@ pub fn advisory(advisory: &Advisory) -> String {
             "one replication has no interval: set run.replications to 5 or more".to_owned()
         }
     }
+}
+
+/// How long it took from asking for an instance until it was in service, and its stages: `web  1m32s from asked to in
+/// service: machine 60 s, boot 32 s`.
+pub fn scale_ups(findings: &Findings) -> impl Iterator<Item = String> {
+    let all = findings.scale_ups.iter();
+    all.filter_map(|(service, stages)| {
+        let total = stages.get("scale_up")?;
+        if total.mean_s.value <= 0.0 {
+            return None;
+        }
+        let of = |stage: &&str| {
+            let mean = stages.get(*stage)?.mean_s.value;
+            (mean > 0.0).then(|| format!("{stage} {}", show(Unit::Seconds, mean)))
+        };
+        let parts: Vec<_> = STAGES.iter().filter_map(of).collect();
+        let parts = if parts.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", parts.join(", "))
+        };
+        let total = estimate(Unit::Seconds, &total.mean_s);
+        Some(format!(
+            "{service}  {total} from asked for to in service{parts}"
+        ))
+    })
 }
 
 /// What a run consisted of: `seed 1 · 4 replications · 60 s each`.

@@ -25,6 +25,7 @@ mod health;
 mod http_caches;
 mod invalid;
 mod load_tests;
+mod operations;
 mod properties;
 mod queues;
 mod random_scenario;

@@ -167,6 +167,7 @@ impl Generator {
         );
         let _ = writeln!(text, "balance = \"{}\"", self.policy());
         self.life(text);
+        self.provisioning(text);
         self.pool(at, workers, text);
         self.autoscaler(at, text);
         self.consumes(text);

@@ -24,6 +24,8 @@ pub struct ControllerPlan {
     pub name: String,
     /// What it is.
     pub spec: AutoscalerSpec,
+    /// Whether it may change anything.
+    pub enabled: bool,
     /// The queues whose length it goes by.
     pub queues: Vec<NodeId>,
     /// What will come, if it is one that knows.
@@ -55,8 +57,9 @@ pub struct Change {
 
 /// An autoscaler and its clock.
 #[derive(Debug)]
-struct Controller {
-    autoscaler: Autoscaler,
+pub(super) struct Controller {
+    pub(super) autoscaler: Autoscaler,
+    pub(super) enabled: bool,
     clock: Clock,
     first: SimDuration,
     /// When it looked last.
@@ -73,7 +76,7 @@ struct Controller {
 /// The autoscalers of a service.
 #[derive(Debug)]
 pub struct Scaling {
-    controllers: Vec<Controller>,
+    pub(super) controllers: Vec<Controller>,
     /// Every look.
     looks: Vec<Change>,
     /// What was read last.
@@ -93,6 +96,7 @@ impl Scaling {
             let drawn = SimDuration::from_nanos(1 + phases.next_u64() % clock.period.as_nanos());
             Controller {
                 autoscaler,
+                enabled: plan.enabled,
                 clock,
                 first: clock.first.unwrap_or(drawn),
                 looked: SimTime::ZERO,
@@ -111,21 +115,21 @@ impl Scaling {
         }
     }
 
-    /// How many instances there are at the start, if it is up to the autoscalers: not fewer than any of them has, nor
-    /// more than all of them.
+    /// How many instances there are at the start, if it is up to the autoscalers that are switched on: not fewer than
+    /// any of them has, nor more than all of them.
     pub(super) fn at_start(&self, count: u32) -> u32 {
-        let ranges = self.controllers.iter();
-        let ranges = ranges.filter_map(|own| own.autoscaler.range_at_start());
+        let on = self.controllers.iter().filter(|own| own.enabled);
+        let ranges = on.filter_map(|own| own.autoscaler.range_at_start());
         let both = |one: (u32, u32), other: (u32, u32)| (one.0.max(other.0), one.1.max(other.1));
         let (min, max) = ranges.reduce(both).unwrap_or((0, Bounds::UNLIMITED));
         let count = count.clamp(min, max.max(min));
         self.holds_to().clamp(count.into()).0
     }
 
-    /// Within what the group is held, by those of the controllers who do that.
+    /// Within what the group is held, by those of the controllers who do that and are switched on.
     fn holds_to(&self) -> Bounds {
-        let own = self.controllers.iter();
-        own.fold(Bounds::NONE, |all, own| all.and(own.autoscaler.holds_to()))
+        let on = self.controllers.iter().filter(|own| own.enabled);
+        on.fold(Bounds::NONE, |all, own| all.and(own.autoscaler.holds_to()))
     }
 
     /// An instance has answered a request.
@@ -275,10 +279,11 @@ impl State {
         let Some(scaling) = &mut self.scaling else {
             return;
         };
-        let is_paused = now < scaling.paused;
+        let paused = scaling.paused;
         let (held, bound) = scaling.holds_to().clamp(decision.instances.into());
-        let to = if is_paused { from } else { held };
         let own = &mut scaling.controllers[at as usize];
+        let is_paused = now < paused || !own.enabled;
+        let to = if is_paused { from } else { held };
         let since = now.since(own.looked).as_secs_f64();
         let per_second = own.responses.n() as f64 / since;
         scaling.looks.push(Change {

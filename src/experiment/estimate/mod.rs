@@ -60,6 +60,7 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         turned_away: own.turned_away(),
         cache_shares: own.cache_shares(),
         served_ages: own.served_ages(),
+        scale_ups: own.scale_ups(),
         bottleneck,
         costs: own.costs(),
         elasticities: own.elasticities(),

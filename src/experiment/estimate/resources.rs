@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Estimating, quantile_sample};
 use crate::component::{Bill, Gauge, Kept, Resource};
-use crate::experiment::findings::{CostPart, ResourceFindings, ServedAges};
+use crate::experiment::findings::{CostPart, ResourceFindings, Times};
 use crate::experiment::record::Record;
 use crate::stats::{Estimate, Histogram, Sample};
 
@@ -164,22 +164,42 @@ impl Estimating<'_> {
     }
 
     /// How old what caches gave out was, of those that know.
-    pub(super) fn served_ages(&self) -> BTreeMap<String, ServedAges> {
+    pub(super) fn served_ages(&self) -> BTreeMap<String, Times> {
+        let ages = self.times(|kept| matches!(kept, Kept::Ages(_)));
+        ages.map(|(gauge, ages)| (gauge.component.clone(), ages))
+            .collect()
+    }
+
+    /// How long it took from asking for instances until they were in service, in all and by stage; of services that
+    /// asked for any.
+    pub(super) fn scale_ups(&self) -> BTreeMap<String, BTreeMap<String, Times>> {
+        let mut found: BTreeMap<String, BTreeMap<String, Times>> = BTreeMap::new();
+        for (gauge, times) in self.times(|kept| matches!(kept, Kept::Times(_))) {
+            let own = found.entry(gauge.component.clone()).or_default();
+            own.insert(gauge.what.to_owned(), times);
+        }
+        found
+    }
+
+    /// What is kept as times of this sort, where there are any.
+    fn times(&self, is_meant: fn(Kept) -> bool) -> impl Iterator<Item = (&Gauge, Times)> {
         let gauges = self.gauges.iter();
-        let of_ages = gauges.filter(|gauge| matches!(gauge.kept, Kept::Ages(_)));
-        let found = of_ages.enumerate().filter_map(|(at, gauge)| {
-            let own: Vec<Histogram> = self.records.iter().map(|r| r.ages[at].clone()).collect();
+        let all = gauges.filter(|gauge| matches!(gauge.kept, Kept::Ages(_) | Kept::Times(_)));
+        let all = all
+            .enumerate()
+            .filter(move |(_, gauge)| is_meant(gauge.kept));
+        all.filter_map(|(at, gauge)| {
+            let own: Vec<Histogram> = self.records.iter().map(|r| r.times[at].clone()).collect();
             let mut pooled = Histogram::default();
             for own in &own {
                 pooled.merge(own);
             }
-            let ages = ServedAges {
+            let times = Times {
                 mean_s: self.histogram_mean(&pooled, &own)?,
                 p95_s: self.quantile(0.95, &pooled, &own)?,
             };
-            Some((gauge.component.clone(), ages))
-        });
-        found.collect()
+            Some((gauge, times))
+        })
     }
 
     /// The components that count hits.

@@ -46,6 +46,10 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.max = fresh.max;
+    }
+
     #[inline]
     fn expects(&self, sender: Sender) {
         self.counts.fetch(sender.number(self.key));

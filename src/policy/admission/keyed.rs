@@ -16,6 +16,11 @@ impl<T: Default + Clone> Keyed<T> {
         Self { values: Vec::new() }
     }
 
+    /// Beyond this number there is nothing yet.
+    pub(super) fn len(&self) -> u32 {
+        self.values.len() as u32
+    }
+
     /// What is kept under a number.
     #[inline]
     pub(super) fn get(&mut self, number: u32) -> &mut T {

@@ -104,6 +104,12 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        for (own, new) in self.zones.iter_mut().zip(fresh.zones) {
+            (own.max, own.most_keys) = (new.max, new.most_keys);
+        }
+    }
+
     fn ask(&mut self, sender: Sender, _: SimTime) -> Verdict {
         for at in 0..self.zones.len() {
             if !self.zones[at].takes(sender) {

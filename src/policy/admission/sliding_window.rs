@@ -126,6 +126,14 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.max = fresh.max;
+        if self.length != fresh.length {
+            // Windows of the clock are numbered by their length.
+            *self = fresh;
+        }
+    }
+
     #[inline]
     fn expects(&self, sender: Sender) {
         self.counts.fetch(sender.number(self.key));

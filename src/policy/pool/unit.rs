@@ -218,6 +218,12 @@ impl Unit {
     /// A free connection goes to the first in line, or becomes idle.
     #[inline]
     fn serves(&mut self, rules: &Rules, connection: Connection, now: SimTime) -> Turn {
+        if self.open > rules.most() {
+            // Somebody has made the pool smaller meanwhile.
+            self.open -= 1;
+            self.closed += u32::from(!connection.dead);
+            return Turn::Rests;
+        }
         if !rules.barging
             && let Some(next) = self.waiting.pop_front()
         {
@@ -266,6 +272,22 @@ impl Unit {
         self.open += 1;
         self.opening += 1;
         Turn::Opens(next)
+    }
+
+    /// Somebody has changed how many connections there may be: idle ones that are too many are closed.
+    pub fn shrinks(&mut self, rules: &Rules) {
+        while self.open > rules.most()
+            && let Some(connection) = self.idle.pop_front()
+        {
+            self.open -= 1;
+            self.dead -= u32::from(connection.dead);
+            self.closed += u32::from(!connection.dead);
+        }
+    }
+
+    /// The next one in line that opens a connection now that there is room for more.
+    pub fn grows(&mut self, rules: &Rules) -> Turn {
+        self.after_close(rules)
     }
 
     /// The time of somebody in line is up. True if it opens a connection, there being room that nobody

@@ -236,6 +236,7 @@ impl Sample {
             turned_away: BTreeMap::new(),
             cache_shares: BTreeMap::new(),
             served_ages: BTreeMap::new(),
+            scale_ups: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
             elasticities: Vec::new(),

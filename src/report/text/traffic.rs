@@ -30,6 +30,9 @@ pub(super) fn traffic(text: &mut String, findings: &Findings, style: Style) {
     for path in instances(findings) {
         let _ = writeln!(text, "{}", style.labelled("INSTANCES", &path));
     }
+    for sentence in words::scale_ups(findings) {
+        let _ = writeln!(text, "{}", style.labelled("CAPACITY", &sentence));
+    }
     if let Some(cost) = cost(findings) {
         let _ = writeln!(text, "{}", style.labelled("COST", &cost));
     }

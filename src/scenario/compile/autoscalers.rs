@@ -1,8 +1,8 @@
 //! Autoscalers of services: what they go by, what they are shown, and whether they go together.
 
 use super::Compiler;
-use crate::autoscaler::AutoscalerSpec;
 use crate::autoscaler::oracle::Foresight;
+use crate::autoscaler::{AutoscalerSpec, Switched};
 use crate::component::service::{ControllerPlan, Service};
 use crate::component::source::Begins;
 use crate::component::{ComponentSpec, NodeId, Plan, source};
@@ -19,7 +19,12 @@ const BOOTS: usize = 1000;
 
 /// All autoscalers of a service, with a name each.
 pub(super) fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &AutoscalerSpec)> {
-    let one = own.autoscaler.iter().map(|spec| (spec.word(), spec));
+    switched(own).map(|(name, spec)| (name, &spec.own))
+}
+
+/// The same, with whether they are switched on.
+fn switched(own: &Service) -> impl Iterator<Item = (&str, &Switched)> {
+    let one = own.autoscaler.iter().map(|spec| (spec.own.word(), spec));
     let named = own.autoscalers.items.iter();
     one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
 }
@@ -46,13 +51,15 @@ impl Compiler<'_> {
         own: &Service,
     ) -> Option<Vec<ControllerPlan>> {
         self.check_autoscalers(service, own);
-        let plans: Vec<_> = autoscalers(own)
+        let plans: Vec<_> = switched(own)
             .map(|(name, spec)| {
+                let (spec, enabled) = (&spec.own, spec.shared.enabled);
                 let queues = spec.queues();
                 let queues: Vec<_> = queues.into_iter().map(|queue| self.queue(queue)).collect();
                 Some(ControllerPlan {
                     name: name.to_owned(),
                     spec: spec.clone(),
+                    enabled,
                     queues: queues.into_iter().collect::<Option<_>>()?,
                     foresight: None,
                 })

@@ -7,7 +7,7 @@ mod branches;
 mod caches;
 mod calls;
 mod checks;
-mod components;
+pub(super) mod components;
 mod databases;
 mod flows;
 mod gateways;
@@ -100,9 +100,11 @@ struct Compiler<'a> {
     asked_by_class: Vec<bool>,
 }
 
-/// Compiles a scenario; nothing if that is impossible, which is reported.
+/// Compiles a scenario whose services have so many places for instances; nothing if that is impossible, which is
+/// reported.
 pub(super) fn compile(
     spec: &ScenarioSpec,
+    places: Vec<u32>,
     data: &mut dyn Data,
     out: &mut Diagnostics,
 ) -> Option<Blueprint> {
@@ -126,12 +128,11 @@ pub(super) fn compile(
         operations: Vec::new(),
         published: Vec::new(),
         consumers: Vec::new(),
-        places: Vec::new(),
+        places,
         used: vec![false; spec.components.items.len()],
         asked_by_key: vec![false; spec.keys.items.len()],
         asked_by_class: vec![false; spec.keys.items.len()],
     };
-    compiler.places = compiler.count_places();
     compiler.add_keys();
     compiler.check_gateways();
     compiler.add_operations();

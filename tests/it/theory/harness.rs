@@ -671,6 +671,6 @@ impl Runs {
 }
 
 /// Seconds of a span.
-pub(super) fn in_seconds(span: Option<capsim::units::SimDuration>) -> Option<f64> {
-    span.map(capsim::units::SimDuration::as_secs_f64)
+pub(super) fn in_seconds(span: Option<SimDuration>) -> Option<f64> {
+    span.map(SimDuration::as_secs_f64)
 }

@@ -181,7 +181,7 @@ fn station(p: &Value) -> Replayed {
             ),
             false => write!(
                 text,
-                "[[timeline]]\nat = {at}\nresize = \"station\"\nvcpu = {to}\n"
+                "[[timeline]]\nat = {at}\nresize_instances = \"station\"\nvcpu = {to}\n"
             ),
         };
     }
