@@ -33,6 +33,7 @@ impl Bounds {
     };
 
     /// Within both: where they contradict each other, the lower bound counts.
+    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
             min: if self.min > other.min {
