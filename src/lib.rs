@@ -18,5 +18,6 @@ pub mod rng;
 pub mod scenario;
 pub mod spec;
 pub mod stats;
+pub mod theory;
 pub mod traffic;
 pub mod units;

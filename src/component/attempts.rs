@@ -388,6 +388,7 @@ impl System {
             return self.note_if_over();
         }
         let Flow { class, source } = self.flows[errand.flow as usize];
+        self.cx.recorder.knows(errand.number, errand.attempts);
         self.cx.recorder.outcome(class, errand.due, now, outcome);
         self.source_notes(source, errand.due, outcome);
         if let By::User(user) = errand.by {

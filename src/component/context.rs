@@ -101,6 +101,13 @@ pub enum Notice {
         /// How many.
         n: u32,
     },
+    /// A connection has been closed for which a pooler kept one of its own.
+    SessionEnds {
+        /// The pooler.
+        pooler: NodeId,
+        /// Its number for the session.
+        session: u32,
+    },
     /// A database has closed every connection.
     Broke {
         /// The database.

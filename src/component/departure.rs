@@ -46,7 +46,10 @@ impl System {
             return;
         }
         let waits_for = self.cx.requests.extra(id).waits_for;
-        let is_guarded = matches!(*self.cx.program.op(frame.pc), Op::Guard { .. });
+        let is_guarded = matches!(
+            *self.cx.program.op(frame.pc),
+            Op::Guard { .. } | Op::Walk { .. }
+        );
         if is_guarded && waits_for != NOBODY && !flags.has(Flags::NOT_BEGUN) {
             self.drops_errand(waits_for);
             return self.fails(id, Outcome::ClientTimeout);

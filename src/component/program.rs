@@ -65,6 +65,8 @@ pub struct RecordedWork {
     pub by_source: Vec<Option<Arc<[SimDuration]>>>,
     /// What the further attempts of a client ask for.
     pub hashed: Option<Hashed>,
+    /// Whether further attempts ask for the same.
+    pub repeated: bool,
     /// Whether a law says what is asked for where nothing is recorded.
     pub has_law: bool,
 }
@@ -159,6 +161,29 @@ pub enum Op {
         /// Whose rules, by position in [`Blueprint::callers`](super::Blueprint::callers).
         caller: u16,
         /// Where the attempts start.
+        body: u16,
+        /// Tells this place from others.
+        site: u32,
+    },
+    /// Another leg of a walk begins; the first one of all, if `first`.
+    Leg {
+        /// Whether none came before it.
+        first: bool,
+    },
+    /// Goes on with the next instruction with the given chance, else at `otherwise`: drawn anew in every leg of a walk.
+    Turn {
+        /// The chance as a threshold for a uniform 64-bit number.
+        below: u64,
+        /// The place in the scenario that draws.
+        salt: Salt,
+        /// Where to go on otherwise.
+        otherwise: u16,
+    },
+    /// Has a leg of a walk done, as [`Op::Guard`] does: with draws of its own.
+    Walk {
+        /// Whose rules, by position in [`Blueprint::callers`](super::Blueprint::callers).
+        caller: u16,
+        /// Where the leg starts.
         body: u16,
         /// Tells this place from others.
         site: u32,
@@ -472,7 +497,9 @@ impl Program {
             .filter(|_| is_placed)
             .and_then(Place::of);
         match (times, place, &own.hashed) {
-            (Some(times), Some(Place { row, attempt: 0 }), _) => times[row as usize],
+            (Some(times), Some(Place { row, attempt }), _) if attempt == 0 || own.repeated => {
+                times[row as usize]
+            }
             (_, Some(Place { row, attempt }), Some(hashed)) if own.is_hashed(times) => {
                 hashed.draw(row.into(), attempt.into())
             }

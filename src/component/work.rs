@@ -16,6 +16,8 @@ spec! {
         pub recorded: At<String>,
         /// What a client's further attempts ask for; as `otherwise` says unless given.
         pub hashed: Option<Hashed>,
+        /// Whether a client's further attempts ask for what its first one did.
+        pub repeated: At<bool> = At::built_in(false),
         /// What is asked for where nothing is recorded: by further attempts, requests of other sources, jobs of
         /// a queue. Unless given, what was recorded of one of the requests, drawn at random.
         pub otherwise: Option<Law>,

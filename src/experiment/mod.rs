@@ -9,6 +9,7 @@
 
 mod backlog;
 mod bottleneck;
+mod compare;
 mod estimate;
 mod findings;
 mod record;
@@ -18,12 +19,14 @@ mod sweep;
 
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
+pub use compare::{Compared, Comparison, Word, compare};
+pub use estimate::measured::About;
 pub use findings::{
-    Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, Look, ObjectiveFindings,
-    OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges, SourceFindings, Spread,
-    StatedFindings, Stop, Violation,
+    Advisory, CallerFindings, ClassFindings, Column, CostPart, ElasticityFindings, Findings,
+    LogLine, Look, ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series,
+    ServedAges, SourceFindings, Spread, StatedFindings, Stop, Violation,
 };
-pub use record::{Record, WindowRecord, replicate};
+pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;
 pub use run::{Counters, Session, findings_of, run};
 pub use sweep::{Choice, Load, choose, offered_by, sets_traffic, sweep};

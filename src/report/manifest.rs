@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
+use crate::units::Fraction;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -29,6 +30,12 @@ pub fn backtest_id(recordings: &[(&str, Vec<u8>)]) -> String {
     let mut parts = vec!["backtest", VERSION];
     parts.extend(hashes.iter().map(String::as_str));
     format!("backtest-{}", id(&parts))
+}
+
+/// The identity of a comparison.
+pub fn compare_id(a: &Scenario, b: &Scenario, tolerance: Fraction) -> String {
+    let tolerance = tolerance.to_text();
+    id(&["compare", VERSION, a.resolved(), b.resolved(), &tolerance])
 }
 
 fn id(parts: &[&str]) -> String {

@@ -68,6 +68,7 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         "costs": findings.costs.iter().map(|part| {
             (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
+        "elasticity": findings.elasticities,
         "overflow_s": findings.overflow_s,
         "advisories": findings.advisories,
     })
@@ -212,6 +213,7 @@ pub fn schema() -> Value {
             "cache_shares": { "type": "object" },
             "served_ages": { "type": "object" },
             "costs": named,
+            "elasticity": { "type": "array", "items": { "type": "object", "required": ["service"] } },
             "overflow_s": maybe,
             "advisories": { "type": "array", "items": { "type": "object", "required": ["code"] } },
         },

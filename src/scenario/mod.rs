@@ -9,6 +9,7 @@
 //! every check passed, and only this module can make one. Each stage reports every problem it finds.
 
 mod catalogue;
+mod changes;
 mod compile;
 mod data;
 mod document;
@@ -21,6 +22,7 @@ mod sweep;
 use std::path::Path;
 
 pub use catalogue::{FAMILIES, catalogue};
+pub use changes::{Change, changes};
 pub use data::DataFile;
 pub use document::Document;
 use files::Remembering;

@@ -14,6 +14,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ("engine", &[]),
         ("rng", &["blake3", "rand", "rand_xoshiro"]),
         ("stats", &["serde", "statrs"]),
+        ("theory", &[]),
         ("spec", &["serde_json", "toml"]),
     ],
     &[

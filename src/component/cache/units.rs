@@ -82,6 +82,7 @@ impl Units {
             return Self::Ratios(Ratios::new((rules, catalogues), plan, program));
         }
         let is_plain = !plan.renewed_by_hits
+            && !plan.keeps_first
             && plan.jitter == 0.0
             && plan.sweep.is_none()
             && !plan.minds_misses

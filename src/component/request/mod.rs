@@ -231,6 +231,8 @@ pub struct Extra {
     pub connection: u32,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
+    /// Legs of the present walk that came before this one; means nothing outside of one.
+    pub legs: u32,
 }
 
 impl Extra {
@@ -247,6 +249,7 @@ impl Extra {
         job: NONE,
         heir_of: None,
         is_part: false,
+        legs: 0,
         age: SimDuration::ZERO,
         status: None,
         connection: NONE,

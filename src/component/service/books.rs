@@ -1,6 +1,7 @@
 //! What a service hears of, reports, and is audited for.
 
 use super::Runtime;
+use super::door::KNOCK;
 use super::life::{BOOT_FAILED, CRASH, CYCLE, RESTART};
 use super::processes::{PAUSE, PAUSE_OVER, PROCESS_CHECK, PROCESS_UP};
 use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, NOTICED, SCRAPE, State, ZONE_BACK};
@@ -21,6 +22,7 @@ impl Component for State {
             GRACE_OVER => self.kill(signal.part, cx),
             LOOK => self.look(signal.part, cx),
             SCRAPE => self.scrape(signal.part, cx),
+            KNOCK => self.knock(cx),
             NOTICED => self.notices_loss(signal.part, cx),
             ZONE_BACK => self.zone_is_back(signal.part, cx),
             CRASH => self.crash_is_due(signal.part, cx),
@@ -93,6 +95,8 @@ impl Component for State {
         if let Some(processes) = &self.processes {
             all.extend(processes.gauges(&self.plan.name));
         }
+        let door = self.door.as_ref();
+        all.extend(door.map(|door| gauge("requests_held", door.level)));
         let throttled = self.levels.throttled;
         all.extend(throttled.map(|level| gauge("instances_throttled", level)));
         let pools = self.pools.iter();

@@ -72,12 +72,18 @@ impl Instance {
 }
 
 impl State {
+    /// How many requests each instance has that is in service.
+    pub fn requests_by_instance(&self) -> impl Iterator<Item = u32> + '_ {
+        let all = self.instances.iter();
+        let serve = all.filter(|own| own.life == Life::InService);
+        serve.map(|own| own.connections)
+    }
+
     /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
         if let Some(scaling) = &self.scaling {
-            let (min, max) = scaling.range();
-            count = count.clamp(min, max.max(min));
+            count = scaling.at_start(count);
             self.set_clocks(cx);
         }
         self.desired = count;
@@ -202,6 +208,7 @@ impl State {
         });
         self.life_begins(at, cx);
         self.processes_start(at, cx);
+        self.opens_door(cx);
     }
 
     /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.

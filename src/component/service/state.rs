@@ -1,5 +1,6 @@
 //! A service at work: requests come in, get a worker, use its CPU, and leave.
 
+use super::door::Door;
 use super::instances::{Instance, Life};
 use super::life::Lives;
 use super::meters::Meters;
@@ -96,6 +97,8 @@ pub struct State {
     pub(super) boots: Stream,
     /// Whether there can be more runnable than vCPUs.
     pub(super) shares_cpu: bool,
+    /// Where requests are held while there is no instance.
+    pub(super) door: Option<Box<Door>>,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
     /// A deploy under way.
@@ -160,6 +163,7 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            door: plan.holds.map(|patience| Box::new(Door::new(patience, cx))),
             rollout: None,
             lost_zones: Vec::new(),
             lives: plan

@@ -1,5 +1,6 @@
 //! What an operation consists of.
 
+use super::branches::{Alternative, Alternatives, WalkStep};
 use crate::component::cache::LookUp;
 use crate::component::database::{Access, Query};
 use crate::component::queue::Publish;
@@ -45,6 +46,10 @@ leads! {
         Call(With<Call, Persistence>) = "call",
         /// Puts a message into a queue, and goes on.
         Publish(With<Publish, Persistence>) = "publish",
+        /// Does one of several things.
+        Choose(Alternatives) = "choose",
+        /// Goes from one thing to the next, each chosen by the one before it.
+        Walk(With<WalkStep, Persistence>) = "walk",
     }
 }
 
@@ -58,11 +63,13 @@ impl OperationSpec {
 
 impl OperationStep {
     /// True if nothing is written to a database or put into a queue.
-    fn only_reads(&self) -> bool {
+    pub(super) fn only_reads(&self) -> bool {
         match self {
             Self::LookUp(own) => own.on_miss.iter().all(Self::only_reads),
             Self::Query(own) => own.own.access.value == Access::Read,
             Self::Publish(_) => false,
+            Self::Choose(own) => own.choose.iter().all(Alternative::only_reads),
+            Self::Walk(own) => own.own.only_reads(),
             Self::Cpu(_) | Self::Wait(_) | Self::RateLimit(_) | Self::Call(_) => true,
         }
     }

@@ -8,6 +8,7 @@ mod books;
 pub mod browser;
 mod calendar;
 pub mod clients;
+mod drawn;
 pub mod flow;
 pub mod network;
 pub mod open;
@@ -17,6 +18,7 @@ pub mod users;
 
 pub use books::Account;
 pub(super) use calendar::Entry;
+pub(super) use drawn::Drawn;
 pub use state::State;
 pub(super) use state::{Drive, pause_lanes};
 

@@ -8,6 +8,7 @@ mod deploy;
 mod flush;
 mod lose_zone;
 mod pause_autoscaler;
+mod resize;
 mod restart;
 mod scale;
 mod slow;
@@ -106,6 +107,8 @@ macro_rules! actions {
 actions! {
     /// Changes the number of instances by hand.
     ScaleByHand: scale = "scale",
+    /// Changes how many vCPUs instances have, while they run.
+    ResizeInstances: resize = "resize",
     /// Replaces all instances by new ones, a few at a time or all together.
     DeployVersion: deploy = "deploy",
     /// Instances crash.

@@ -98,6 +98,12 @@ impl Rules for State {
         state
     }
 
+    fn expects(&self, sender: Sender) {
+        for zone in &self.zones {
+            zone.counts.fetch(sender.number(zone.key));
+        }
+    }
+
     fn ask(&mut self, sender: Sender, _: SimTime) -> Verdict {
         for at in 0..self.zones.len() {
             if !self.zones[at].takes(sender) {

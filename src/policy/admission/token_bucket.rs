@@ -86,6 +86,10 @@ impl Rules for State {
     }
 
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.buckets.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let bucket = self.buckets.get(sender.number(self.key));
         let span = match self.every {

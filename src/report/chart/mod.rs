@@ -10,6 +10,8 @@ mod accuracy;
 mod capacity;
 mod cdf;
 mod cost;
+mod differences;
+mod followers;
 mod font;
 mod heat_cells;
 mod heatmap;
@@ -40,7 +42,7 @@ pub use png::{PngError, png};
 
 use crate::backtest::{Comparison, Summary};
 use crate::experiment::Findings;
-use crate::report::{SweepView, words};
+use crate::report::{CompareView, SweepView, words};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +85,14 @@ pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
         load_curves::chart(title, sweep),
         heatmap::chart(title, sweep),
         cost::chart(title, sweep),
+        followers::chart(title, sweep),
     ];
     charts.into_iter().flatten().collect()
+}
+
+/// The charts of a comparison that have data.
+pub fn of_comparison(view: CompareView<'_>) -> Vec<Chart> {
+    differences::chart(view).into_iter().collect()
 }
 
 /// The charts of a backtest that have data.

@@ -238,8 +238,10 @@ impl Sample {
             served_ages: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
+            elasticities: Vec::new(),
             series: self.series(),
             latency_cdf: cdf.collect(),
+            log: Vec::new(),
             looks: vec![
                 self.look(0.12, 4, 6),
                 self.look(0.2, 6, 9),
@@ -247,6 +249,7 @@ impl Sample {
             ],
             overflow_s: self.overflow.then_some(self.horizon_s * 0.5),
             advisories: Vec::new(),
+            is_yardstick: false,
             requests: 1_000_000,
             events: 4_000_000,
         }

@@ -2,11 +2,9 @@
 
 use super::super::shape::check_vcpu;
 use super::Compiler;
-use crate::autoscaler::AutoscalerSpec;
+use super::autoscalers::autoscalers;
 use crate::component::program::threshold;
-use crate::component::service::{
-    self, Backlog, ControllerPlan, LifePlan, Runtime, Service, WhenFull,
-};
+use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
 use crate::component::timeline::{Act, Action};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
@@ -98,6 +96,7 @@ impl Compiler<'_> {
             queue_timeout,
             retry_after: own.retry_after.map(|span| span.value),
             vcpu,
+            is_resized: false,
             quota,
             processes: processes?,
             drops: when_full.is_some_and(|what| what.value == WhenFull::Drop),
@@ -119,35 +118,12 @@ impl Compiler<'_> {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
                 self.with_replicas(own, &pools)
             },
-            autoscalers: self.plan_autoscalers(own)?,
+            autoscalers: self.plan_autoscalers(name, own)?,
+            holds: autoscalers(own)
+                .filter_map(|(_, spec)| spec.holds_requests())
+                .max(),
             horizon: self.spec.run.horizon.value,
         })
-    }
-
-    /// The autoscalers of a service.
-    fn plan_autoscalers(&mut self, own: &Service) -> Option<Vec<ControllerPlan>> {
-        let plans: Vec<_> = autoscalers(own)
-            .map(|(name, spec)| {
-                let queues = spec.queues();
-                let queues: Vec<_> = queues.into_iter().map(|queue| self.queue(queue)).collect();
-                Some(ControllerPlan {
-                    name: name.to_owned(),
-                    spec: spec.clone(),
-                    queues: queues.into_iter().collect::<Option<_>>()?,
-                })
-            })
-            .collect();
-        plans.into_iter().collect()
-    }
-
-    /// The queue of this name; reports it if it is none.
-    fn queue(&mut self, name: &At<String>) -> Option<NodeId> {
-        let (at, component) = self.component(name)?;
-        if !matches!(component, ComponentSpec::Queue(_)) {
-            self.wrong_kind(name, at, "a queue");
-            return None;
-        }
-        Some(NodeId::new(at))
     }
 
     /// What happens to the instances of a service by themselves; nothing within if nothing does.
@@ -282,13 +258,6 @@ impl Compiler<'_> {
     }
 }
 
-/// All autoscalers of a service, with a name each.
-fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &AutoscalerSpec)> {
-    let one = own.autoscaler.iter().map(|spec| (spec.word(), spec));
-    let named = own.autoscalers.items.iter();
-    one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
-}
-
 impl Compiler<'_> {
     /// What the timeline has for a component.
     pub(super) fn happens_to(&self, name: &str) -> impl Iterator<Item = &Action> {
@@ -308,7 +277,8 @@ impl Compiler<'_> {
             let most = range.fold(own.count.get(), u32::max);
             let happens = self.happens_to(name).map(|action| action.places(most));
             let most = happens.fold(most, u32::max);
-            let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
+            let changes =
+                most > own.count.get() || autoscalers(own).next().is_some() || own.cycle.is_some();
             if changes {
                 most.saturating_mul(2)
             } else {

@@ -1,7 +1,9 @@
 //! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
 //! that its names and numbers have with one another is reported.
 
+mod autoscalers;
 mod balancers;
+mod branches;
 mod caches;
 mod calls;
 mod checks;
@@ -142,6 +144,7 @@ pub(super) fn compile(
     let (sources, traffic) = compiler.plan_sources();
     compiler.join_recordings(&sources);
     compiler.tell_balancers(&mut nodes, &traffic);
+    compiler.tell_oracles(&mut nodes, &sources);
     let classes = traffic.classes;
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
@@ -165,6 +168,7 @@ pub(super) fn compile(
         windows,
         drain: spec.run.drain.value,
         max_in_flight: spec.run.max_in_flight.get() as usize,
+        log: spec.run.log.value as usize,
         classes,
         flows: traffic.flows,
         responses: traffic.responses,
@@ -205,6 +209,7 @@ impl Compiler<'_> {
                     name: None,
                     by_source: Vec::new(),
                     hashed: Some(own.hashed.clone()),
+                    repeated: false,
                     has_law: true,
                 };
                 return self.recorded(sampler, recorded, place);
@@ -220,6 +225,7 @@ impl Compiler<'_> {
             name: Some(own.recorded.clone()),
             by_source: Vec::new(),
             hashed: own.hashed.clone(),
+            repeated: own.repeated.value,
             has_law: own.otherwise.is_some(),
         };
         self.recorded(law, recorded, place)

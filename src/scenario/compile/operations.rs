@@ -20,15 +20,15 @@ use crate::units::{Fraction, SimDuration};
 pub(super) const MOST_OPS: usize = u16::MAX as usize;
 
 /// Where a step stands: the service, its operation, and a path for draws.
-struct Place<'a> {
-    service: usize,
+pub(super) struct Place<'a> {
+    pub(super) service: usize,
     spec: &'a Service,
     operation: &'a str,
-    path: String,
+    pub(super) path: String,
 }
 
 impl Place<'_> {
-    fn inner(&self, part: &str) -> Self {
+    pub(super) fn inner(&self, part: &str) -> Self {
         Place {
             path: format!("{}/{part}", self.path),
             ..*self
@@ -136,7 +136,7 @@ impl Compiler<'_> {
         self.emit(Op::End);
     }
 
-    fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
+    pub(super) fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
         for (number, step) in steps.iter().enumerate() {
             let place = place.inner(&number.to_string());
             match step {
@@ -178,6 +178,8 @@ impl Compiler<'_> {
                         });
                     });
                 }
+                OperationStep::Choose(step) => self.add_alternatives(&place, &step.choose),
+                OperationStep::Walk(step) => self.add_walk(&place, &step.own, &step.shared),
                 OperationStep::Call(step) => {
                     let (own, rules) = (&step.own, &step.shared);
                     self.with_chance(&place, own.probability, |compiler| {
@@ -191,7 +193,7 @@ impl Compiler<'_> {
     }
 
     /// Puts a chance in front of what `add` adds, unless it is always done.
-    fn with_chance(
+    pub(super) fn with_chance(
         &mut self,
         place: &Place<'_>,
         chance: At<Fraction>,
