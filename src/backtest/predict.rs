@@ -104,12 +104,10 @@ impl Prediction {
         let figures = match repetitions.first() {
             Some(first) => {
                 let mut pooled = figures(&first.scenario, &records, &[]);
-                for name in [HIT_RATIO] {
-                    let all = repetitions.iter().map(|own| own.figures.get(name));
-                    let all: Option<Vec<f64>> = all.collect();
-                    let mean = all.map(|all| all.iter().sum::<f64>() / all.len() as f64);
-                    pooled.figures.extend(mean.map(|mean| (name, mean)));
-                }
+                let hits = repetitions.iter().map(|own| own.figures.get(HIT_RATIO));
+                let hits: Option<Vec<f64>> = hits.collect();
+                let mean = hits.map(|all| all.iter().sum::<f64>() / all.len() as f64);
+                pooled.figures.extend(mean.map(|mean| (HIT_RATIO, mean)));
                 pooled
             }
             None => Measured::default(),

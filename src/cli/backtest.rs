@@ -56,82 +56,35 @@ pub(super) fn backtest(
     global: &Global,
     terminal: &Terminal,
 ) -> anyhow::Result<Exit> {
-    let mut names = match recordings_in(&Disk, &args.folder) {
+    let names = match chosen(args) {
         Ok(names) => names,
         Err(problem) => {
             say_problem(&problem);
             return Ok(Exit::BadInput);
         }
     };
-    if !args.only.is_empty() {
-        names.retain(|name| args.only.iter().any(|own| name.starts_with(own.as_str())));
-        if names.is_empty() {
-            say(&format!(
-                "error: no recording in {} has such a name",
-                args.folder.display()
-            ));
-            return Ok(Exit::BadInput);
-        }
-    }
     let contents = names.iter().map(|name| {
         // What cannot be read is reported when its turn comes.
         let bytes = Disk.read(&args.folder.join(name)).unwrap_or_default();
         (name.as_str(), bytes)
     });
     let id = manifest::backtest_id(&contents.collect::<Vec<_>>());
-    let root = args.output.output.join("backtest").join(id);
-    let output = OutputDir::create(root)?;
+    let output = OutputDir::create(args.output.output.join("backtest").join(id))?;
     let (done, timings) = with_session(global, names.len(), |session| {
         let one = |name: &String| recording(&args.folder, name, session);
         names.par_iter().map(one).collect::<Vec<_>>()
     })?;
-    let (mut comparisons, mut n_failed) = (Vec::new(), 0);
-    for own in done {
-        match own {
-            Ok((comparison, prediction)) => {
-                write_recording(&output, &comparison.id, &prediction)?;
-                comparisons.push(comparison);
-            }
-            Err(Failed::Interrupted) => {
-                say("interrupted: the backtest is not complete");
-                return Ok(Exit::Interrupted);
-            }
-            Err(Failed::Recording(problem)) => {
-                say_problem(&problem);
-                n_failed += 1;
-            }
-            Err(Failed::Scenario(own)) => {
-                show(&own.1, Path::new(&own.0), terminal);
-                n_failed += 1;
-            }
-        }
-    }
+    let n = done.len();
+    let Some(comparisons) = kept(done, &output, terminal)? else {
+        say("interrupted: the backtest is not complete");
+        return Ok(Exit::Interrupted);
+    };
     let summary = summarize(&comparisons);
-    let text = report::text(&comparisons, &summary);
-    let json = report::json(&comparisons, &summary);
-    output.write("summary.txt", text.as_bytes())?;
-    write_page(&output, "charts/", &comparisons, &summary)?;
-    if let Some(folder) = &args.page {
-        write_page(&OutputDir::create(folder)?, "", &comparisons, &summary)?;
-    }
-    // What is complete comes last.
-    output.write_json("backtest.json", &json)?;
-    match args.format {
-        _ if args.output.quiet && args.format == Format::Text => {
-            terminal.print(&format!("{}\n", report::answer(&summary)))?;
-        }
-        Format::Text => {
-            terminal.print(&text)?;
-            terminal.print(&format!("\n{}\n", output.path().display()))?;
-        }
-        Format::Json => {
-            terminal.print(&format!("{json:#}\n"))?;
-            say(&format!("{}", output.path().display()));
-        }
-    }
+    write_and_print(args, &output, (&comparisons, &summary), terminal)?;
     if args.output.timings {
         timings.report();
     }
+    let n_failed = n - comparisons.len();
     if n_failed > 0 {
         let recordings = if n_failed == 1 {
             "recording"
@@ -148,12 +101,78 @@ pub(super) fn backtest(
     })
 }
 
+/// The recordings that are asked for.
+fn chosen(args: &BacktestArgs) -> Result<Vec<String>, Problem> {
+    let mut names = recordings_in(&Disk, &args.folder)?;
+    if !args.only.is_empty() {
+        names.retain(|name| args.only.iter().any(|own| name.starts_with(own.as_str())));
+    }
+    if names.is_empty() {
+        let folder = args.folder.display().to_string();
+        return Err(Problem::new(&folder, "no recording has such a name"));
+    }
+    Ok(names)
+}
+
+/// What became of a recording.
+type Done = Result<(Comparison, Prediction), Failed>;
+
+/// Writes what was predicted, says what could not be, and keeps what was compared; nothing if it was interrupted.
+fn kept(
+    done: Vec<Done>,
+    output: &OutputDir,
+    terminal: &Terminal,
+) -> Result<Option<Vec<Comparison>>, OutputError> {
+    let mut comparisons = Vec::new();
+    for own in done {
+        match own {
+            Ok((comparison, prediction)) => {
+                write_recording(output, &comparison.id, &prediction)?;
+                comparisons.push(comparison);
+            }
+            Err(Failed::Interrupted) => return Ok(None),
+            Err(Failed::Recording(problem)) => say_problem(&problem),
+            Err(Failed::Scenario(own)) => show(&own.1, Path::new(&own.0), terminal),
+        }
+    }
+    Ok(Some(comparisons))
+}
+
+/// Writes and prints what all recordings came to.
+fn write_and_print(
+    args: &BacktestArgs,
+    output: &OutputDir,
+    (comparisons, summary): (&[Comparison], &Summary),
+    terminal: &Terminal,
+) -> anyhow::Result<()> {
+    let text = report::text(comparisons, summary);
+    let json = report::json(comparisons, summary);
+    output.write("summary.txt", text.as_bytes())?;
+    write_page(output, "charts/", comparisons, summary)?;
+    if let Some(folder) = &args.page {
+        write_page(&OutputDir::create(folder)?, "", comparisons, summary)?;
+    }
+    // What is complete comes last.
+    output.write_json("backtest.json", &json)?;
+    let path = output.path().display();
+    match args.format {
+        Format::Text if args.output.quiet => {
+            terminal.print(&format!("{}\n", report::answer(summary)))?;
+        }
+        Format::Text => {
+            terminal.print(&text)?;
+            terminal.print(&format!("\n{path}\n"))?;
+        }
+        Format::Json => {
+            terminal.print(&format!("{json:#}\n"))?;
+            say(&format!("{path}"));
+        }
+    }
+    Ok(())
+}
+
 /// Reads, predicts and compares one recording.
-fn recording(
-    folder: &Path,
-    name: &str,
-    session: &Session<'_>,
-) -> Result<(Comparison, Prediction), Failed> {
+fn recording(folder: &Path, name: &str, session: &Session<'_>) -> Done {
     let truth: Truth = read(&Disk, folder, name).map_err(Failed::Recording)?;
     let repetitions = truth.repetitions.par_iter();
     let all: Result<Vec<Predicted>, Failed> = repetitions

@@ -41,6 +41,17 @@ pub struct Demand {
     pub recorded: Option<RecordedId>,
 }
 
+impl Demand {
+    /// A draw from `law` at a place, whatever is recorded.
+    pub const fn of(law: LawId, salt: Salt) -> Self {
+        Self {
+            law,
+            salt,
+            recorded: None,
+        }
+    }
+}
+
 /// Which recorded times, by position in [`Program::recorded`], counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedId(NonZeroU16);

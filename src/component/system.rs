@@ -6,7 +6,6 @@ use rand::Rng as _;
 
 use super::arena::Arena;
 use super::bill::{Bill, Egress};
-use super::connections::Connections;
 use super::context::Context;
 use super::errand::{By, Errand};
 use super::jobs::Job;
@@ -226,7 +225,7 @@ impl System {
             requests: Requests::new(4096),
             recorder: Recorder::new(shape),
             program: blueprint.program.clone(),
-            connections: Connections::default(),
+            connections: super::connections::Connections::default(),
             woken: VecDeque::with_capacity(256),
             notices: VecDeque::with_capacity(64),
         };

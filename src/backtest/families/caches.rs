@@ -46,7 +46,7 @@ pub(super) fn proxy_cache(truth: &Truth, repetition: &Repetition) -> Result<Stri
         millis(hop),
         Slots {
             name: "origin",
-            slots,
+            at_a_time: slots,
             cpu_ms: 0.0,
             step: RECORDED_WAIT,
             more: "",

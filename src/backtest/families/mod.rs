@@ -279,7 +279,7 @@ const NODE_TIMER_MS: f64 = -0.2;
 struct Slots<'a> {
     name: &'a str,
     /// How many requests at a time.
-    slots: u32,
+    at_a_time: u32,
     /// What is done between two of them in a place, in milliseconds of CPU: an answer, and taking up the next.
     cpu_ms: f64,
     /// What is waited for.
@@ -292,7 +292,7 @@ impl Slots<'_> {
     fn tables(&self) -> String {
         let Self {
             name,
-            slots,
+            at_a_time,
             cpu_ms,
             step,
             more,
@@ -306,7 +306,7 @@ impl Slots<'_> {
             (*step).to_owned()
         };
         format!(
-            "[components.{name}]\nkind = \"service\"\nworkers = {{ runtime = \"threads\", count = {slots} }}\nbacklog = \"unbounded\"\n{more}\n[components.{name}.operations.default]\nsteps = [{steps}]\n\n"
+            "[components.{name}]\nkind = \"service\"\nworkers = {{ runtime = \"threads\", count = {at_a_time} }}\nbacklog = \"unbounded\"\n{more}\n[components.{name}.operations.default]\nsteps = [{steps}]\n\n"
         )
     }
 }

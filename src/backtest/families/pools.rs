@@ -25,7 +25,7 @@ pub(super) fn threads(truth: &Truth, repetition: &Repetition) -> Result<String, 
 const PYTHON_SLEEP_MS: f64 = 0.2;
 /// What `pg_sleep` takes on top through node-postgres: the round trip, and the server's timer.
 const NODE_POSTGRES_MS: f64 = 1.0;
-/// The same through SQLAlchemy, which also rolls back before the connection is given back.
+/// The same through `SQLAlchemy`, which also rolls back before the connection is given back.
 const SQLALCHEMY_MS: f64 = 2.5;
 
 /// The database: its queries sleep, and so do not keep one another from a core.
@@ -52,7 +52,7 @@ pub(super) fn node_postgres(truth: &Truth, repetition: &Repetition) -> Result<St
     ))
 }
 
-/// A thread per request, and SQLAlchemy's pool.
+/// A thread per request, and `SQLAlchemy`'s pool.
 pub(super) fn sqlalchemy(truth: &Truth, repetition: &Repetition) -> Result<String, Problem> {
     let config = truth.config();
     let (size, overflow) = (config.whole("pool", 1)?, config.whole("overflow", 0)?);

@@ -48,7 +48,7 @@ pub(super) fn retries(truth: &Truth, repetition: &Repetition) -> Result<String, 
         source.tables()?,
         Slots {
             name: "node",
-            slots,
+            at_a_time: slots,
             cpu_ms: cpu,
             step: &step,
             more: "",

@@ -50,7 +50,7 @@ fn nginx(policy: &str, weights: &[f64], more: &str) -> String {
 fn server(at: u32, slots: u32, more: &str) -> String {
     let own = Slots {
         name: &format!("node{at}"),
-        slots,
+        at_a_time: slots,
         cpu_ms: 0.0,
         step: RECORDED_WAIT,
         more,

@@ -40,7 +40,7 @@ pub(super) fn closed(truth: &Truth, repetition: &Repetition) -> Result<String, P
         way(truth.overhead()?.less(cpu), false),
         Slots {
             name: "node",
-            slots,
+            at_a_time: slots,
             cpu_ms: cpu,
             step: &demand,
             more: "",

@@ -194,11 +194,7 @@ impl Compiler<'_> {
     fn demand(&mut self, law: &Law, place: &str) -> Option<Demand> {
         let sampler = law.sampler(self.data, self.out)?;
         let law = self.program.add_law(sampler);
-        Some(Demand {
-            law,
-            salt: Salt::new(place, "demand"),
-            recorded: None,
-        })
+        Some(Demand::of(law, Salt::new(place, "demand")))
     }
 
     /// What a step asks for at `place`: by a law, or as recorded.

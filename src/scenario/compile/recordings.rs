@@ -63,6 +63,9 @@ impl Compiler<'_> {
         };
         let columns = replayed(kind).and_then(|replay| replay.columns.as_ref());
         self.check_people(recording, clients, columns);
+        if !clients.flow.is_empty() {
+            return Vec::new();
+        }
         let (Some(classes), Some(name)) = (
             &recording.classes,
             columns.and_then(|columns| columns.class.as_ref()),
