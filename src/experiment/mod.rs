@@ -12,11 +12,13 @@ mod bottleneck;
 mod compare;
 mod estimate;
 mod findings;
+pub mod plan;
 mod record;
 mod recovery;
 mod run;
 mod sweep;
 
+pub use crate::scenario::sets_traffic;
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use compare::{Compared, Comparison, Word, compare};
@@ -29,4 +31,4 @@ pub use findings::{
 pub use record::{Record, replicate};
 pub use recovery::Recovery;
 pub use run::{Counters, Session, run};
-pub use sweep::{Choice, Load, choose, offered_by, sets_traffic, sweep};
+pub use sweep::{Choice, Load, choose, offered_by, sweep};

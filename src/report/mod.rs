@@ -10,6 +10,7 @@ pub mod csv;
 pub mod manifest;
 pub mod markdown;
 pub mod output_dir;
+pub mod planning;
 pub mod reference;
 pub mod summary;
 mod sweep_view;
@@ -19,4 +20,5 @@ pub mod tools;
 pub mod words;
 
 pub use comparison::CompareView;
+pub use planning::PlanView;
 pub use sweep_view::SweepView;
