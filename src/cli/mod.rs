@@ -9,6 +9,7 @@ mod check;
 mod compare;
 mod kinds;
 mod loading;
+mod plan;
 mod progress;
 mod run;
 mod schema;
@@ -43,7 +44,7 @@ Exit codes:
   0    done; every objective met, or none asserted
   1    could not: file, disk, cap reached
   2    bad input: usage, scenario, override
-  3    an objective is not met; with compare --exit-code, B is worse
+  3    an objective is not met, or with plan none can be; with compare --exit-code, B is worse
   4    undecided, only with --undecided fail
   130  interrupted; what was complete is on disk";
 
@@ -104,6 +105,8 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     /// Compare two configurations on the same random numbers: what differs, and is it better.
     Compare(compare::CompareArgs),
+    /// Find the cheapest choice that meets the objectives, with a stated probability.
+    Plan(plan::PlanArgs),
     /// Check scenarios without running them.
     Check(check::CheckArgs),
     /// Print the JSON Schema of scenarios (for editors) or of summary.json.
@@ -157,6 +160,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::sweep(&args, &cli.global, &terminal),
         Command::Backtest(args) => backtest::backtest(&args, &cli.global, &terminal),
         Command::Compare(args) => compare::compare(&args, &cli.global, &terminal),
+        Command::Plan(args) => plan::run(&args, &cli.global, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
         Command::Kinds(args) => kinds::kinds(&args, &terminal),

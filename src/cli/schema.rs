@@ -22,6 +22,8 @@ enum What {
     Summary,
     /// Of compare.json.
     Compare,
+    /// Of plan.json.
+    Plan,
 }
 
 /// Prints a JSON Schema.
@@ -29,6 +31,7 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> anyhow::Result<E
     let schema = match args.what {
         What::Scenario => scenario::schema(),
         What::Summary => report::summary::schema(),
+        What::Plan => report::planning::schema(),
         What::Compare => report::comparison::schema(),
     };
     terminal.print(&format!("{schema:#}\n"))?;

@@ -13,11 +13,13 @@ mod compare;
 mod estimate;
 mod findings;
 mod flapping;
+pub mod plan;
 mod record;
 mod recovery;
 mod run;
 mod sweep;
 
+pub use crate::scenario::sets_traffic;
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
 pub use compare::{Compared, Comparison, Word, compare};
@@ -30,4 +32,4 @@ pub use findings::{
 pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;
 pub use run::{Counters, Session, findings_of, run};
-pub use sweep::{Choice, Load, choose, offered_by, sets_traffic, sweep};
+pub use sweep::{Choice, Load, choose, offered_by, sweep};

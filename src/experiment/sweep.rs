@@ -8,8 +8,7 @@ use super::findings::Findings;
 use super::run::{Session, run};
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
-use crate::policy::persistence::Persistence;
-use crate::scenario::{Point, Scenario};
+use crate::scenario::{Point, Scenario, sets_traffic};
 
 /// Runs the points in `open`, side by side with their replications on the threads of the current pool.
 /// `scenario` gives the scenario of a point; `done` is told of every point as it is complete, in no
@@ -43,15 +42,6 @@ pub struct Load {
     pub offered_peak: f64,
     /// The points, by their numbers.
     pub points: Vec<usize>,
-}
-
-/// True for parameters that set the traffic. How a source's clients persist does not: it is something to
-/// choose, as the parameters of components are.
-pub fn sets_traffic(path: &str) -> bool {
-    let mut parts = path.split('.');
-    let is_source = parts.next() == Some("sources");
-    let key = parts.nth(1).unwrap_or("");
-    is_source && !Persistence::KEYS.contains(&key)
 }
 
 /// The setting of a point that belongs to its traffic, as text.

@@ -38,6 +38,12 @@ pub fn compare_id(a: &Scenario, b: &Scenario, tolerance: Fraction) -> String {
     id(&["compare", VERSION, a.resolved(), b.resolved(), &tolerance])
 }
 
+/// The identity of a plan.
+pub fn plan_id(scenario: &Scenario, plan: &str, is_exhaustive: bool) -> String {
+    let how = if is_exhaustive { "exhaustive" } else { "" };
+    id(&["plan", VERSION, scenario.resolved(), plan, how])
+}
+
 fn id(parts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod manifest;
 pub mod markdown;
 pub mod output_dir;
+pub mod planning;
 pub mod reference;
 pub mod summary;
 mod sweep_view;
@@ -20,4 +21,5 @@ pub mod tools;
 pub mod words;
 
 pub use comparison::CompareView;
+pub use planning::PlanView;
 pub use sweep_view::SweepView;

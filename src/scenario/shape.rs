@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::plan::PlanSpec;
 use super::sweep::SweepSpec;
 use crate::component::ComponentSpec;
 use crate::component::source::Source;
@@ -42,6 +43,8 @@ spec! {
         pub objectives: Objectives,
         /// What `capsim sweep` tries.
         pub sweep: Option<SweepSpec>,
+        /// What `capsim plan` may choose, and how sure it is to be.
+        pub plan: Option<PlanSpec>,
     }
     check(Self::check)
 }

@@ -3,6 +3,7 @@
 mod batches;
 pub mod elasticity;
 mod estimate;
+mod feasibility;
 mod histogram;
 pub mod laws;
 mod level;
@@ -18,6 +19,7 @@ mod warm_up;
 
 pub use batches::{Batches, OverlappingBatches};
 pub use estimate::{Confidence, Estimate};
+pub use feasibility::{Answer, Feasibility, unspread_share};
 pub use histogram::{Buckets, Histogram};
 pub use level::Level;
 pub use paired::Paired;

@@ -314,6 +314,7 @@ impl State {
         if self.lives.as_ref().is_some_and(|own| own.is_restarting(at)) {
             return self.starts_again(at, cx);
         }
+        self.instances[at as usize].life = Life::Stopped;
         self.closes(at, cx);
         self.is_paid_no_more(at, cx);
         self.start_missing(cx);

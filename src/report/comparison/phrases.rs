@@ -124,7 +124,11 @@ pub(in crate::report) fn percent(relative: &Estimate) -> String {
     let share = three_digits(relative.value.abs() * 100.0);
     let half = relative.interval.map(|(low, high)| {
         let half = (high - relative.value).max(relative.value - low);
-        (half * 100.0).max(if half > 1e-9 { 0.005 } else { 0.0 })
+        if half > 1e-9 {
+            (half * 100.0).max(0.005)
+        } else {
+            0.0
+        }
     });
     let half = half.filter(|half| *half > 0.0).map(two_digits);
     half.map_or(format!("{share} %"), |half| format!("{share} % ± {half}"))
@@ -204,12 +208,10 @@ pub(in crate::report) fn drawn_alike(found: &Comparison) -> String {
     let most = saved.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
     let times = |(factor, name): (f64, &str)| format!("{} for {name}", three_digits(factor));
     match (least, most) {
-        (Some(least), Some(most)) if least.1 == most.1 => {
-            format!(
-                "{saw}: without that, the same interval takes {} times as many.",
-                times(least)
-            )
-        }
+        (Some((factor, name)), Some(most)) if name == most.1 => format!(
+            "{saw}: without that, the same interval takes {} times as many for {name}.",
+            three_digits(factor)
+        ),
         (Some(least), Some(most)) => format!(
             "{saw}: without that, the same intervals take more pairs, by factors from {} to {}.",
             times(least),

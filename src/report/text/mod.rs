@@ -1,11 +1,13 @@
 //! Text for people.
 
 mod comparison;
+mod planning;
 mod run;
 mod sweep;
 pub(crate) mod traffic;
 
 pub use comparison::comparison;
+pub use planning::planning;
 pub use run::run;
 pub use sweep::{choices, sweep};
 

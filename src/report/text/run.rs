@@ -66,7 +66,7 @@ pub fn run(title: &str, seed: u64, findings: &Findings, style: Style) -> String 
     style.plain(text.trim_end().to_owned() + "\n")
 }
 
-fn objectives(text: &mut String, findings: &Findings, style: Style) {
+pub(super) fn objectives(text: &mut String, findings: &Findings, style: Style) {
     if findings.objectives.is_empty() {
         return;
     }
