@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::sweep::{SweepSpec, to_toml};
+use super::sweep::SweepSpec;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Count, Definitions, Node, Spec};
@@ -91,7 +91,7 @@ impl Spec for Choices {
     }
 
     fn write(&self) -> Option<toml::Value> {
-        Some(to_toml(&self.written))
+        Some(self.written.to_toml())
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
