@@ -141,7 +141,7 @@ pub(super) fn check_rejections(family: &str) -> Checked {
             }
             let entries = 2.0 * rate * (effort.seconds_at(rate) + warm_up) + 1000.0;
             let text = run_of(effort, rate, warm_up)
-                + &format!("log = {}\n", entries as u64)
+                + &format!("log = {}\n", entries.min(3e5) as u64)
                 + "drain = \"10min\"\n"
                 + &source(by, &arrivals(&p["arrival"]), &rules)
                 + &station;

@@ -172,18 +172,17 @@ fn station(p: &Value) -> Replayed {
             "[components.lb]\nkind = \"balancer\"\nto = \"station\"\npolicy = \"round_robin\"\nmax_conns = 1\nqueue = {}\n",
         );
     }
-    for (at, to) in schedule.iter().flatten().skip(1) {
-        let at = seconds(*at);
-        let _ = match balanced {
-            true => write!(
-                text,
-                "[[timeline]]\nat = {at}\nscale = \"station\"\nto = {to}\n"
-            ),
-            false => write!(
-                text,
-                "[[timeline]]\nat = {at}\nresize = \"station\"\nvcpu = {to}\n"
-            ),
+    for (number, (at, to)) in schedule.iter().flatten().enumerate().skip(1) {
+        let action = if balanced {
+            format!("scale = \"station\"\nto = {to}")
+        } else {
+            format!("resize = \"station\"\nvcpu = {to:?}")
         };
+        let _ = write!(
+            text,
+            "[timeline.step_{number}]\nat = {}\n{action}\n",
+            seconds(*at)
+        );
     }
     run(&text, &files, until)
 }
