@@ -9,7 +9,12 @@ use super::{NodeId, Step};
 impl System {
     /// A request has something done as an errand, and waits for it.
     #[cold]
-    pub(super) fn guards(&mut self, id: RequestId, (caller, body, site): (u16, u16, u32), legs: u32) {
+    pub(super) fn guards(
+        &mut self,
+        id: RequestId,
+        (caller, body, site): (u16, u16, u32),
+        legs: u32,
+    ) {
         let now = self.cx.now();
         let request = *self.cx.requests.get(id);
         let mut errand = Self::new_errand(By::Request(id), caller, now);

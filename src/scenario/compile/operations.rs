@@ -6,7 +6,7 @@ use crate::component::cache::{LookUp, Mode};
 use crate::component::database::{Access, Query};
 use crate::component::program::{Demand, KeysId, Op, Visit, threshold};
 use crate::component::queue::Publish;
-use crate::component::service::{Call, OperationSpec, OperationStep, Service};
+use crate::component::service::{Call, OperationSpec, OperationStep};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
 use crate::dist::Law;

@@ -43,13 +43,19 @@ fn table() -> String {
         }
         let name = file["family"].as_str().expect("a family");
         let [cases, values, commit, nightly, release] = own;
-        let _ = writeln!(text, "| `{name}` | {cases} | {values} | {commit} | {nightly} | {release} |");
+        let _ = writeln!(
+            text,
+            "| `{name}` | {cases} | {values} | {commit} | {nightly} | {release} |"
+        );
         for (sum, own) in all.iter_mut().zip(own) {
             *sum += own;
         }
     }
     let [cases, values, commit, nightly, release] = all;
-    let _ = writeln!(text, "| all | {cases} | {values} | {commit} | {nightly} | {release} |");
+    let _ = writeln!(
+        text,
+        "| all | {cases} | {values} | {commit} | {nightly} | {release} |"
+    );
     text
 }
 
@@ -65,5 +71,8 @@ fn the_table_of_the_cases_is_current() {
         std::fs::write(&path, &made).expect("the page can be written");
         return;
     }
-    assert!(page == made, "docs/theory.md is stale: CAPSIM_UPDATE_DOCS=1 cargo test --test it theory::page");
+    assert!(
+        page == made,
+        "docs/theory.md is stale: CAPSIM_UPDATE_DOCS=1 cargo test --test it theory::page"
+    );
 }
