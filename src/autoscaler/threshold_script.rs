@@ -191,6 +191,12 @@ impl Describe for ThresholdScript {
             looked: None,
         }
     }
+
+    /// What is not said of memory is for scripts that are run anywhere: then none is used.
+    fn needs_memory(&self) -> Option<Origin> {
+        let given = [self.memory_above.origin, self.memory_below.origin];
+        given.into_iter().find(|own| *own != Origin::BUILT_IN)
+    }
 }
 
 /// A script at work.
@@ -218,6 +224,15 @@ impl Rule for State {
             first: self.first_look,
             scrape: Some(SAMPLE),
         }
+    }
+
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            last: std::mem::take(&mut self.last),
+            before: std::mem::take(&mut self.before),
+            looked: std::mem::take(&mut self.looked),
+            ..fresh
+        };
     }
 
     fn range(&self) -> (u32, u32) {
@@ -412,6 +427,8 @@ mod tests {
                 ended,
                 failed: failed * ended / 100,
                 backlogs: &[],
+                held: 0,
+                foresight: None,
             };
             state.scrape(&group);
             decision = Some(state.decide(&group));
@@ -431,6 +448,18 @@ mod tests {
     }
 
     #[test]
+    fn only_those_in_service_count_where_that_is_asked_for() {
+        let own = ThresholdScript {
+            measured: At::built_in(MeasuredOver::SinceLastLook),
+            ready_only: true,
+            ..spec(None)
+        };
+        // The same as above: two that work at their limit, beside one that starts.
+        let decision = look(&mut own.start(), 1, 0);
+        assert_eq!((decision.instances, decision.reason), (5, Reason::TooFew));
+    }
+
+    #[test]
     fn an_emergency_comes_first() {
         let emergency = || ScriptEmergency {
             error_rate_above: Fraction::percent(5),
@@ -444,5 +473,53 @@ mod tests {
             look(&mut spec(Some(emergency())).start(), 0, 5).instances,
             4
         );
+    }
+
+    /// What holds from a time of the day on: it is 8:59 when the run begins.
+    #[test]
+    fn a_schedule_goes_by_the_time_of_the_day() {
+        let hours = |from: u64, min, max| ScriptHours {
+            from: At::built_in(SimDuration::from_secs(3600 * from)),
+            min: At::built_in(Count::new(min)),
+            max: At::built_in(Count::new(max)),
+        };
+        let scheduled = ThresholdScript {
+            schedule: vec![hours(9, 5, 6), hours(20, 1, 3)],
+            day_time: At::built_in(SimDuration::from_secs(9 * 3600 - 1)),
+            ..spec(None)
+        };
+        assert_eq!(scheduled.start().range(), (1, 9));
+        // Until nine o'clock what held since eight in the evening does: two busy ones and two more are one too many.
+        // The second look finds that it is nine: two become five at once, and two more are one too many again.
+        assert_eq!(look(&mut scheduled.start(), 0, 0).instances, 6);
+        let earlier = ThresholdScript {
+            day_time: At::built_in(SimDuration::from_secs(9 * 3600 - 60)),
+            ..scheduled
+        };
+        assert_eq!(look(&mut earlier.start(), 0, 0).instances, 3);
+    }
+
+    #[test]
+    fn an_emergency_is_bounded_and_takes_requests_that_have_ended() {
+        let emergency = ScriptEmergency {
+            error_rate_above: Fraction::percent(5),
+            add: Count::new(40),
+        };
+        let decision = look(&mut spec(Some(emergency.clone())).start(), 0, 50);
+        assert_eq!((decision.wanted, decision.instances), (42, 9));
+        // Nobody fails where nobody has ended.
+        let mut state = spec(Some(emergency)).start();
+        let responses = Histogram::default();
+        for second in [0, 2] {
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(second),
+                desired: 1,
+                instances: &[Reading::serving(0)],
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            let decision = state.decide(&group);
+            assert!(decision.instances <= 1, "{decision:?}");
+        }
     }
 }

@@ -119,7 +119,8 @@ fn pair(
     let verdict = match predicted {
         None => Verdict::NoData,
         Some(own) => {
-            let is_close = error.map_or(own == measured, |error| error.abs() <= CLOSE);
+            // Where nothing was measured, only nothing is right.
+            let is_close = error.map_or(own.abs() <= f64::MIN_POSITIVE, |own| own.abs() <= CLOSE);
             let is_inside = spread.is_some_and(|(low, high)| (low..=high).contains(&own));
             match (is_close, is_inside) {
                 (true, _) => Verdict::Close,

@@ -16,7 +16,7 @@ mod shape;
 mod truth;
 
 pub use compare::{Comparison, ErrorSummary, Pair, Summary, Verdict, compare, summarize};
-pub use families::{FAMILIES, scenario_text};
+pub use families::{FAMILIES, Family, scenario_text};
 pub use predict::{Failed, Predicted, Prediction, Second, predict};
 pub use shape::{Instances, Recovery, Shape};
-pub use truth::{Measured, Problem, Repetition, Truth, read, recordings_in};
+pub use truth::{Measured, Overhead, Problem, Repetition, Truth, read, recordings_in};

@@ -104,12 +104,10 @@ impl Prediction {
         let figures = match repetitions.first() {
             Some(first) => {
                 let mut pooled = figures(&first.scenario, &records, &[]);
-                for name in [HIT_RATIO] {
-                    let all = repetitions.iter().map(|own| own.figures.get(name));
-                    let all: Option<Vec<f64>> = all.collect();
-                    let mean = all.map(|all| all.iter().sum::<f64>() / all.len() as f64);
-                    pooled.figures.extend(mean.map(|mean| (name, mean)));
-                }
+                let hits = repetitions.iter().map(|own| own.figures.get(HIT_RATIO));
+                let hits: Option<Vec<f64>> = hits.collect();
+                let mean = hits.map(|all| all.iter().sum::<f64>() / all.len() as f64);
+                pooled.figures.extend(mean.map(|mean| (HIT_RATIO, mean)));
                 pooled
             }
             None => Measured::default(),
@@ -127,7 +125,7 @@ fn milliseconds(span: SimDuration) -> f64 {
 
 /// Figures of replications together; `findings` where they say more.
 fn figures(scenario: &Scenario, records: &[&Record], findings: &[Findings]) -> Measured {
-    let mut served = latencies(scenario, records);
+    let served = latencies(scenario, records);
     let (mut ok, mut ended, mut attempts, mut arrived, mut seconds) = (0, 0, 0, 0, 0.0);
     let warm_up = scenario.blueprint().windows.warm_up;
     for record in records {
@@ -170,7 +168,6 @@ fn figures(scenario: &Scenario, records: &[&Record], findings: &[Findings]) -> M
     }
     let hits = findings.iter().flat_map(|own| own.hit_ratios.values());
     figures.extend(hits.map(|own| own.value).next().map(|own| (HIT_RATIO, own)));
-    served.clear();
     Measured { figures }
 }
 

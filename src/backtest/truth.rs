@@ -184,6 +184,37 @@ pub struct Repetition {
     pub json: Value,
 }
 
+/// What an empty handler takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overhead {
+    /// The median, in milliseconds.
+    pub p50_ms: f64,
+    /// The 90th and 95th percentile, if they are known.
+    pub tail_ms: Option<(f64, f64)>,
+}
+
+impl Overhead {
+    fn of(json: &Value) -> Option<Self> {
+        let number = |key: &str| json[key].as_f64().filter(|ms| (0.0..1e6).contains(ms));
+        let p50_ms = number("p50")?;
+        let tail_ms = number("p90").zip(number("p95"));
+        Some(Self {
+            p50_ms,
+            tail_ms: tail_ms.filter(|(p90, p95)| (p50_ms..=*p95).contains(p90)),
+        })
+    }
+
+    /// The same, of which `ms` are modelled elsewhere.
+    #[must_use]
+    pub fn less(self, ms: f64) -> Self {
+        let rest = |own: f64| (own - ms).max(0.0);
+        Self {
+            p50_ms: rest(self.p50_ms),
+            tail_ms: self.tail_ms.map(|(p90, p95)| (rest(p90), rest(p95))),
+        }
+    }
+}
+
 /// A recording.
 #[derive(Debug, Clone)]
 pub struct Truth {
@@ -199,6 +230,8 @@ pub struct Truth {
     pub measured: Measured,
     /// Everything else.
     pub json: Value,
+    /// What empty handlers take, by arrangement, if that lies beside the recording.
+    overheads: serde_json::Map<String, Value>,
     /// The repetitions.
     pub repetitions: Vec<Repetition>,
 }
@@ -213,21 +246,39 @@ impl Truth {
         }
     }
 
-    /// The median latency of an empty handler in the same arrangement, in milliseconds.
-    pub fn overhead_ms(&self) -> Result<f64, Problem> {
+    /// What an empty handler takes in the same arrangement.
+    pub fn overhead(&self) -> Result<Overhead, Problem> {
         let own = Settings {
             file: &self.file,
             path: "bench_overhead.latency_ms",
             value: &self.json["bench_overhead"]["latency_ms"],
         };
-        own.number("p50", 0.0)
+        let p50_ms = own.number("p50", 0.0)?;
+        let arrangement = self.json["bench_overhead"]["empty_handler"].as_str();
+        let more = arrangement.and_then(|own| self.overheads.get(own));
+        let more = more.and_then(|own| Overhead::of(&own["latency_ms"]));
+        Ok(Overhead {
+            p50_ms,
+            tail_ms: more
+                .filter(|own| (own.p50_ms - p50_ms).abs() < 1e-9)
+                .and_then(|own| own.tail_ms),
+        })
     }
 
-    /// CPU of the first process of the stack for a request that asks for nothing, in milliseconds; 0 if that
-    /// was not measured.
+    /// What an empty handler takes where there is no proxy in front: the same, where that is not known.
+    pub fn nearer_overhead(&self) -> Result<Overhead, Problem> {
+        let own = self.overhead()?;
+        let node = self.overheads.get("node").map(|own| &own["latency_ms"]);
+        let node = node.and_then(Overhead::of);
+        Ok(node.filter(|node| node.p50_ms <= own.p50_ms).unwrap_or(own))
+    }
+
+    /// CPU of the last process of the stack, which is the server, for a request that asks for nothing, in
+    /// milliseconds; 0 if that was not measured.
     pub fn server_cpu_ms(&self) -> f64 {
-        let of = &self.json["bench_overhead"]["server_cpu_us_per_request"];
-        of[0].as_f64().filter(|us| *us >= 0.0).unwrap_or(0.0) / 1000.0
+        let all = self.json["bench_overhead"]["server_cpu_us_per_request"].as_array();
+        let last = all.and_then(|all| all.last()).and_then(Value::as_f64);
+        last.filter(|us| (0.0..1e9).contains(us)).unwrap_or(0.0) / 1000.0
     }
 
     /// By how much longer requests took than planned, in milliseconds, as the server saw it: what a timer is
@@ -302,7 +353,7 @@ pub fn read(files: &dyn Files, folder: &Path, file: &str) -> Result<Truth, Probl
         path: "the recording",
         value: &json,
     };
-    if json["schema"] != Value::from(1) {
+    if json["schema"] != 1 {
         return Err(top.wrong("schema", "1", &kind_of(&json["schema"])));
     }
     let (id, family) = (top.text("id")?.to_owned(), top.text("family")?.to_owned());
@@ -321,7 +372,10 @@ pub fn read(files: &dyn Files, folder: &Path, file: &str) -> Result<Truth, Probl
         // What a tool printed of each repetition is not pooled: the mean stands for it.
         measured = mean_of(&repetitions);
     }
+    let overheads = files.read(&folder.join(OVERHEADS)).ok();
+    let overheads = overheads.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     Ok(Truth {
+        overheads: overheads.unwrap_or_default(),
         id,
         file: file.to_owned(),
         family,
@@ -365,9 +419,9 @@ fn read_repetition(
 }
 
 /// Shares of look-ups that found something.
-pub const HIT_RATIO: &str = "hit_ratio";
+pub(super) const HIT_RATIO: &str = "hit_ratio";
 /// Attempts per request.
-pub const ATTEMPTS: &str = "attempts_per_request";
+pub(super) const ATTEMPTS: &str = "attempts_per_request";
 
 /// Latencies, by their names in recordings and here.
 const LATENCIES: [(&str, &str); 5] = [

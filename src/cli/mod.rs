@@ -6,6 +6,7 @@
 mod backtest;
 mod catalogue;
 mod check;
+mod compare;
 mod kinds;
 mod loading;
 mod progress;
@@ -42,7 +43,7 @@ Exit codes:
   0    done; every objective met, or none asserted
   1    could not: file, disk, cap reached
   2    bad input: usage, scenario, override
-  3    an objective is not met
+  3    an objective is not met; with compare --exit-code, B is worse
   4    undecided, only with --undecided fail
   130  interrupted; what was complete is on disk";
 
@@ -50,7 +51,8 @@ const EXAMPLES: &str = "\
 Examples:
   capsim run scenarios/100x.toml
   capsim run scenarios/100x.toml --set components.web.count=20
-  capsim sweep scenarios/100x.toml";
+  capsim sweep scenarios/100x.toml
+  capsim compare scenarios/100x.toml --set components.web.count=20";
 
 /// Will it hold? A capacity-planning simulator for web systems.
 #[derive(Debug, Parser)]
@@ -100,6 +102,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Predict recordings of real systems, and compare with what was measured.
     Backtest(backtest::BacktestArgs),
+    /// Compare two configurations on the same random numbers: what differs, and is it better.
+    Compare(compare::CompareArgs),
     /// Check scenarios without running them.
     Check(check::CheckArgs),
     /// Print the JSON Schema of scenarios (for editors) or of summary.json.
@@ -152,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, &cli.global, &terminal),
         Command::Sweep(args) => sweep::sweep(&args, &cli.global, &terminal),
         Command::Backtest(args) => backtest::backtest(&args, &cli.global, &terminal),
+        Command::Compare(args) => compare::compare(&args, &cli.global, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
         Command::Kinds(args) => kinds::kinds(&args, &terminal),

@@ -73,8 +73,10 @@ impl Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Undecided {
+pub(super) enum Undecided {
+    /// Nothing.
     Pass,
+    /// Exit code 4.
     Fail,
 }
 

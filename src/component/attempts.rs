@@ -84,6 +84,7 @@ impl System {
         (extra.errand, extra.client, extra.waits_for) = (at, client, NOBODY);
         (extra.permit, extra.in_flight, extra.granted) = (permit, in_flight, granted);
         (extra.address, extra.retry_after, extra.job) = (address, None, NOBODY);
+        extra.connection = NOBODY;
         let caller = &self.callers[errand.caller as usize];
         if let Some(lane) = caller.timeout_lane() {
             let subject = id.index();
@@ -229,6 +230,7 @@ impl System {
     /// A caller learns how an attempt ended; gives its errand.
     fn learns(&mut self, id: RequestId, outcome: Outcome) -> u32 {
         let now = self.cx.now();
+        self.frees_connection(id, outcome == Outcome::ClientTimeout);
         let extra = self.cx.requests.extra(id);
         let sent = self.cx.requests.get(id).arrived;
         if let Some(errand) = self.errands.get_mut(extra.errand) {
@@ -416,6 +418,7 @@ impl System {
 
     /// An attempt sets out to the system.
     fn departs(&mut self, id: RequestId) {
+        self.takes_connection(id);
         let way = self.way_there(id);
         if way == SimDuration::ZERO {
             return self.gets_there(id);
@@ -426,6 +429,11 @@ impl System {
 
     /// An attempt comes to the system.
     pub(super) fn gets_there(&mut self, id: RequestId) {
+        let flags = &mut self.cx.requests.get_mut(id).flags;
+        flags.set(Flags::OUTBOUND);
+        if self.waits_for_connection(id) {
+            return;
+        }
         let request = self.cx.requests.get_mut(id);
         request.flags.clear(Flags::OUTBOUND);
         let Flow { source, .. } = self.flows[request.flow as usize];

@@ -222,6 +222,11 @@ impl State {
         }
     }
 
+    /// Tries again by these rules from now on. Its budgets stay as they are.
+    pub(super) fn tries_again_by(&mut self, retry: &Retry) {
+        self.retry = Some(retry.clone());
+    }
+
     /// The process of whoever executes `frame`.
     pub(super) fn process_of(&self, frame: &Frame) -> u32 {
         let within = u32::from(frame.worker).min(self.per_instance - 1);

@@ -18,10 +18,12 @@ impl System {
             return self.overflows();
         }
         let now = self.cx.now();
-        let state = &mut self.sources[source as usize];
-        let drawn = state.next_request();
-        let client = state.client_of(drawn.0);
-        self.requests_by(source, drawn, (By::Source, client), now);
+        if self.sources[source as usize].has_to_draw() {
+            self.looks_ahead(source);
+        }
+        let (drawn, choice) = self.sources[source as usize].next_request();
+        let by = (By::Source, drawn.client);
+        self.requests_by(source, (drawn.number, choice), by, now);
     }
 
     /// A client sends a request that was due at `due`; gives the errand that it becomes, if it becomes one.

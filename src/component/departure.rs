@@ -15,6 +15,7 @@ impl System {
     /// Nobody waits for a request any more: whoever works for it may notice.
     pub(super) fn is_left(&mut self, id: RequestId) {
         let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        self.frees_connection(id, true);
         if flags.has(Flags::OUTBOUND | Flags::INBOUND) {
             let slot = self.cx.requests.get(id).slot();
             self.cx.scheduler.cancel(slot);

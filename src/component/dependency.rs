@@ -50,6 +50,18 @@ pub struct Plan {
     pub errors_below: u64,
 }
 
+impl Plan {
+    /// Says why a dependency that runs cannot take over the settings of `other`.
+    pub fn can_become(&self, other: &Self) -> Result<(), String> {
+        if self.max_concurrent.is_some() != other.max_concurrent.is_some() {
+            let problem =
+                "a limit cannot come or go while the system runs: give a high one at the start";
+            return Err(problem.to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// A dependency at work.
 #[derive(Debug)]
 pub struct State {
@@ -88,6 +100,36 @@ impl State {
             wait: recorder.add_wait(),
             errors: recorder.add_counter(),
         }
+    }
+
+    /// Takes over the settings of `plan`. Calls that wait begin if there is room for them now.
+    pub(super) fn adopts(&mut self, plan: &Plan, cx: &mut Context) {
+        let now = cx.now();
+        (self.errors_below, self.over_limit) = (plan.errors_below, plan.over_limit);
+        if let (Some(level), Some(max)) = (self.capacity, plan.max_concurrent) {
+            self.max = u64::from(max);
+            // Calls beyond it have their places until they are over.
+            let most = self.max.max(cx.recorder.level_now(self.calls));
+            cx.recorder.level(level).set(now, most);
+        }
+        while cx.recorder.level_now(self.calls) < self.max {
+            let Some(next) = self.line.pop(&mut cx.requests) else {
+                return;
+            };
+            cx.recorder.level(self.calls).up(now, 1);
+            self.goes_from_line(next, cx);
+        }
+    }
+
+    /// The first in line begins.
+    fn goes_from_line(&self, next: RequestId, cx: &mut Context) {
+        let now = cx.now();
+        let request = cx.requests.get_mut(next);
+        request.flags.clear(Flags::IN_LINE);
+        let since = request.since;
+        cx.recorder.wait(self.wait, since, now);
+        cx.recorder.level(self.waiting).down(now, 1);
+        self.begin(next, cx);
     }
 
     /// From now on until then calls take `factor` times as long, and, if that is said, fail more or less often.
@@ -139,15 +181,20 @@ impl Component for State {
 
     fn resume(&mut self, id: RequestId, _: Visit, cx: &mut Context) -> Step {
         let now = cx.now();
-        if let Some(next) = self.line.pop(&mut cx.requests) {
-            let request = cx.requests.get_mut(next);
-            request.flags.clear(Flags::IN_LINE);
-            let since = request.since;
-            cx.recorder.wait(self.wait, since, now);
-            cx.recorder.level(self.waiting).down(now, 1);
-            self.begin(next, cx);
+        // There may be more than it takes by now, if somebody has changed that.
+        let fits = cx.recorder.level_now(self.calls) <= self.max;
+        let next = if fits {
+            self.line.pop(&mut cx.requests)
+        } else {
+            None
+        };
+        if let Some(next) = next {
+            self.goes_from_line(next, cx);
         } else {
             cx.recorder.level(self.calls).down(now, 1);
+            if let Some(capacity) = self.capacity {
+                cx.takes_places_away(capacity, self.calls, self.max);
+            }
         }
         let (_, errors_below) = self.pace(now);
         if errors_below > 0 && self.salt.uniform(cx.requests.get(id).seed()) < errors_below {

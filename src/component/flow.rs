@@ -8,6 +8,7 @@ use super::pool::PoolId;
 use super::program::Op;
 use super::request::{Flags, Frame, Request, RequestId};
 use super::service::{Abandoned, Accepted};
+use super::source::Drawn;
 use super::system::{Flow, pool, service};
 use super::{Component as _, Node, NodeId, Step, System};
 use crate::engine::Timer;
@@ -36,14 +37,21 @@ impl System {
         if self.cx.requests.n_live() >= self.max_in_flight {
             return self.overflows();
         }
-        let (number, choice) = state.next_request();
+        if state.has_to_draw() {
+            self.looks_ahead(source);
+        }
+        let state = &mut self.sources[source as usize];
+        let (drawn, choice) = state.next_request();
         let now = self.cx.now();
         self.cx
             .recorder
             .arrival(self.flows[choice.flow as usize].class);
-        let id = self.cx.requests.open(choice.flow, now, number, choice.pc);
+        let id = self
+            .cx
+            .requests
+            .open(choice.flow, now, drawn.number, choice.pc);
         if state.people.is_some() {
-            Self::is_sent_by(id, state.client_of(number), state, &mut self.cx.requests);
+            Self::is_sent_by(id, drawn, state, &mut self.cx.requests);
         }
         if let Some(lane) = state.lane {
             let generation = self.cx.requests.get(id).generation;
@@ -61,22 +69,40 @@ impl System {
         }
     }
 
+    /// Draws who sends the next requests of a source, and lets whom they come to fetch what is kept of them.
+    #[cold]
+    pub(super) fn looks_ahead(&mut self, source: u16) {
+        let state = &mut self.sources[source as usize];
+        let enters = state.enters;
+        let drawn = state.draws();
+        if let Node::RateLimiter(limiter) = &self.nodes[enters.index()] {
+            for own in drawn {
+                limiter.expects(own.client, own.address);
+            }
+        }
+    }
+
     /// A plain request has a client that is known.
     #[inline(never)]
     fn is_sent_by(
         id: RequestId,
-        client: u32,
+        drawn: Drawn,
         source: &super::source::State,
         requests: &mut super::request::Requests,
     ) {
-        requests.get_mut(id).flags.set(source.marks_of(client));
+        let flags = &mut requests.get_mut(id).flags;
+        flags.set(source.marks_of(drawn.client));
         let extra = requests.extra_mut(id);
-        (extra.client, extra.address) = (client, source.address_of(client));
+        (extra.client, extra.address) = (drawn.client, drawn.address);
     }
 
     /// A request comes to a balancer, a service or a gateway; true if it is to go on at once.
     #[inline(always)]
     pub(super) fn enters(&mut self, id: RequestId, to: NodeId) -> bool {
+        if self.has.closures && self.is_closed(to) {
+            self.fails(id, Outcome::Maintenance);
+            return false;
+        }
         if let Node::Balancer(balancer) = &self.nodes[to.index()]
             && let Some(delay) = balancer.delay
         {
@@ -89,6 +115,17 @@ impl System {
             return false;
         }
         self.is_dispatched(id, to)
+    }
+
+    /// True if a component tells whoever comes to come again later.
+    #[cold]
+    fn is_closed(&self, node: NodeId) -> bool {
+        let until = match &self.nodes[node.index()] {
+            Node::Balancer(front) => front.closed_until,
+            Node::Service(own) => own.closed_until,
+            _ => return false,
+        };
+        self.cx.now() < until
     }
 
     /// An instance is picked for a request, and takes it in or not; true if it is to go on at once.
@@ -110,7 +147,9 @@ impl System {
             }
         };
         let Some(instance) = picked else {
-            self.fails(id, self.census(via).outcome());
+            if !self.is_held(id, via) {
+                self.fails(id, self.census(via).outcome());
+            }
             return false;
         };
         let frame = &mut self.cx.requests.get_mut(id).frame;
@@ -481,7 +520,7 @@ impl System {
                 // Work for it is not over yet: a commit follows what it has read.
                 return;
             }
-            self.repays(id, true);
+            self.repays(id, true, true);
             if let (Op::Borrow(pooler), Step::Next) =
                 (*self.cx.program.op(self.cx.requests.get(id).frame.pc), step)
             {
@@ -532,7 +571,7 @@ impl System {
     pub(super) fn is_detached(&mut self, id: RequestId) -> (bool, u64) {
         let detached = self.detaches(id);
         if detached.0 {
-            self.repays(id, true);
+            self.repays(id, true, true);
         }
         detached
     }

@@ -19,6 +19,7 @@ pub mod caller;
 pub mod cdn;
 mod checks;
 mod clients;
+pub mod connections;
 mod context;
 pub mod cpu;
 mod crowd;
@@ -246,6 +247,17 @@ macro_rules! components {
             pub fn build(&self, own: NodeId, streams: crate::rng::Streams, cx: &mut Context) -> Node {
                 match self {
                     $( Self::$variant(plan) => Node::$variant($module::State::new(plan, own, streams, cx)), )*
+                }
+            }
+
+            /// Says why a component that runs cannot take over the settings of `other`, which is of its kind.
+            pub fn can_become(&self, other: &Self) -> Result<(), String> {
+                match (self, other) {
+                    (Self::Service(own), Self::Service(other)) => own.can_become(other),
+                    (Self::RateLimiter(own), Self::RateLimiter(other)) => own.can_become(other),
+                    (Self::Dependency(own), Self::Dependency(other)) => own.can_become(other),
+                    (Self::Cache(own), Self::Cache(other)) => own.can_become(other),
+                    _ => Ok(()),
                 }
             }
 

@@ -41,6 +41,17 @@ pub struct Demand {
     pub recorded: Option<RecordedId>,
 }
 
+impl Demand {
+    /// A draw from `law` at a place, whatever is recorded.
+    pub const fn of(law: LawId, salt: Salt) -> Self {
+        Self {
+            law,
+            salt,
+            recorded: None,
+        }
+    }
+}
+
 /// Which recorded times, by position in [`Program::recorded`], counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedId(NonZeroU16);
@@ -48,8 +59,8 @@ pub struct RecordedId(NonZeroU16);
 /// Times that a step takes as recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedWork {
-    /// Their name.
-    pub name: At<String>,
+    /// Their name; nothing where all is drawn by a hash.
+    pub name: Option<At<String>>,
     /// By source: what is recorded of each row.
     pub by_source: Vec<Option<Arc<[SimDuration]>>>,
     /// What the further attempts of a client ask for.
@@ -58,6 +69,13 @@ pub struct RecordedWork {
     pub repeated: bool,
     /// Whether a law says what is asked for where nothing is recorded.
     pub has_law: bool,
+}
+
+impl RecordedWork {
+    /// True if a hash says what is asked for where `times` do not.
+    fn is_hashed(&self, times: Option<&Arc<[SimDuration]>>) -> bool {
+        self.name.is_none() || times.is_some()
+    }
 }
 
 /// What a request does with a component that it visits.
@@ -414,6 +432,8 @@ pub struct Program {
     pub source_of: Vec<u16>,
     /// Times that steps take as recorded.
     pub recorded: Vec<RecordedWork>,
+    /// By source: whether the numbers of its requests are [`Place`]s.
+    pub places: Vec<bool>,
     /// By source: what its recording knows, if it replays one that knows something.
     pub recordings: Vec<Option<Arc<Recording>>>,
     /// By instruction: the pool whose connection is held before it is executed, by [`Program::note_held`].
@@ -472,12 +492,15 @@ impl Program {
         let own = &self.recorded[usize::from(id.0.get()) - 1];
         let source = self.source_of[request.flow as usize];
         let times = own.by_source.get(source as usize).and_then(Option::as_ref);
-        let place = times.and(Place::of(request.number));
+        let is_placed = self.places.get(source as usize).is_some_and(|own| *own);
+        let place = Some(request.number)
+            .filter(|_| is_placed)
+            .and_then(Place::of);
         match (times, place, &own.hashed) {
             (Some(times), Some(Place { row, attempt }), _) if attempt == 0 || own.repeated => {
                 times[row as usize]
             }
-            (Some(_), Some(Place { row, attempt }), Some(hashed)) => {
+            (_, Some(Place { row, attempt }), Some(hashed)) if own.is_hashed(times) => {
                 hashed.draw(row.into(), attempt.into())
             }
             _ if own.has_law => self.draw(demand, request.seed()),

@@ -100,6 +100,25 @@ pub struct Plan {
     pub retry_after: Option<SimDuration>,
 }
 
+impl Plan {
+    /// Says why a rate limiter that runs cannot take over the settings of `other`.
+    pub fn can_become(&self, other: &Self) -> Result<(), String> {
+        let kind = |limit: &RequestLimit| (limit.word(), limit.key());
+        if !self
+            .limits
+            .iter()
+            .map(kind)
+            .eq(other.limits.iter().map(kind))
+        {
+            return Err(
+                "a limit cannot become another kind, or count others, while the system runs"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
 /// What is kept of a limit.
 #[derive(Debug, Clone)]
 struct Books {
@@ -212,6 +231,25 @@ impl State {
         }
     }
 
+    /// Takes over the settings of `plan`; what has been counted is kept.
+    pub(super) fn adopts(&mut self, plan: &Plan, cx: &mut Context) {
+        let now = cx.now();
+        self.fresh = admission::start(&plan.limits);
+        for unit in &mut self.units {
+            for (own, fresh) in unit.iter_mut().zip(&self.fresh) {
+                own.adopts(fresh.clone(), now);
+            }
+        }
+        for (limit, books) in self.fresh.iter().zip(&self.books) {
+            if let (Some((used, Some(level))), Some(most)) = (books.under_way, limit.capacity()) {
+                // What is under way beyond it has its places until it is over.
+                let most = u64::from(most).max(cx.recorder.level_now(used));
+                cx.recorder.level(level).set(now, most);
+            }
+        }
+        self.retry_after = plan.retry_after;
+    }
+
     /// Whose limits a step of a request in `frame` asks.
     fn unit_of(&self, frame: &Frame) -> usize {
         let at = match self.scope {
@@ -256,6 +294,17 @@ impl State {
             }
         }
         Step::Next
+    }
+
+    /// A request of this sender will come: what is kept of it is fetched.
+    pub(super) fn expects(&self, client: u32, address: u32) {
+        let sender = Sender {
+            client: Some(client),
+            address: Some(address),
+        };
+        for limit in &self.units[0] {
+            limit.expects(sender);
+        }
     }
 
     /// A step of a request asks all limits at once.
@@ -319,8 +368,11 @@ impl State {
         for (at, limit) in self.units[0].iter_mut().enumerate() {
             if held & bit_of(at) != 0 {
                 limit.done(sender);
-                if let Some((level, _)) = self.books[at].under_way {
+                if let Some((level, capacity)) = self.books[at].under_way {
                     cx.recorder.level(level).down(now, 1);
+                    if let (Some(capacity), Some(most)) = (capacity, limit.capacity()) {
+                        cx.takes_places_away(capacity, level, u64::from(most));
+                    }
                 }
             }
         }

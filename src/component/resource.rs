@@ -80,6 +80,11 @@ impl Gauge {
             kept,
         }
     }
+
+    /// True if it is followed over time; else it is known at the end.
+    pub fn is_followed(&self) -> bool {
+        matches!(self.kept, Kept::Level(_) | Kept::Sample(_))
+    }
 }
 
 /// Where a figure is kept.
@@ -95,6 +100,8 @@ pub enum Kept {
     Incidents(CounterId),
     /// As how old what is given out is.
     Ages(WaitId),
+    /// As how long something takes.
+    Times(WaitId),
 }
 
 impl Kept {
@@ -102,7 +109,7 @@ impl Kept {
     pub fn counter(self) -> Option<CounterId> {
         match self {
             Self::Counter(counter) | Self::Incidents(counter) => Some(counter),
-            Self::Level(_) | Self::Sample(_) | Self::Ages(_) => None,
+            Self::Level(_) | Self::Sample(_) | Self::Ages(_) | Self::Times(_) => None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use rand::Rng as _;
+
 use super::arena::Arena;
 use super::bill::{Bill, Egress};
 use super::context::Context;
@@ -10,7 +12,7 @@ use super::jobs::Job;
 use super::pool::{self, Pool, PoolId};
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
-use super::timeline::Act;
+use super::timeline::{Due, Entry, Happening, SHORTEST};
 use super::user::User;
 use super::{
     Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, queue,
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::engine::{self, Class, Ended, LaneId, Model, Occurrence, Scheduler, Timer, Watch};
 use crate::metrics::{Outcome, Recorder, Shape, Windows};
-use crate::rng::Streams;
+use crate::rng::{Stream, Streams};
 use crate::units::{CostPerSize, SimDuration, SimTime};
 
 /// Which source and class a request belongs to.
@@ -57,8 +59,8 @@ pub struct Blueprint {
     pub transfer: Vec<(NodeId, String, CostPerSize)>,
     /// What requests execute.
     pub program: Program,
-    /// What is done to components, or happens to them: when, to whom, what.
-    pub timeline: Vec<(SimDuration, NodeId, Act)>,
+    /// What is done to components, or happens to them, and when.
+    pub timeline: Vec<Entry>,
 }
 
 impl Blueprint {
@@ -68,6 +70,7 @@ impl Blueprint {
         Has {
             gateways: ops.any(|op| matches!(op, Op::Pass { .. })),
             upstreams: self.nodes.iter().any(is_upstream),
+            closures: self.timeline.iter().any(Entry::closes),
         }
     }
 }
@@ -105,6 +108,8 @@ pub(super) struct Has {
     pub(super) gateways: bool,
     /// Balancers with groups of servers.
     pub(super) upstreams: bool,
+    /// Times at which somebody is not to be reached.
+    pub(super) closures: bool,
 }
 
 /// A system at work: one replication.
@@ -131,7 +136,9 @@ pub struct System {
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
     pub(super) has: Has,
-    timeline: Vec<(SimDuration, NodeId, Act)>,
+    timeline: Vec<Entry>,
+    /// By entry of the timeline: where its chances come from.
+    chances: Vec<Stream>,
     begun: bool,
     pub(super) over: bool,
 }
@@ -214,6 +221,7 @@ impl System {
             requests: Requests::new(4096),
             recorder: Recorder::new(shape),
             program: blueprint.program.clone(),
+            connections: super::connections::Connections::default(),
             woken: VecDeque::with_capacity(256),
             notices: VecDeque::with_capacity(64),
         };
@@ -271,6 +279,11 @@ impl System {
             overflow: None,
             has: blueprint.has(),
             timeline: blueprint.timeline.clone(),
+            chances: {
+                let entries = blueprint.timeline.iter();
+                let streams = entries.map(|entry| streams.stream(&entry.name, "timeline"));
+                streams.collect()
+            },
             begun: false,
             over: false,
         }
@@ -310,15 +323,45 @@ impl System {
                 .scheduler
                 .set_arrival(id, self.sources[at].next_arrival());
         }
-        for (number, (at, ..)) in self.timeline.iter().enumerate() {
-            let at = SimTime::ZERO + *at;
-            if at > self.horizon {
-                continue;
+        for number in 0..self.timeline.len() {
+            self.schedules_entry(number);
+        }
+        self.schedules_window(0);
+    }
+
+    /// Schedules what the timeline has, for the first time or the next.
+    fn schedules_entry(&mut self, number: usize) {
+        let at = match &self.timeline[number].due {
+            Due::Once(at) => SimTime::ZERO + *at,
+            Due::Repeated(gaps) => {
+                let gap = gaps.sample(&mut self.chances[number]);
+                self.cx.now() + gap.max(SHORTEST)
             }
+        };
+        if at <= self.horizon {
             let event = Event::Act(number as u32);
             self.cx.scheduler.at(at, Class::Control, event);
         }
-        self.schedules_window(0);
+    }
+
+    /// What the timeline has for now.
+    #[cold]
+    fn happens(&mut self, number: usize) {
+        let entry = &self.timeline[number];
+        let is_repeated = matches!(entry.due, Due::Repeated(_));
+        match &entry.what {
+            Happening::Act(node, act) => {
+                let drawn = is_repeated.then(|| self.chances[number].next_u64());
+                act.carry_out(&mut self.nodes[node.index()], drawn, &mut self.cx);
+            }
+            Happening::Revision(revision) => {
+                let revision = revision.clone();
+                self.is_revised(&revision);
+            }
+        }
+        if is_repeated {
+            self.schedules_entry(number);
+        }
     }
 
     fn schedules_window(&mut self, window: usize) {
@@ -561,8 +604,7 @@ impl Model for System {
                 self.nodes[node.index()].signal(Signal { code, part }, &mut self.cx);
             }
             Occurrence::Event(Event::Act(number)) => {
-                let (_, node, act) = self.timeline[number as usize];
-                act.carry_out(&mut self.nodes[node.index()], &mut self.cx);
+                self.happens(number as usize);
             }
             Occurrence::Event(Event::CloseWindow) => self.closes_window(),
             Occurrence::Event(Event::Nothing) => unreachable!("nothing never happens"),

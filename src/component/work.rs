@@ -24,6 +24,17 @@ spec! {
     }
 }
 
+spec! {
+    /// Drawn as a recorded generator drew it: `{ hashed = { seed = 7, mean = "20ms" } }`.
+    pub struct HashedWork {
+        /// How.
+        pub hashed: Hashed,
+        /// What is asked for by requests that are neither of a recording nor of users who are `drawn`;
+        /// exponential with the same mean unless given.
+        pub otherwise: Option<Law>,
+    }
+}
+
 /// How much a step asks for.
 #[derive(Debug, Clone)]
 pub enum Work {
@@ -31,13 +42,21 @@ pub enum Work {
     Law(Law),
     /// As recorded of the request.
     Recorded(Box<Recorded>),
+    /// By a hash of the request.
+    Hashed(Box<HashedWork>),
 }
 
 impl Spec for Work {
     fn read(node: &Node, out: &mut Diagnostics) -> Option<Self> {
-        let table = node.as_table();
-        if table.is_some_and(|table| table.get("recorded").is_some()) {
+        let has = |key: &str| {
+            node.as_table()
+                .is_some_and(|table| table.get(key).is_some())
+        };
+        if has("recorded") {
             return Recorded::read(node, out).map(|own| Self::Recorded(Box::new(own)));
+        }
+        if has("hashed") {
+            return HashedWork::read(node, out).map(|own| Self::Hashed(Box::new(own)));
         }
         Law::read(node, out).map(Self::Law)
     }
@@ -46,10 +65,15 @@ impl Spec for Work {
         match self {
             Self::Law(law) => law.write(),
             Self::Recorded(own) => own.write(),
+            Self::Hashed(own) => own.write(),
         }
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
-        json!({ "anyOf": [Law::schema(definitions), Recorded::schema(definitions)] })
+        json!({ "anyOf": [
+            Law::schema(definitions),
+            Recorded::schema(definitions),
+            HashedWork::schema(definitions),
+        ] })
     }
 }

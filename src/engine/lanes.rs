@@ -35,7 +35,22 @@ struct Lane {
     length: SimDuration,
     /// Due time and timer, in the order of setting, which for one length is the order of running out.
     timers: VecDeque<(SimTime, Timer)>,
+    /// Those that were set while the length was longer than it is now, in the same order.
+    longer: VecDeque<(SimTime, Timer)>,
     n_live: usize,
+}
+
+impl Lane {
+    /// The timer that runs out first.
+    #[inline]
+    fn first(&self) -> Option<SimTime> {
+        let (own, longer) = (self.timers.front(), self.longer.front());
+        let [own, longer] = [own, longer].map(|timer| timer.map(|(due, _)| *due));
+        match longer {
+            None => own,
+            Some(_) => own.into_iter().chain(longer).min(),
+        }
+    }
 }
 
 /// All lanes. A timer that is no longer wanted is only counted down; its entry is dropped when it runs
@@ -55,6 +70,7 @@ impl Lanes {
         self.lanes.push(Lane {
             length,
             timers,
+            longer: VecDeque::new(),
             n_live: 0,
         });
         LaneId(u16::try_from(self.lanes.len() - 1).expect("a scenario has few kinds of timers"))
@@ -70,6 +86,18 @@ impl Lanes {
         due
     }
 
+    /// From now on timers of this lane have another length; those that are set keep theirs.
+    pub(super) fn set_length(&mut self, id: LaneId, length: SimDuration) {
+        let lane = &mut self.lanes[id.0 as usize];
+        if length < lane.length {
+            let own = lane.timers.drain(..);
+            let mut all: Vec<_> = lane.longer.drain(..).chain(own).collect();
+            all.sort_by_key(|(due, _)| *due);
+            lane.longer = all.into();
+        }
+        lane.length = length;
+    }
+
     /// Notes that one timer of this lane is no longer wanted.
     #[inline]
     pub(super) fn unset(&mut self, id: LaneId) {
@@ -80,14 +108,14 @@ impl Lanes {
     #[inline]
     pub(super) fn wants_sweep(&self, id: LaneId) -> bool {
         let lane = &self.lanes[id.0 as usize];
-        lane.timers.len() > 2 * lane.n_live + SLACK
+        lane.timers.len() + lane.longer.len() > 2 * lane.n_live + SLACK
     }
 
     /// Drops the timers that `is_live` no longer knows.
     pub(super) fn sweep(&mut self, id: LaneId, mut is_live: impl FnMut(Timer) -> bool) {
-        self.lanes[id.0 as usize]
-            .timers
-            .retain(|(_, timer)| is_live(*timer));
+        let lane = &mut self.lanes[id.0 as usize];
+        lane.timers.retain(|(_, timer)| is_live(*timer));
+        lane.longer.retain(|(_, timer)| is_live(*timer));
     }
 
     /// How many timers count as live, and how many of them `is_live` knows.
@@ -97,7 +125,8 @@ impl Lanes {
         mut is_live: impl FnMut(Timer) -> bool,
     ) -> (usize, usize) {
         let lane = &self.lanes[lane];
-        let live = lane.timers.iter().filter(|(_, timer)| is_live(*timer));
+        let all = lane.timers.iter().chain(&lane.longer);
+        let live = all.filter(|(_, timer)| is_live(*timer));
         (lane.n_live, live.count())
     }
 
@@ -105,10 +134,10 @@ impl Lanes {
     pub(super) fn earliest(&self) -> (SimTime, LaneId) {
         let mut best = (SimTime::NEVER, LaneId(0));
         for (at, lane) in self.lanes.iter().enumerate() {
-            if let Some((due, _)) = lane.timers.front()
-                && *due < best.0
+            if let Some(due) = lane.first()
+                && due < best.0
             {
-                best = (*due, LaneId(at as u16));
+                best = (due, LaneId(at as u16));
             }
         }
         best
@@ -116,9 +145,12 @@ impl Lanes {
 
     /// Takes the first timer of a lane.
     pub(super) fn take(&mut self, id: LaneId) -> Option<Timer> {
-        self.lanes[id.0 as usize]
-            .timers
-            .pop_front()
-            .map(|(_, timer)| timer)
+        let lane = &mut self.lanes[id.0 as usize];
+        let timers = match (lane.longer.front(), lane.timers.front()) {
+            (Some((longer, _)), Some((own, _))) if longer <= own => &mut lane.longer,
+            (Some(_), None) => &mut lane.longer,
+            _ => &mut lane.timers,
+        };
+        timers.pop_front().map(|(_, timer)| timer)
     }
 }

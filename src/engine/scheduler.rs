@@ -136,6 +136,11 @@ impl<E: Copy> Scheduler<E> {
         }
     }
 
+    /// From now on timers of a lane have another length; those that are set keep theirs.
+    pub fn set_lane_length(&mut self, lane: LaneId, length: SimDuration) {
+        self.lanes.set_length(lane, length);
+    }
+
     /// How many timers of the lane at this position count as live, and how many of them `is_live` knows.
     pub fn lane_books(&self, lane: usize, is_live: impl FnMut(Timer) -> bool) -> (usize, usize) {
         self.lanes.books(lane, is_live)

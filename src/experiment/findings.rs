@@ -54,11 +54,16 @@ pub struct Findings {
     pub cache_shares: BTreeMap<String, BTreeMap<String, Estimate>>,
     /// How old what HTTP caches and CDNs gave out was, by cache.
     #[serde(default)]
-    pub served_ages: BTreeMap<String, ServedAges>,
+    pub served_ages: BTreeMap<String, Times>,
+    /// From asking for instances until they were in service, in all and by stage, by service.
+    pub scale_ups: BTreeMap<String, BTreeMap<String, Times>>,
     /// What breaks first, or what is busiest.
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.
     pub costs: Vec<CostPart>,
+    /// How well autoscaled services followed the demand for them.
+    #[serde(default)]
+    pub elasticities: Vec<ElasticityFindings>,
     /// Figures over time.
     pub series: Series,
     /// Pooled latencies: (seconds, share of requests that took no longer).
@@ -72,15 +77,19 @@ pub struct Findings {
     pub overflow_s: Option<f64>,
     /// What weakens the result.
     pub advisories: Vec<Advisory>,
+    /// Whether something in it cannot be had, such as an oracle: it is there to be compared with.
+    #[serde(default)]
+    pub is_yardstick: bool,
     /// Requests that arrived, in all replications.
     pub requests: u64,
     /// Events, arrivals and timers, in all replications.
     pub events: u64,
 }
 
-/// How old what a cache gives out is: since it was made, or last found to be good.
+/// How long something takes, or how old something is: what a cache gives out, since it was made, or last found to be
+/// good.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ServedAges {
+pub struct Times {
     /// The mean, in seconds.
     pub mean_s: Estimate,
     /// The 95th percentile, in seconds.
@@ -406,6 +415,28 @@ pub struct Column {
     pub values: Vec<Option<Estimate>>,
 }
 
+/// How well an autoscaled service followed the demand for it: what somebody with foresight would have had in service,
+/// with 70 % of CPU and workers used. Shares are of 1; 0 is best. Sources: [`crate::stats::elasticity`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ElasticityFindings {
+    /// The service.
+    pub service: String,
+    /// The share of the time with too few instances in service.
+    pub too_few_time: Estimate,
+    /// By how much too few there were, as a share of the demand, on average over all the time.
+    pub too_few_by: Estimate,
+    /// The share of the time with too many.
+    pub too_many_time: Estimate,
+    /// By how much too many there were, likewise.
+    pub too_many_by: Estimate,
+    /// The share of windows in which demand and supply did not move the same way.
+    pub instability: Estimate,
+    /// All five put together: the distance from a supply that is the demand.
+    pub deviation: Estimate,
+    /// What the instances of the demand would have cost, in dollars; nothing where instances have no price.
+    pub cost_with_foresight_usd: Option<Estimate>,
+}
+
 /// One look of an autoscaler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
@@ -508,6 +539,15 @@ pub enum Advisory {
         what: String,
         /// How often, per replication.
         times: f64,
+    },
+    /// Autoscalers undid what they had just done, again and again.
+    Flapping {
+        /// The service.
+        service: String,
+        /// The share of replications in which they did.
+        share: f64,
+        /// How often the number of instances changed direction in these, on average.
+        turns: f64,
     },
     /// A cache kept no keys: hits were a matter of chance.
     RatioMode {

@@ -9,8 +9,10 @@
 
 mod backlog;
 mod bottleneck;
+mod compare;
 mod estimate;
 mod findings;
+mod flapping;
 mod record;
 mod recovery;
 mod run;
@@ -18,10 +20,12 @@ mod sweep;
 
 pub use backlog::Backlog;
 pub use bottleneck::{Bottleneck, Full};
+pub use compare::{Compared, Comparison, Word, compare};
+pub use estimate::measured::About;
 pub use findings::{
-    Advisory, CallerFindings, ClassFindings, Column, CostPart, Findings, LogLine, Look,
-    ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series, ServedAges,
-    SourceFindings, Spread, StatedFindings, Stop, Violation,
+    Advisory, CallerFindings, ClassFindings, Column, CostPart, ElasticityFindings, Findings,
+    LogLine, Look, ObjectiveFindings, OutcomeShare, QueueFindings, ResourceFindings, Series,
+    SourceFindings, Spread, StatedFindings, Stop, Times, Violation,
 };
 pub use record::{Record, WindowRecord, keep, replicate};
 pub use recovery::Recovery;

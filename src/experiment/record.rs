@@ -149,8 +149,8 @@ pub struct Record {
     pub waits: Vec<Option<Histogram>>,
     /// By gauge that is followed over time, and window: the average, or what was read at the end.
     pub gauges: Vec<Vec<f64>>,
-    /// By gauge kept as ages: how old what was given out was.
-    pub ages: Vec<Histogram>,
+    /// By gauge kept as ages or times: how old what was given out was, how long something took.
+    pub times: Vec<Histogram>,
     /// By gauge kept as a counter: the count.
     pub counters: Vec<u64>,
     /// By bill: what it came to, in dollars.
@@ -212,7 +212,7 @@ pub fn keep(blueprint: &Blueprint, system: &System, logs: bool) -> Record {
     let all_gauges = system.gauges();
     let level = |gauge: &Gauge| match gauge.kept {
         Kept::Level(level) => Some(level),
-        Kept::Sample(_) | Kept::Counter(_) | Kept::Incidents(_) | Kept::Ages(_) => None,
+        _ => None,
     };
     let paid: Vec<_> = all_gauges
         .iter()
@@ -236,10 +236,10 @@ pub fn keep(blueprint: &Blueprint, system: &System, logs: bool) -> Record {
             .map(|r| r.wait.map(|wait| recorder.waits(wait)))
             .collect(),
         gauges: keep_gauges(recorder, &all_gauges, closed),
-        ages: all_gauges
+        times: all_gauges
             .iter()
             .filter_map(|gauge| match gauge.kept {
-                Kept::Ages(ages) => Some(recorder.waits(ages)),
+                Kept::Ages(times) | Kept::Times(times) => Some(recorder.waits(times)),
                 _ => None,
             })
             .collect(),
@@ -312,7 +312,7 @@ fn keep_gauges(recorder: &Recorder, gauges: &[Gauge], closed: usize) -> Vec<Vec<
         let in_window: &dyn Fn(usize) -> f64 = match gauge.kept {
             Kept::Level(level) => &move |w| recorder.average_in(w, level),
             Kept::Sample(sample) => &move |w| recorder.sampled_in(w, sample),
-            Kept::Counter(_) | Kept::Incidents(_) | Kept::Ages(_) => return None,
+            _ => return None,
         };
         Some((0..closed).map(in_window).collect())
     };

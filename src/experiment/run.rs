@@ -15,7 +15,7 @@ use crate::stats::Estimate;
 
 /// Replications that are added at a time once there are `at_least` of them: looking after each one would
 /// stop by luck (Law, 5th ed., 9.4.1).
-const BATCH: u32 = 5;
+pub(super) const BATCH: u32 = 5;
 
 /// What has been done so far, for whoever shows progress.
 #[derive(Debug, Default)]

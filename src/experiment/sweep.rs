@@ -111,8 +111,11 @@ pub enum Choice {
 }
 
 /// What to choose among `points`, which see the same traffic: the cheapest that meets all objectives. Of
-/// points that cost the same, the first.
+/// points that cost the same, the first. Those that cannot be had are chosen only if there are no others.
 pub fn choose(points: &[usize], findings: &[Findings]) -> Option<Choice> {
+    let real = points.iter().copied();
+    let real: Vec<_> = real.filter(|at| !findings[*at].is_yardstick).collect();
+    let points = if real.is_empty() { points } else { &real };
     let cost = |at: &usize| {
         findings[*at]
             .figure(Metric::Cost)

@@ -62,6 +62,8 @@ outcomes! {
     ConcurrencyLimit: Shed = "concurrency_limit", "concurrency limit";
     /// The balancer had as many requests under way or in its queue as it allows.
     Shed: Shed = "shed", "shed by the balancer";
+    /// It was told to come again later: maintenance mode (503).
+    Maintenance: Shed = "maintenance", "turned away for maintenance";
     /// The broker had no room for another message.
     BrokerFull: Shed = "broker_full", "message queue full";
     /// The caller's circuit breaker was open: nothing was sent.

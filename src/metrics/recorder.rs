@@ -303,6 +303,13 @@ impl Recorder {
         }
     }
 
+    /// Something took so long; left out during the warm-up.
+    pub fn took(&mut self, id: WaitId, span: SimDuration) {
+        if self.open >= self.shape.windows.warm_up {
+            self.waits[id.0 as usize].record(span);
+        }
+    }
+
     /// Somebody did not have to wait; left out during the warm-up.
     #[inline]
     pub fn no_wait(&mut self, id: WaitId) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::backtest::{Comparison, ErrorSummary, Pair, Second, Shape, Summary, Verdict};
+use crate::backtest::{Comparison, ErrorSummary, FAMILIES, Pair, Second, Shape, Summary, Verdict};
 use crate::units::three_digits;
 
 /// The version of [`json`]'s layout.
@@ -183,6 +183,91 @@ fn summary_text(summary: &Summary) -> String {
     text.push_str(&table(&rows));
     text
 }
+
+/// The page about how accurate predictions are, in Markdown; `charts` are the pictures beside it and what they show.
+pub fn page(comparisons: &[Comparison], summary: &Summary, charts: &[(String, &str)]) -> String {
+    let mut text = format!(
+        "# How accurate it is\n\n{} recordings of real software under known load were predicted without tuning: {}.\n\n",
+        comparisons.len(),
+        answer(summary)
+    );
+    text.push_str(PAGE);
+    for (name, about) in charts {
+        let _ = writeln!(text, "![{about}]({name})\n");
+    }
+    text.push_str(
+        "## By figure\n\n| figure | right | median error | 90th percentile |\n|---|--:|--:|--:|\n",
+    );
+    let size = |own: Option<f64>| own.map_or_else(|| "no data".to_owned(), share_text);
+    for own in std::iter::once(&summary.all).chain(&summary.figures) {
+        let _ = writeln!(
+            text,
+            "| {} | {} of {} | {} | {} |",
+            own.figure.unwrap_or("all"),
+            own.right,
+            own.pairs,
+            size(own.median),
+            size(own.p90)
+        );
+    }
+    text.push_str("\n## By recording\n\n| recording | figure | predicted | measured | repetitions | error | |\n|---|---|--:|--:|--:|--:|---|\n");
+    for own in comparisons {
+        for pair in own.pairs.iter().filter(|pair| pair.counts) {
+            let show = |own: f64| value(pair.figure, own);
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} | {} |",
+                own.id,
+                pair.figure,
+                pair.predicted.map_or_else(|| "no data".to_owned(), show),
+                show(pair.measured),
+                pair.spread.map_or_else(String::new, |(low, high)| format!(
+                    "{} to {}",
+                    show(low),
+                    show(high)
+                )),
+                pair.error.map_or_else(String::new, percent),
+                mark(pair.verdict)
+            );
+        }
+    }
+    text.push_str("\n## Over time\n\n");
+    for own in comparisons {
+        let lines: String = own.shapes.iter().map(shape_text).collect();
+        let told = own
+            .shapes
+            .iter()
+            .any(|own| own.recovery.is_some() || own.instances.is_some());
+        if told {
+            let lines = lines.replace("  repetition", "  - repetition");
+            let _ = write!(text, "- {}\n{lines}", own.id);
+        }
+    }
+    text.push_str("\n## What is missing\n\n");
+    for family in FAMILIES.iter().filter(|own| !own.lacks.is_empty()) {
+        if comparisons.iter().any(|own| own.family == family.name) {
+            let _ = writeln!(
+                text,
+                "- {} ({}). {}",
+                family.name, family.about, family.lacks
+            );
+        }
+    }
+    text
+}
+
+const PAGE: &str = "\
+A recording says which software ran with which settings, which work each request asked for and when it came, and what \
+was measured, three times over. `capsim backtest` makes a scenario of the first three, simulates each repetition with \
+its own schedule, and compares. What an empty request takes in the same arrangement is part of the scenario as a \
+network delay or as CPU time. Nothing is fitted recording by recording; what was not measured (how long Node starts, a \
+round trip to Redis, how long PostgreSQL takes for a new connection) is the same for all of them, and stands in the \
+scenario. The families were built with these recordings at hand: others say more. A prediction is right if it is within 10 % of what was \
+measured, or within what the three repetitions were.
+
+This page is made by `capsim backtest FOLDER --page docs`; do not edit it.
+
+";
 
 /// Everything.
 pub fn json(comparisons: &[Comparison], summary: &Summary) -> Value {

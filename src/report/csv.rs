@@ -246,7 +246,27 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
     for part in &findings.costs {
         put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
     }
+    of_elasticity(findings, &mut put)?;
     finish(writer)
+}
+
+/// The rows of how well autoscaled services followed their demand.
+fn of_elasticity(
+    findings: &Findings,
+    put: &mut impl FnMut(String, Option<&Estimate>, &str) -> csv::Result<()>,
+) -> csv::Result<()> {
+    for own in &findings.elasticities {
+        let path = |name: &str| format!("elasticity.{}.{name}", own.service);
+        put(path("too_few_time"), Some(&own.too_few_time), "1")?;
+        put(path("too_few_by"), Some(&own.too_few_by), "1")?;
+        put(path("too_many_time"), Some(&own.too_many_time), "1")?;
+        put(path("too_many_by"), Some(&own.too_many_by), "1")?;
+        put(path("instability"), Some(&own.instability), "1")?;
+        put(path("deviation"), Some(&own.deviation), "1")?;
+        let cost = own.cost_with_foresight_usd.as_ref();
+        put(path("cost_with_foresight"), cost, "usd")?;
+    }
+    Ok(())
 }
 
 /// The rows of what became of look-ups, and of how old what was given out was.
@@ -257,6 +277,13 @@ fn of_caches(
     for (cache, shares) in &findings.cache_shares {
         for (what, share) in shares {
             put(format!("caches.{cache}.{what}"), Some(share), "1")?;
+        }
+    }
+    for (service, stages) in &findings.scale_ups {
+        for (stage, times) in stages {
+            let name = format!("scale_ups.{service}.{stage}");
+            put(format!("{name}.mean"), Some(&times.mean_s), "s")?;
+            put(format!("{name}.p95"), Some(&times.p95_s), "s")?;
         }
     }
     for (cache, ages) in &findings.served_ages {

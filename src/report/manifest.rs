@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
+use crate::units::Fraction;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -19,11 +20,22 @@ pub fn sweep_id(scenario: &Scenario, sweep: &str) -> String {
     id(&["sweep", VERSION, scenario.resolved(), sweep])
 }
 
-/// The identity of a backtest of these recordings.
-pub fn backtest_id(recordings: &[String]) -> String {
+/// The identity of a backtest of these recordings: their names and contents.
+pub fn backtest_id(recordings: &[(&str, Vec<u8>)]) -> String {
+    let hashes = recordings.iter().flat_map(|(name, bytes)| {
+        let hash = blake3::hash(bytes).to_hex().as_str().to_owned();
+        [(*name).to_owned(), hash]
+    });
+    let hashes: Vec<String> = hashes.collect();
     let mut parts = vec!["backtest", VERSION];
-    parts.extend(recordings.iter().map(String::as_str));
+    parts.extend(hashes.iter().map(String::as_str));
     format!("backtest-{}", id(&parts))
+}
+
+/// The identity of a comparison.
+pub fn compare_id(a: &Scenario, b: &Scenario, tolerance: Fraction) -> String {
+    let tolerance = tolerance.to_text();
+    id(&["compare", VERSION, a.resolved(), b.resolved(), &tolerance])
 }
 
 fn id(parts: &[&str]) -> String {

@@ -6,6 +6,7 @@
 pub mod backtest;
 #[cfg(feature = "charts")]
 pub mod chart;
+pub mod comparison;
 pub mod csv;
 pub mod manifest;
 pub mod markdown;
@@ -18,4 +19,5 @@ pub mod text;
 pub mod tools;
 pub mod words;
 
+pub use comparison::CompareView;
 pub use sweep_view::SweepView;

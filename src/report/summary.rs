@@ -11,7 +11,7 @@ use crate::objective::Verdict;
 use crate::stats::Estimate;
 
 /// The version of the format. Minor: fields are added. Major: anything else.
-pub const SCHEMA: &str = "capsim/summary/1.2";
+pub const SCHEMA: &str = "capsim/summary/1.3";
 
 /// The summary of a run.
 pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
@@ -65,9 +65,11 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         }).collect::<serde_json::Map<_, _>>(),
         "cache_shares": findings.cache_shares,
         "served_ages": findings.served_ages,
+        "scale_ups": findings.scale_ups,
         "costs": findings.costs.iter().map(|part| {
             (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
+        "elasticity": findings.elasticities,
         "overflow_s": findings.overflow_s,
         "advisories": findings.advisories,
     })
@@ -211,7 +213,9 @@ pub fn schema() -> Value {
             "turned_away": named,
             "cache_shares": { "type": "object" },
             "served_ages": { "type": "object" },
+            "scale_ups": { "type": "object" },
             "costs": named,
+            "elasticity": { "type": "array", "items": { "type": "object", "required": ["service"] } },
             "overflow_s": maybe,
             "advisories": { "type": "array", "items": { "type": "object", "required": ["code"] } },
         },

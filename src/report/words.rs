@@ -1,5 +1,6 @@
 //! How findings are put into words: figures with their intervals, stretches of time, what breaks first.
 
+use crate::component::service::STAGES;
 use crate::experiment::{
     Advisory, Bottleneck, Findings, ObjectiveFindings, Recovery, StatedFindings, Stop, Violation,
 };
@@ -67,7 +68,7 @@ fn scale_of_rate(per_second: f64) -> f64 {
 }
 
 /// Two significant digits, never as an exponent: `0.11`, `12`, `0.0031`.
-fn two_digits(value: f64) -> String {
+pub(super) fn two_digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -209,6 +210,43 @@ pub fn recovery(own: &Recovery) -> String {
             }
         ),
     }
+}
+
+/// True if the run ends while an objective is broken: whatever it took until then, it may take longer.
+fn ends_in_trouble(findings: &Findings) -> bool {
+    let broken = findings.objectives.iter().flat_map(|own| &own.violated);
+    findings.overflow_s.is_some()
+        || broken.map(|own| own.to_s).fold(0.0, f64::max) >= findings.horizon_s
+}
+
+/// How long the system took to come back, for a cell; `>` where it had not at the end.
+pub fn back_in(findings: &Findings, recovery: &Estimate) -> String {
+    let more = if ends_in_trouble(findings) { "> " } else { "" };
+    format!("{more}{}", show(Unit::Seconds, recovery.value.round()))
+}
+
+/// How long the system was in trouble, and what that cost; nothing if it was not.
+pub fn trouble(findings: &Findings) -> Option<String> {
+    let figure = |metric| findings.figure(metric);
+    let all = figure(Metric::TroubleTime).filter(|all| all.value > 0.0)?;
+    let longest = figure(Metric::RecoveryTime)?;
+    let time = estimate(Unit::Seconds, all);
+    let mut text = format!("for {time}");
+    if ends_in_trouble(findings) {
+        text += ", up to the end";
+    } else if longest.value > all.value {
+        text += &format!(", back after {}", estimate(Unit::Seconds, longest));
+    } else if longest.value < all.value {
+        text += &format!(", at most {} at a time", estimate(Unit::Seconds, longest));
+    }
+    if let Some(lost) = figure(Metric::RequestsLost).filter(|lost| lost.value > 0.0) {
+        text += &format!("; {}", with_suffix(lost.value));
+        if let Some(half) = lost.half_width() {
+            text += &format!(" ± {}", with_suffix(half));
+        }
+        text += " requests lost";
+    }
+    Some(text)
 }
 
 /// Whether stated figures can be true, in a sentence.
@@ -389,6 +427,15 @@ pub fn advisory(advisory: &Advisory) -> String {
             three_digits(*times),
             what.replace('_', " ")
         ),
+        Advisory::Flapping {
+            service,
+            share,
+            turns,
+        } => format!(
+            "{service} flaps: in {} of the replications its autoscaler changed direction three times within 15 minutes or faster, {} times per replication in all; a lower target, a longer cooldown or a longer look back would hold it still",
+            show(Unit::Fraction, *share),
+            three_digits(*turns)
+        ),
         Advisory::RatioMode { component } => format!(
             "{component} ran in ratio mode: hits by Che's approximation, not simulated keys"
         ),
@@ -396,6 +443,32 @@ pub fn advisory(advisory: &Advisory) -> String {
             "one replication has no interval: set run.replications to 5 or more".to_owned()
         }
     }
+}
+
+/// How long it took from asking for an instance until it was in service, and its stages: `web  1m32s from asked to in
+/// service: machine 60 s, boot 32 s`.
+pub fn scale_ups(findings: &Findings) -> impl Iterator<Item = String> {
+    let all = findings.scale_ups.iter();
+    all.filter_map(|(service, stages)| {
+        let total = stages.get("scale_up")?;
+        if total.mean_s.value <= 0.0 {
+            return None;
+        }
+        let of = |stage: &&str| {
+            let mean = stages.get(*stage)?.mean_s.value;
+            (mean > 0.0).then(|| format!("{stage} {}", show(Unit::Seconds, mean)))
+        };
+        let parts: Vec<_> = STAGES.iter().filter_map(of).collect();
+        let parts = if parts.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", parts.join(", "))
+        };
+        let total = estimate(Unit::Seconds, &total.mean_s);
+        Some(format!(
+            "{service}  {total} from asked for to in service{parts}"
+        ))
+    })
 }
 
 /// What a run consisted of: `seed 1 · 4 replications · 60 s each`.

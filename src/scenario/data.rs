@@ -163,7 +163,7 @@ impl Data for DataFiles<'_> {
                 names.push(cell.to_owned());
                 Some(number)
             };
-            own.rows(file, (at, text), "something", &mut number_of, out)
+            own.rows((file, at, text), "something", &mut number_of, out)
         };
         let numbers = self.read_column(file, name, out, read)?;
         Some((numbers, names))
@@ -202,13 +202,12 @@ impl DataFiles<'_> {
         out: &mut Diagnostics,
     ) -> Vec<f64> {
         let mut read = column.read;
-        self.rows(column.file, (at, text), column.expected, &mut read, out)
+        self.rows((column.file, at, text), column.expected, &mut read, out)
     }
 
     fn rows<T>(
         &mut self,
-        file: &At<String>,
-        (at, text): (usize, &str),
+        (file, at, text): (&At<String>, usize, &str),
         expected: &str,
         read: &mut dyn FnMut(&str) -> Option<T>,
         out: &mut Diagnostics,

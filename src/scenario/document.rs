@@ -178,79 +178,72 @@ impl Document {
             );
             return;
         };
-        let mut table = &mut self.root;
-        for (depth, key) in keys[..keys.len() - 1].iter().enumerate() {
-            if depth == 1 && NAMED.contains(&keys[0].as_str()) && table.get(key).is_none() {
-                let names = table.entries.iter().map(|entry| entry.key.as_str());
-                let similar = nearest(key, names.clone());
-                let there_are = names.collect::<Vec<_>>().join(", ");
-                let what = keys[0].trim_end_matches('s');
-                out.push(
-                    Diagnostic::error(path_origin, format!("no {what} is named `{key}`"))
-                        .label(format!("there are: {there_are}"))
-                        .maybe_help(similar.map(|name| format!("a similar name exists: `{name}`"))),
-                );
-                return;
-            }
-            if table.get(key).is_none() {
-                let node = Node::empty_table(path_origin);
-                table.entries.push(Entry {
-                    key: key.clone(),
-                    key_origin: path_origin,
-                    node,
-                });
-            }
-            let entry = table
-                .get_mut(key)
-                .expect("it was there or has just been put there");
-            match step_into(&mut entry.node, &keys[depth + 1..]) {
-                Step::Table(inner) => table = inner,
-                Step::Item(item) => {
-                    *item = value;
-                    return;
-                }
-                Step::Neither => {
-                    let problem = format!("`{key}` has no keys of its own");
-                    out.push(Diagnostic::error(path_origin, problem));
-                    return;
-                }
-            }
+        if let [table, name, _, ..] = &keys[..]
+            && NAMED.contains(&table.as_str())
+            && let Some(known) = self.root.get(table).and_then(|own| own.node.as_table())
+            && known.get(name).is_none()
+        {
+            let names = known.entries.iter().map(|entry| entry.key.as_str());
+            let similar = nearest(name, names.clone());
+            let there_are = names.collect::<Vec<_>>().join(", ");
+            let what = table.trim_end_matches('s');
+            out.push(
+                Diagnostic::error(path_origin, format!("no {what} is named `{name}`"))
+                    .label(format!("there are: {there_are}"))
+                    .maybe_help(similar.map(|name| format!("a similar name exists: `{name}`"))),
+            );
+            return;
         }
-        let key = &keys[keys.len() - 1];
-        match table.get_mut(key) {
-            Some(entry) => {
-                entry.node = value;
-                entry.key_origin = path_origin;
-            }
-            None => {
-                table.entries.push(Entry {
-                    key: key.clone(),
-                    key_origin: path_origin,
-                    node: value,
-                });
-            }
+        if let Err(key) = put(&mut self.root, &keys, path_origin, value) {
+            let problem = format!("`{key}` has no keys of its own");
+            out.push(Diagnostic::error(path_origin, problem));
         }
     }
 }
 
-/// What stands behind a key on the way along a path.
-enum Step<'a> {
-    Table(&'a mut Table),
-    /// An item of a list, which the path ends at.
-    Item(&'a mut Node),
-    Neither,
+/// Puts a value below a table; gives the key that nothing can be put below.
+fn put(table: &mut Table, keys: &[String], at: Origin, value: Node) -> Result<(), String> {
+    let (key, rest) = (&keys[0], &keys[1..]);
+    if table.get(key).is_none() {
+        table.entries.push(Entry {
+            key: key.clone(),
+            key_origin: at,
+            node: Node::empty_table(at),
+        });
+    }
+    let entry = table
+        .get_mut(key)
+        .expect("it was there or has just been put there");
+    if rest.is_empty() {
+        (entry.node, entry.key_origin) = (value, at);
+        return Ok(());
+    }
+    put_into(&mut entry.node, key, rest, at, value)
 }
 
-fn step_into<'a>(node: &'a mut Node, rest: &[String]) -> Step<'a> {
+/// The same below the value of `key`, which may be a list, too.
+fn put_into(
+    node: &mut Node,
+    key: &str,
+    rest: &[String],
+    at: Origin,
+    value: Node,
+) -> Result<(), String> {
     match &mut node.value {
-        Value::Table(table) => Step::Table(table),
+        Value::Table(table) => put(table, rest, at, value),
         Value::List(items) => {
-            match (rest, rest.first().and_then(|key| key.parse::<usize>().ok())) {
-                ([_], Some(at)) if at < items.len() => Step::Item(&mut items[at]),
-                _ => Step::Neither,
+            let number = rest[0].parse::<usize>().ok();
+            let item = number.and_then(|number| items.get_mut(number));
+            match item {
+                Some(item) if rest.len() == 1 => {
+                    *item = value;
+                    Ok(())
+                }
+                Some(item) => put_into(item, &rest[0], &rest[1..], at, value),
+                None => Err(key.to_owned()),
             }
         }
-        _ => Step::Neither,
+        _ => Err(key.to_owned()),
     }
 }
 
@@ -262,7 +255,7 @@ struct Loading<'a> {
 }
 
 /// The keys of a dotted path, which may be quoted as in TOML.
-fn split_path(path: &str) -> Option<Vec<String>> {
+pub(super) fn split_path(path: &str) -> Option<Vec<String>> {
     let text = format!("{path} = 0");
     let table = DeTable::parse(&text).ok()?;
     let mut keys = Vec::new();

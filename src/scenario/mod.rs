@@ -9,18 +9,21 @@
 //! every check passed, and only this module can make one. Each stage reports every problem it finds.
 
 mod catalogue;
+mod changes;
 mod compile;
 mod data;
 mod document;
 mod files;
 mod names;
 mod resolved;
+mod revisions;
 mod shape;
 mod sweep;
 
 use std::path::Path;
 
 pub use catalogue::{FAMILIES, catalogue};
+pub use changes::{Change, changes};
 pub use data::DataFile;
 pub use document::Document;
 use files::Remembering;
@@ -186,10 +189,20 @@ fn check(
         names::check(&document.root, out);
         return None;
     };
+    let versions = revisions::versions(&spec, document, out);
+    let places = revisions::places(&spec, &versions);
     let mut data = DataFiles::new(files, document);
-    let blueprint = compile::compile(&spec, &mut data, out);
-    let used = data.into_used();
-    let blueprint = blueprint?;
+    let blueprint = compile::compile(&spec, places.clone(), &mut data, out);
+    let mut used = data.into_used();
+    let mut blueprint = blueprint?;
+    used.extend(revisions::add(
+        versions,
+        &places,
+        files,
+        document,
+        &mut blueprint,
+        out,
+    )?);
     let (resolved, inputs) = resolved::resolve(&spec, used);
     let title = spec
         .title

@@ -43,7 +43,8 @@ pub(super) fn sweep_text(sweep: &SweepSpec) -> String {
     tree_text(&toml::Value::Table(table))
 }
 
-fn tree_text(tree: &toml::Value) -> String {
+/// A scenario's tree as text.
+pub(super) fn tree_text(tree: &toml::Value) -> String {
     toml::to_string_pretty(tree).expect("a tree of plain values can be written")
 }
 

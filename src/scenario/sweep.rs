@@ -181,7 +181,7 @@ impl Spec for SweepSpec {
     }
 
     fn write(&self) -> Option<toml::Value> {
-        Some(to_toml(&self.written))
+        Some(self.written.to_toml())
     }
 
     fn schema(definitions: &mut Definitions) -> serde_json::Value {
@@ -309,25 +309,10 @@ fn read_points(node: &Node, out: &mut Diagnostics) -> Vec<Vec<Setting>> {
     points
 }
 
-/// A tree as TOML.
-pub(super) fn to_toml(node: &Node) -> toml::Value {
-    match &node.value {
-        Value::Text(text) | Value::Date(text) => toml::Value::String(text.clone()),
-        Value::Whole(number) => toml::Value::Integer(*number),
-        Value::Real(number) => toml::Value::Float(*number),
-        Value::Truth(truth) => toml::Value::Boolean(*truth),
-        Value::List(items) => toml::Value::Array(items.iter().map(to_toml).collect()),
-        Value::Table(table) => {
-            let entry = |entry: &Entry| (entry.key.clone(), to_toml(&entry.node));
-            toml::Value::Table(table.entries.iter().map(entry).collect())
-        }
-    }
-}
-
 /// A value as it is shown in tables: strings without quotes.
 pub fn show(node: &Node) -> String {
     match &node.value {
         Value::Text(text) => text.clone(),
-        _ => to_toml(node).to_string(),
+        _ => node.to_toml().to_string(),
     }
 }

@@ -32,7 +32,7 @@ pub use node::{Entry, Node, Table, Value, number_text};
 pub use preset::{MODEL, Preset, describe_presets, lay_under};
 pub use schema::{Definitions, Variant, describe_field, object, schema_of_choice};
 pub use tool_duration::{Millis, Seconds, ToolDuration};
-pub use values::{At, Count, list_of};
+pub use values::{At, Count, Given, list_of};
 pub use with::{Own, Shared, With};
 
 use crate::diag::Diagnostics;

@@ -109,6 +109,21 @@ impl Node {
         }
     }
 
+    /// The value as TOML.
+    pub fn to_toml(&self) -> toml::Value {
+        match &self.value {
+            Value::Text(text) | Value::Date(text) => toml::Value::String(text.clone()),
+            Value::Whole(number) => toml::Value::Integer(*number),
+            Value::Real(number) => toml::Value::Float(*number),
+            Value::Truth(truth) => toml::Value::Boolean(*truth),
+            Value::List(items) => toml::Value::Array(items.iter().map(Self::to_toml).collect()),
+            Value::Table(table) => {
+                let entry = |entry: &Entry| (entry.key.clone(), entry.node.to_toml());
+                toml::Value::Table(table.entries.iter().map(entry).collect())
+            }
+        }
+    }
+
     /// The string, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match &self.value {

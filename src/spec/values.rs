@@ -77,6 +77,22 @@ impl<T: Spec> Spec for Option<T> {
     }
 }
 
+/// Any value, for whoever knows only later what it has to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given(pub Node);
+
+impl Spec for Given {
+    fn read(node: &Node, _: &mut Diagnostics) -> Option<Self> {
+        Some(Self(node.clone()))
+    }
+    fn write(&self) -> Option<toml::Value> {
+        Some(self.0.to_toml())
+    }
+    fn schema(_: &mut Definitions) -> serde_json::Value {
+        json!({})
+    }
+}
+
 /// Lists; a key that is not there is an empty list.
 impl<T: Spec> Spec for Vec<T> {
     fn read(node: &Node, out: &mut Diagnostics) -> Option<Self> {
@@ -253,6 +269,7 @@ macro_rules! whole {
 }
 
 whole! {
+    i32: i64::from(i32::MIN), i64::from(i32::MAX);
     u32: 0, i64::from(u32::MAX);
     u64: 0, i64::MAX;
 }

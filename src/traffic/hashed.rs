@@ -11,8 +11,8 @@ use crate::spec::At;
 use crate::units::SimDuration;
 
 spec! {
-    /// Exponential with the given mean, drawn as the recorded generator drew it: by a hash of the request's row
-    /// in the recording and of the number of the attempt.
+    /// Exponential with the given mean, drawn as a recorded generator drew it: by a hash of the request's row in
+    /// the recording and of the number of the attempt, or of the user and of the round.
     pub struct Hashed {
         /// The seed of the generator.
         pub seed: At<u64>,
@@ -32,9 +32,14 @@ impl Hashed {
 
     /// What attempt number `attempt` (0 is the first) of row `row` asks for: `-mean ln(u)`.
     pub fn draw(&self, row: u64, attempt: u64) -> SimDuration {
-        let mean = self.mean.value.as_nanos() as f64;
-        SimDuration::from_nanos_f64(-mean * math::ln(uniform(self.seed.value, row, attempt)))
+        exponential(self.seed.value, self.mean.value, row, attempt)
     }
+}
+
+/// Exponential with a mean, for attempt `attempt` of row `row`: `-mean ln(u)`.
+pub fn exponential(seed: u64, mean: SimDuration, row: u64, attempt: u64) -> SimDuration {
+    let mean = mean.as_nanos() as f64;
+    SimDuration::from_nanos_f64(-mean * math::ln(uniform(seed, row, attempt)))
 }
 
 /// The finalizer of `SplitMix64` after one step of its counter (Steele, Lea, Flood 2014).

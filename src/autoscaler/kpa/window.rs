@@ -46,6 +46,11 @@ impl Window {
         }
     }
 
+    /// How long it is.
+    pub fn length(&self) -> SimDuration {
+        self.length
+    }
+
     fn number(&self, at: SimTime) -> u64 {
         at.as_nanos() / self.bucket.as_nanos()
     }

@@ -27,7 +27,7 @@ pub(super) fn script(truth: &Truth, repetition: &Repetition) -> Result<String, P
         ..Source::new(truth, repetition, "nginx")?
     };
     Ok(format!(
-        "{}[components.nginx]\nkind = \"balancer\"\nmodel = \"nginx\"\nto = \"node\"\npolicy = \"round_robin\"\n\n[components.node]\nkind = \"service\"\ncount = {min}\nvcpu = {slots}\nworkers = {{ runtime = \"threads\", count = {slots} }}\nbacklog = \"unbounded\"\nboot = {}\ndrain = {}\n\n[components.node.operations.default]\nsteps = [{{ cpu = {{ recorded = \"demand\" }} }}]\n\n[components.node.autoscaler]\nkind = \"threshold_script\"\nmin = {min}\nmax = {max}\ninterval = {}\nfirst_look = {}\nmeasured = \"since_last_look\"\nready_only = true\ncpu_above = {}\ncpu_below = {}\nadd = {up}\nremove = {down}\n",
+        "{}[components.nginx]\nkind = \"balancer\"\nmodel = \"nginx\"\nto = \"node\"\npolicy = \"round_robin\"\n\n[components.node]\nkind = \"service\"\ncount = {min}\nvcpu = {slots}\nworkers = {{ runtime = \"threads\", count = {slots} }}\nbacklog = \"unbounded\"\nboot = {}\ndrain = {}\n\n[components.node.operations.default]\nsteps = [{{ cpu = {{ recorded = \"demand\" }} }}]\n\n[components.node.autoscaler]\nkind = \"script\"\nmin = {min}\nmax = {max}\ninterval = {}\nfirst_look = {}\nmeasured = \"since_last_look\"\nready_only = true\ncpu_above = {}\ncpu_below = {}\nadd = {up}\nremove = {down}\n",
         source.tables()?,
         millis(config.number("boot_ms", 0.0)? + SEEN_AFTER_MS),
         millis(config.maybe("drain_ms", 0.0)?.unwrap_or(2000.0) + 500.0),

@@ -9,7 +9,7 @@ pub(super) fn processes(truth: &Truth, repetition: &Repetition) -> Result<String
     let workers = config.whole("workers", 1)?;
     let cpu = truth.server_cpu_ms();
     let source = Source {
-        overhead_ms: (truth.overhead_ms()? - cpu).max(0.0),
+        overhead: truth.overhead()?.less(cpu),
         ..Source::new(truth, repetition, "server")?
     };
     let quota = match (

@@ -12,7 +12,7 @@ pub(super) fn node(truth: &Truth, repetition: &Repetition) -> Result<String, Pro
     let cpu = truth.server_cpu_ms();
     let waits = truth.config().maybe("wait_mean", 0.0)?.is_some();
     let source = Source {
-        overhead_ms: (truth.overhead_ms()? - cpu).max(0.0),
+        overhead: truth.overhead()?.less(cpu),
         wait_late_ms: NODE_TIMER_MS,
         ..Source::new(truth, repetition, "node")?
     };

@@ -1,6 +1,6 @@
 //! Clients that give up and try again.
 
-use super::{NODE_TIMER_MS, Source, millis, node_slots};
+use super::{NODE_TIMER_MS, Slots, Source, millis};
 use crate::backtest::truth::{Problem, Repetition, Truth};
 
 /// One Node process with slots; clients with a timeout that close the connection and try again, while the
@@ -28,7 +28,9 @@ pub(super) fn retries(truth: &Truth, repetition: &Repetition) -> Result<String, 
             retries + 1
         ));
     }
+    let cpu = truth.server_cpu_ms();
     let source = Source {
+        overhead: truth.overhead()?.less(cpu),
         late_ms: NODE_TIMER_MS,
         more,
         ..Source::new(truth, repetition, "node")?
@@ -44,6 +46,13 @@ pub(super) fn retries(truth: &Truth, repetition: &Repetition) -> Result<String, 
     Ok(format!(
         "{}{}",
         source.tables()?,
-        node_slots("node", slots, &step, "")
+        Slots {
+            name: "node",
+            at_a_time: slots,
+            cpu_ms: cpu,
+            step: &step,
+            more: "",
+        }
+        .tables()
     ))
 }

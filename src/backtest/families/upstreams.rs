@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{NODE_TIMER_MS, RECORDED_WAIT, Source, millis, node_slots, quoted, seconds};
+use super::{NODE_TIMER_MS, RECORDED_WAIT, Slots, Source, millis, quoted, seconds};
 use crate::backtest::truth::{Problem, Repetition, Truth};
 
 /// How long Node takes from being started until its port is open.
@@ -44,6 +44,18 @@ fn nginx(policy: &str, weights: &[f64], more: &str) -> String {
         "[components.nginx]\nkind = \"balancer\"\nmodel = \"nginx\"\npolicy = {}\nto = [\n{servers}]\n{more}\n",
         quoted(policy)
     )
+}
+
+/// A server behind nginx.
+fn server(at: u32, slots: u32, more: &str) -> String {
+    let own = Slots {
+        name: &format!("node{at}"),
+        at_a_time: slots,
+        cpu_ms: 0.0,
+        step: RECORDED_WAIT,
+        more,
+    };
+    own.tables()
 }
 
 /// How many failures take a server out, and for how long.
@@ -93,12 +105,7 @@ pub(super) fn balanced(truth: &Truth, repetition: &Repetition) -> Result<String,
             }
             _ => String::new(),
         };
-        text.push_str(&node_slots(
-            &format!("node{at}"),
-            slots,
-            RECORDED_WAIT,
-            &more,
-        ));
+        text.push_str(&server(at, slots, &more));
     }
     match kill[..] {
         [] => {}
@@ -151,12 +158,7 @@ pub(super) fn restarted(truth: &Truth, repetition: &Repetition) -> Result<String
             millis(drain),
             millis(boot)
         );
-        text.push_str(&node_slots(
-            &format!("node{at}"),
-            slots,
-            RECORDED_WAIT,
-            &more,
-        ));
+        text.push_str(&server(at, slots, &more));
     }
     text.push_str("[timeline]\n");
     for at in 0..n {

@@ -28,7 +28,7 @@ use crate::policy::upstream::{
 use crate::rng::{Salt, Streams};
 use crate::spec;
 use crate::spec::{At, Count};
-use crate::units::{CostPerHour, CostPerSize, Fraction, SimDuration};
+use crate::units::{CostPerHour, CostPerSize, Fraction, SimDuration, SimTime};
 
 pub use backends::{Backends, ServerSpec};
 pub(super) use line::Line;
@@ -413,6 +413,8 @@ pub struct State {
     assigned: Assigned,
     /// Its group of servers, if they are not all alike.
     pub(super) upstream: Option<Box<Upstream>>,
+    /// Whoever comes before is told to come again later.
+    pub(super) closed_until: SimTime,
     name: String,
     cost: CostPerHour,
 }
@@ -432,6 +434,7 @@ impl State {
             to: plan.to,
             balance: policy.start(plan.n_instances),
             upstream,
+            closed_until: SimTime::ZERO,
             salt: Salt::new(&plan.name, "pick"),
             delay: plan.delay,
             sticky: plan.sticky,

@@ -37,6 +37,8 @@ pub fn code(model: &str, outcome: Outcome) -> Option<&'static str> {
         ("aws_alb", ConnectRefused | ConnectionLimit | QueueFull | Killed) => "502",
         ("aws_alb", ConnectTimeout | BackendTimeout) => "504",
         ("aws_alb", ClientTimeout | ClientAbort) => "460",
+        ("heroku_router", Outcome::Maintenance) => "H80",
+        ("nginx" | "haproxy" | "envoy" | "aws_alb", Outcome::Maintenance) => "503",
         ("heroku_router", InstancesDown) => "H10",
         ("heroku_router", NoInstance) => "H14",
         ("heroku_router", InstancesStarting) => "H20",

@@ -166,7 +166,24 @@ impl Counts {
     }
 }
 
+impl Plan {
+    /// Says why a cache that runs cannot take over the settings of `other`.
+    pub fn can_become(&self, other: &Self) -> Result<(), String> {
+        if self.ratio.is_some() || self.ttl.is_none() || other.ttl.is_none() {
+            let problem = "only a cache of real keys that has a time to live can get another";
+            return Err(problem.to_owned());
+        }
+        Ok(())
+    }
+}
+
 impl State {
+    /// Takes over the settings of `plan`: what is filled in from now on is good for so long.
+    pub(super) fn adopts(&mut self, plan: &Plan) {
+        self.ttl = plan.ttl.unwrap_or(SimDuration::MAX);
+        self.plan.ttl = plan.ttl;
+    }
+
     pub(super) fn new(plan: &Plan, own: NodeId, streams: Streams, cx: &mut Context) -> Self {
         use rand::Rng as _;
         let mut seeds = streams.stream(&plan.name, "eviction");

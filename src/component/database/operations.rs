@@ -105,6 +105,25 @@ impl Maintenance {
     }
 }
 
+impl super::Plan {
+    /// Plans a further operation; reports one that comes while another is under way.
+    pub fn adds(&mut self, planned: Planned, at: Origin, out: &mut Diagnostics) -> Option<()> {
+        let end = |own: &Planned| own.at + own.outage;
+        let meets = |own: &&Planned| own.at < end(&planned) && planned.at < end(own);
+        if planned.outage == SimDuration::ZERO {
+            out.push(Diagnostic::error(at, "an outage takes time"));
+            return None;
+        }
+        if let Some(other) = self.maintenance.iter().find(meets) {
+            let problem = format!("`{}` is down already at {}", self.name, other.at);
+            out.push(Diagnostic::error(at, problem).label(format!("for {}", other.outage)));
+            return None;
+        }
+        self.maintenance.push(planned);
+        Some(())
+    }
+}
+
 /// Reports operations that are not one after another, or take no time.
 pub(super) fn check_order(operations: &[Maintenance], out: &mut Diagnostics) {
     let mut before: Option<(SimTime, Origin)> = None;

@@ -46,14 +46,16 @@ pub(in crate::component) struct Pool {
     /// Whether an idle connection is good as it is.
     is_plain: bool,
     /// Whether it matters which connection a request holds.
-    tracks: bool,
+    pub(super) tracks: bool,
     /// By request: the connection that it holds, where that matters.
-    held: Vec<Connection>,
+    pub(super) held: Vec<Connection>,
     pub(super) openings: Arena<Opening>,
     ages: Salt,
     lane: Option<LaneId>,
     pub(super) in_use: LevelId,
     pub(super) capacity: LevelId,
+    /// Where the capacity is to come to as connections are given back, if somebody has set it.
+    shrinks_to: Option<u64>,
     pub(super) waiting: LevelId,
     pub(super) wait: WaitId,
     pub(super) opened: CounterId,
@@ -80,7 +82,10 @@ impl Pool {
         } else {
             (0, 0)
         };
-        let tracks = plan.max_age.is_some() || rules.max_uses != u32::MAX || !rules.is_plain();
+        let tracks = plan.max_age.is_some()
+            || rules.max_uses != u32::MAX
+            || !rules.is_plain()
+            || plan.by_session;
         Self {
             id,
             units: (0..n_units)
@@ -97,6 +102,7 @@ impl Pool {
             lane: plan.timeout.map(|timeout| cx.scheduler.add_lane(timeout)),
             in_use: cx.recorder.add_level(),
             capacity: cx.recorder.add_level(),
+            shrinks_to: None,
             waiting: cx.recorder.add_level(),
             wait: cx.recorder.add_wait(),
             opened: cx.recorder.add_counter(),
@@ -130,6 +136,33 @@ impl Pool {
         (instance * self.per_instance) as usize..((instance + 1) * self.per_instance) as usize
     }
 
+    /// There may be another number of connections from now on. Idle ones that are too many are closed at once, others
+    /// when they are given back; whoever waits for room opens one.
+    pub(in crate::component) fn adopts(&mut self, plan: &Plan, cx: &mut Context) {
+        let before = u64::from(self.plan.rules.most());
+        (self.plan.rules.max, self.plan.rules.overflow) = (plan.rules.max, plan.rules.overflow);
+        let there = cx.recorder.level_now(self.capacity);
+        let n_units = self.shrinks_to.unwrap_or(there) / before.max(1);
+        let capacity = n_units * u64::from(self.plan.rules.most());
+        let now = cx.now();
+        let in_use = cx.recorder.level_now(self.in_use);
+        cx.recorder
+            .level(self.capacity)
+            .set(now, capacity.max(in_use));
+        self.shrinks_to = Some(capacity);
+        for at in 0..self.units.len() {
+            self.units[at].shrinks(&self.plan.rules);
+            loop {
+                let turn = self.units[at].grows(&self.plan.rules);
+                self.acts(at, turn, cx);
+                if turn == Turn::Rests {
+                    break;
+                }
+            }
+            self.opens_in_background(at, cx);
+        }
+    }
+
     /// A request asks for a connection.
     #[inline]
     pub(in crate::component) fn ask(&mut self, id: RequestId, cx: &mut Context) -> Step {
@@ -156,6 +189,7 @@ impl Pool {
     #[cold]
     fn has_closed(&mut self, at: usize, closed: u32, cx: &mut Context) {
         self.note_closed(closed, cx);
+        self.ends_sessions(at, cx);
         self.opens_in_background(at, cx);
     }
 
@@ -270,9 +304,18 @@ impl Pool {
     }
 
     #[inline]
-    fn takes_back(&mut self, at: usize, connection: Connection, broken: bool, cx: &mut Context) {
+    pub(super) fn takes_back(
+        &mut self,
+        at: usize,
+        connection: Connection,
+        broken: bool,
+        cx: &mut Context,
+    ) {
         let now = cx.now();
         cx.recorder.level(self.in_use).down(now, 1);
+        if let Some(capacity) = self.shrinks_to {
+            cx.takes_places_away(self.capacity, self.in_use, capacity);
+        }
         let rules = &self.plan.rules;
         let turn = self.units[at].give_back(rules, connection, broken, now);
         self.acts(at, turn, cx);
@@ -380,6 +423,9 @@ impl Pool {
         let now = cx.now();
         let capacity = u64::from(self.plan.rules.most()) * u64::from(self.per_instance);
         cx.recorder.level(self.capacity).up(now, capacity);
+        if let Some(target) = &mut self.shrinks_to {
+            *target += capacity;
+        }
         self.opens_first(self.units_of(instance), cx);
     }
 
@@ -420,6 +466,9 @@ impl Pool {
         self.ends(self.units_of(instance), cx);
         let capacity = u64::from(self.plan.rules.most()) * u64::from(self.per_instance);
         cx.recorder.level(self.capacity).down(now, capacity);
+        if let Some(target) = &mut self.shrinks_to {
+            *target -= capacity;
+        }
     }
 
     /// A process has ended, and with it its own connections.
@@ -450,6 +499,7 @@ impl Pool {
             let held = unit.n_held();
             unit.stop();
             cx.recorder.level(self.in_use).down(now, u64::from(held));
+            self.ends_sessions(at, cx);
         }
         self.note_closed(closed, cx);
     }

@@ -227,6 +227,8 @@ pub struct Extra {
     /// The status code with which the rate limiter answered that turned it away last, where somebody in front keeps
     /// answers.
     pub status: Option<u16>,
+    /// The connection that it came over, where those of its source are shared.
+    pub connection: u32,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
     /// Legs of the present walk that came before this one; means nothing outside of one.
@@ -250,6 +252,7 @@ impl Extra {
         legs: 0,
         age: SimDuration::ZERO,
         status: None,
+        connection: NONE,
         refreshes: 0,
     };
 

@@ -1,6 +1,8 @@
 //! What a service hears of, reports, and is audited for.
 
 use super::Runtime;
+use super::door::KNOCK;
+use super::launch::{IMAGE, LAUNCH, MACHINE, MACHINE_IDLE, READY, RESUMED, WARM};
 use super::life::{BOOT_FAILED, CRASH, CYCLE, RESTART};
 use super::processes::{PAUSE, PAUSE_OVER, PROCESS_CHECK, PROCESS_UP};
 use super::state::{BOOTED, CPU, GRACE_OVER, LOOK, NOTICED, SCRAPE, State, ZONE_BACK};
@@ -21,6 +23,13 @@ impl Component for State {
             GRACE_OVER => self.kill(signal.part, cx),
             LOOK => self.look(signal.part, cx),
             SCRAPE => self.scrape(signal.part, cx),
+            KNOCK => self.knock(cx),
+            LAUNCH => self.asks_provider(signal.part, cx),
+            MACHINE => self.machine_is_there(signal.part, cx),
+            IMAGE => self.image_is_there(signal.part, cx),
+            READY | RESUMED => self.is_ready(signal.part, cx),
+            MACHINE_IDLE => self.machine_is_idle(signal.part, cx),
+            WARM => self.is_warm(cx),
             NOTICED => self.notices_loss(signal.part, cx),
             ZONE_BACK => self.zone_is_back(signal.part, cx),
             CRASH => self.crash_is_due(signal.part, cx),
@@ -90,9 +99,14 @@ impl Component for State {
         if let Some(lives) = &self.lives {
             all.extend(lives.gauges(&self.plan.name));
         }
+        if let Some(launches) = &self.launches {
+            all.extend(launches.gauges(&self.plan.name));
+        }
         if let Some(processes) = &self.processes {
             all.extend(processes.gauges(&self.plan.name));
         }
+        let door = self.door.as_ref();
+        all.extend(door.map(|door| gauge("requests_held", door.level)));
         let throttled = self.levels.throttled;
         all.extend(throttled.map(|level| gauge("instances_throttled", level)));
         let pools = self.pools.iter();
@@ -101,11 +115,14 @@ impl Component for State {
     }
 
     fn bills(&self) -> Vec<Bill> {
-        vec![Bill {
+        let own = Bill {
             component: self.plan.name.clone(),
             what: "",
             charge: Charge::Each(self.levels.paid, self.plan.cost),
-        }]
+        };
+        let launches = self.launches.iter();
+        let launches = launches.flat_map(|own| own.bills(&self.plan.name, self.plan.cost));
+        std::iter::once(own).chain(launches).collect()
     }
 
     fn audit(&self, own: NodeId, seen: &Tally, cx: &Context) {

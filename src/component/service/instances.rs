@@ -10,7 +10,7 @@ use crate::component::request::Line;
 use crate::component::{Context, Event, Notice};
 use crate::engine::{Class, Slot};
 use crate::rng::Stream;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// Where in its life an instance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,13 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// True if it has died, and the requests in it have not heard of it yet.
+    pub(super) fn is_dying(&self) -> bool {
+        self.is_dying
+    }
+}
+
 impl State {
     /// How many requests each instance has that is in service.
     pub fn requests_by_instance(&self) -> impl Iterator<Item = u32> + '_ {
@@ -83,25 +90,29 @@ impl State {
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
         if let Some(scaling) = &self.scaling {
-            let (min, max) = scaling.range();
-            count = count.clamp(min, max.max(min));
-            self.set_clocks(cx);
+            count = scaling.at_start(count);
         }
+        self.set_clocks(cx);
         self.desired = count;
         for instance in 0..count {
             self.asked_for(instance, cx);
+            self.is_there_already(instance, cx);
             self.joins(instance, cx);
         }
+        self.fills_warm_pool(cx);
     }
 
     /// Sees to it that there will be `n` instances.
     pub(in crate::component) fn scale_to(&mut self, n: u32, cx: &mut Context) {
         self.desired = n;
         let mut there = self.n_there();
-        while there > n + self.surge() {
-            self.take_out_last(cx);
+        while there > n + self.surge()
+            && let Some(at) = self.next_to_go()
+        {
+            self.take_out(at, cx);
             there -= 1;
         }
+        self.refills_warm_pool(cx);
         self.start_missing(cx);
         self.nobody_waits_in_vain(cx);
     }
@@ -149,8 +160,7 @@ impl State {
             }
             if self.instances[at as usize].life == Life::Stopped && self.is_open(at as usize) {
                 self.asked_for(at, cx);
-                let boot = self.plan.boot.sample(&mut self.boots);
-                self.boots_for(at, boot, cx);
+                self.launches(at, cx);
                 missing -= 1;
             }
         }
@@ -168,18 +178,32 @@ impl State {
     fn asked_for(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         self.instances[at as usize].life = Life::Starting;
+        if let Some(slow) = self.slow.get_mut(at as usize) {
+            // It is another one now.
+            slow.1 = SimTime::ZERO;
+        }
         if let Some(meters) = &mut self.meters {
             meters.begins(at, now, now);
         }
         if let Some(rollout) = &mut self.rollout {
             rollout.begins(at);
         }
-        cx.recorder.level(self.levels.paid).up(now, 1);
+        if self.plan.provisioning.is_none() {
+            cx.recorder.level(self.levels.paid).up(now, 1);
+        }
         cx.recorder.level(self.levels.starting).up(now, 1);
     }
 
     /// An instance has booted.
     pub(super) fn booted(&mut self, at: u32, cx: &mut Context) {
+        self.instances[at as usize].pending = None;
+        if !self.is_to_be_asked(at, cx) {
+            self.is_ready(at, cx);
+        }
+    }
+
+    /// An instance is ready for requests.
+    pub(super) fn is_ready(&mut self, at: u32, cx: &mut Context) {
         self.instances[at as usize].pending = None;
         if !self.waits_for_others(at) {
             self.joins(at, cx);
@@ -207,8 +231,10 @@ impl State {
             service: self.own,
             instance: at,
         });
+        self.has_come(at, cx);
         self.life_begins(at, cx);
         self.processes_start(at, cx);
+        self.opens_door(cx);
     }
 
     /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.
@@ -223,14 +249,6 @@ impl State {
                 service: self.own,
                 instance: at,
             });
-        }
-    }
-
-    /// Takes out the instance with the highest number, as Heroku does with dynos.
-    fn take_out_last(&mut self, cx: &mut Context) {
-        let last = (0..self.instances.len()).rev();
-        if let Some(at) = last.into_iter().find(|at| self.is_there(*at)) {
-            self.take_out(at as u32, cx);
         }
     }
 
@@ -257,8 +275,7 @@ impl State {
             } else {
                 cx.recorder.level(self.levels.starting).down(now, 1);
             }
-            cx.recorder.level(self.levels.paid).down(now, 1);
-            return;
+            return self.is_paid_no_more(at, cx);
         }
         if instance.life == Life::InService {
             self.drains(at, cx);
@@ -297,9 +314,8 @@ impl State {
         if self.lives.as_ref().is_some_and(|own| own.is_restarting(at)) {
             return self.starts_again(at, cx);
         }
-        instance.life = Life::Stopped;
-        cx.recorder.level(self.levels.paid).down(now, 1);
         self.closes(at, cx);
+        self.is_paid_no_more(at, cx);
         self.start_missing(cx);
         self.rolls(cx);
     }

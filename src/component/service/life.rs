@@ -17,7 +17,7 @@ use crate::metrics::{CounterId, LevelId};
 use crate::policy::restart::{BackOff, Restart};
 use crate::rng::{Stream, Streams};
 use crate::spec::At;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 use crate::{spec, words};
 use rand::Rng as _;
 
@@ -305,13 +305,52 @@ impl State {
         self.kill(at, cx);
     }
 
-    /// The first `n` instances in service crash.
-    pub(in crate::component) fn crash_first(&mut self, n: u32, cx: &mut Context) {
+    /// Some of the instances in service, at most `n`: the first ones, or those from a drawn one on.
+    pub(super) fn some_serving(&self, n: u32, drawn: Option<u64>) -> Vec<u32> {
         let places = 0..self.instances.len();
         let serve = places.filter(|at| self.instances[*at].life == Life::InService);
-        let those: Vec<_> = serve.take(n as usize).collect();
-        for at in those {
-            self.crash(at as u32, cx);
+        let mut those: Vec<u32> = serve.map(|at| at as u32).collect();
+        if let (Some(drawn), false) = (drawn, those.is_empty()) {
+            let first = drawn % those.len() as u64;
+            those.rotate_left(first as usize);
+        }
+        those.truncate(n as usize);
+        those
+    }
+
+    /// Some instances in service are slower until then.
+    pub(in crate::component) fn slow_some(
+        &mut self,
+        n: u32,
+        (factor, until): (f64, SimTime),
+        drawn: Option<u64>,
+    ) {
+        self.slow.resize(self.instances.len(), (1.0, SimTime::ZERO));
+        for at in self.some_serving(n, drawn) {
+            self.slow[at as usize] = (factor, until);
+        }
+    }
+
+    /// The work of a burst on an instance that may be slow.
+    #[cold]
+    pub(super) fn slowed(&self, at: u32, work: SimDuration, now: SimTime) -> SimDuration {
+        match self.slow[at as usize] {
+            (factor, until) if now < until => {
+                SimDuration::from_nanos_f64(work.as_nanos() as f64 * factor)
+            }
+            _ => work,
+        }
+    }
+
+    /// Some instances in service crash.
+    pub(in crate::component) fn crash_some(
+        &mut self,
+        n: u32,
+        drawn: Option<u64>,
+        cx: &mut Context,
+    ) {
+        for at in self.some_serving(n, drawn) {
+            self.crash(at, cx);
         }
     }
 
@@ -362,7 +401,7 @@ impl State {
         self.waits_to_restart(at, cx);
     }
 
-    fn waits_to_restart(&mut self, at: u32, cx: &mut Context) {
+    pub(super) fn waits_to_restart(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         if !self.is_open(at as usize) {
             // Its zone is gone: others start elsewhere, once that is noticed.
@@ -398,6 +437,7 @@ impl State {
             .and_then(|lives| lives.plan.reboot.clone());
         let law = reboot.as_ref().unwrap_or(&self.plan.boot);
         let boot = law.sample(&mut self.boots);
+        self.boots_again(at, now);
         self.boots_for(at, boot, cx);
     }
 

@@ -42,6 +42,11 @@ impl Meters {
         };
     }
 
+    /// The software of an instance begins to start at this instant.
+    pub(super) fn starts(&mut self, at: u32, started: SimTime) {
+        self.own[at as usize].started = started;
+    }
+
     /// An instance has become ready, or ceased to be.
     pub(super) fn changes(&mut self, at: u32, now: SimTime) {
         self.own[at as usize].changed = Some(now);

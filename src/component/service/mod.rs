@@ -11,13 +11,17 @@
 
 mod books;
 mod branches;
+mod door;
 mod instances;
+mod launch;
 mod leaving;
 mod life;
 mod meters;
 mod processes;
+mod provision;
 mod quota;
 pub mod response;
+mod revise;
 mod rollout;
 mod scaling;
 mod state;
@@ -26,9 +30,11 @@ mod workers;
 mod zones;
 
 pub use branches::{Alternative, Alternatives, Leg, WalkStep};
+pub use launch::STAGES;
 pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
 pub use processes::{Every, KeepAlive, MemoryPlan, PauseScope, Pauses, PausesPlan, ProcessesPlan};
+pub use provision::{ProvisionPlan, Provisioning, Termination, WarmPlan, WarmState};
 pub use quota::{QuotaMode, QuotaPlan, QuotaSpec};
 pub use scaling::{Change, ControllerPlan, Scaling};
 pub(super) use state::Accepted;
@@ -36,7 +42,7 @@ pub use state::State;
 pub use steps::{Call, CpuStep, OperationSpec, OperationStep, WaitStep};
 pub use workers::{Backlog, Runtime, WhenFull, WorkersSpec};
 
-use crate::autoscaler::AutoscalerSpec;
+use crate::autoscaler::Switched;
 use crate::component::pool::{self, PoolSpec};
 use crate::component::program::Demand;
 use crate::component::queue::Consumes;
@@ -104,7 +110,13 @@ spec! {
         pub handshake: Option<Law>,
         /// What it does with a request whose client has given up.
         pub abandoned: At<Abandoned> = At::built_in(Abandoned::Serve),
-        /// How long it takes from asking for an instance until it serves.
+        /// Where instances come from. They are there at once, and then boot, unless given.
+        pub provisioning: Option<Provisioning>,
+        /// Which instance is taken out when there are to be fewer; as the autoscaler's platform does unless given:
+        /// `aws` with those of AWS, `kubernetes` with those of Kubernetes and Knative, else `last`.
+        pub termination: Option<At<Termination>>,
+        /// How long it takes until an instance serves, from when it is asked for, or from when its machine is there and
+        /// has the image.
         pub boot: Law = Law::Constant(crate::dist::constant::Constant(At::built_in(SimDuration::ZERO))),
         /// How long an instance that is taken out may take to finish what it has; then it is killed.
         pub drain: At<SimDuration> = At::built_in(SimDuration::from_secs(30)),
@@ -128,9 +140,9 @@ spec! {
         /// Queues whose messages its workers take, and what they do for them.
         pub consumes: Vec<Consumes>,
         /// Changes the number of instances.
-        pub autoscaler: Option<AutoscalerSpec>,
+        pub autoscaler: Option<Switched>,
         /// Several of these, by name: each has its own clock, and whoever speaks last is heard.
-        pub autoscalers: Named<AutoscalerSpec>,
+        pub autoscalers: Named<Switched>,
     }
 }
 
@@ -180,7 +192,11 @@ pub struct Plan {
     pub retry_after: Option<SimDuration>,
     /// What becomes of requests whose client is gone.
     pub abandoned: Abandoned,
-    /// From asking for an instance until it serves.
+    /// Where instances come from.
+    pub provisioning: Option<ProvisionPlan>,
+    /// Which one is taken out.
+    pub termination: Termination,
+    /// From asking for an instance until it serves, or the part of that after provisioning.
     pub boot: Sampler,
     /// How long it may drain.
     pub drain: SimDuration,
@@ -194,11 +210,18 @@ pub struct Plan {
     pub pools: Vec<pool::Plan>,
     /// What changes the number of instances, with a name each: its kind, where the scenario gives none.
     pub autoscalers: Vec<ControllerPlan>,
+    /// For how long requests are held while there is no instance; not at all unless given.
+    pub holds: Option<SimDuration>,
     /// When the run ends: no controller looks after that.
     pub horizon: SimDuration,
 }
 
 impl Plan {
+    /// True if somebody scales it who knows what nobody can know.
+    pub fn is_yardstick(&self) -> bool {
+        self.autoscalers.iter().any(|own| own.spec.knows_future())
+    }
+
     /// What memory an instance has, where that is looked at.
     pub fn memory_limit(&self) -> Option<Bytes> {
         let memory = self.processes.as_ref()?.memory.as_ref()?;
@@ -234,6 +257,11 @@ impl Plan {
             Some(processes) if processes.lock => self.workers,
             _ => self.slots(),
         }
+    }
+
+    /// True if instances come into being in a run, or it matters which one goes.
+    pub fn launches(&self) -> bool {
+        self.provisioning.is_some() || self.n_places > self.count || !self.autoscalers.is_empty()
     }
 
     /// True if there can be more runnable than vCPUs, or something stops all of them.

@@ -1,6 +1,8 @@
 //! A service at work: requests come in, get a worker, use its CPU, and leave.
 
+use super::door::Door;
 use super::instances::{Instance, Life};
+use super::launch::Launches;
 use super::life::Lives;
 use super::meters::Meters;
 use super::processes::Processes;
@@ -15,7 +17,7 @@ use crate::engine::LaneId;
 use crate::metrics::{LevelId, Outcome, WaitId};
 use crate::policy::balance::Balance;
 use crate::rng::{Salt, Stream, Streams};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// The next burst on an instance's shared CPU is over.
 pub(super) const CPU: u8 = 0;
@@ -96,8 +98,16 @@ pub struct State {
     pub(super) boots: Stream,
     /// Whether there can be more runnable than vCPUs.
     pub(super) shares_cpu: bool,
+    /// Where requests are held while there is no instance.
+    pub(super) door: Option<Box<Door>>,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
+    /// Whoever comes before is told to come again later.
+    pub(in crate::component) closed_until: SimTime,
+    /// By instance: how many times as much work bursts are, and until when; empty where none ever was slow.
+    pub(super) slow: Vec<(f64, SimTime)>,
+    /// How instances come into being.
+    pub(super) launches: Option<Box<Launches>>,
     /// A deploy under way.
     pub(super) rollout: Option<Box<Rollout>>,
     /// By zone: whether it is lost; empty as long as none ever was.
@@ -160,6 +170,14 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            door: plan.holds.map(|patience| Box::new(Door::new(patience, cx))),
+            closed_until: SimTime::ZERO,
+            slow: Vec::new(),
+            launches: plan.launches().then(|| {
+                let provisioning = plan.provisioning.as_ref();
+                let (name, n_places) = (&plan.name, plan.n_places);
+                Box::new(Launches::new(provisioning, name, n_places, streams, cx))
+            }),
             rollout: None,
             lost_zones: Vec::new(),
             lives: plan
@@ -356,6 +374,9 @@ impl State {
         if self.processes.is_some() {
             let frame = request.frame;
             work = self.work_in_process(&frame, work, cx);
+        }
+        if !self.slow.is_empty() {
+            work = self.slowed(instance, work, now);
         }
         if !self.shares_cpu {
             cx.recorder.level(self.levels.cpu_used).up(now, 1000);

@@ -9,7 +9,19 @@ use crate::units::{SimDuration, SimTime};
 impl State {
     /// True if an instance can start at a place.
     pub(super) fn is_open(&self, at: usize) -> bool {
-        self.lost_zones.is_empty() || !self.lost_zones[at % self.plan.zones as usize]
+        self.lost_zones.is_empty() || !self.lost_zones[self.zone_of(at)]
+    }
+
+    /// The zone of a place: that of its machine.
+    pub(super) fn zone_of(&self, at: usize) -> usize {
+        at / self.per_machine() as usize % self.plan.zones as usize
+    }
+
+    /// The places in a zone.
+    fn places_in(&self, zone: u32) -> impl Iterator<Item = u32> + use<> {
+        let (zones, per_machine) = (self.plan.zones, self.per_machine());
+        let all = 0..self.instances.len() as u32;
+        all.filter(move |at| at / per_machine % zones == zone)
     }
 
     /// Everything in a zone is gone.
@@ -21,14 +33,18 @@ impl State {
         cx: &mut Context,
     ) {
         self.lost_zones.resize(self.plan.zones as usize, false);
-        self.lost_zones[zone as usize] = true;
-        for at in (zone..self.instances.len() as u32).step_by(self.plan.zones as usize) {
+        if std::mem::replace(&mut self.lost_zones[zone as usize], true) {
+            // What is gone already cannot go again.
+            return;
+        }
+        for at in self.places_in(zone) {
             match self.instances[at as usize].life {
                 Life::InService | Life::Draining => self.crash(at, cx),
                 Life::Starting | Life::Down => self.take_out(at, cx),
                 Life::Stopped => {}
             }
         }
+        self.machines_are_lost(zone, cx);
         let rest = (SimTime::ZERO + self.plan.horizon).since(cx.now());
         let back = lasts.map(|lasts| (lasts, ZONE_BACK));
         for (after, code) in [(noticed, NOTICED)].into_iter().chain(back) {
@@ -40,7 +56,7 @@ impl State {
 
     /// Whoever runs the instances finds those of a lost zone gone, and starts others elsewhere.
     pub(super) fn notices_loss(&mut self, zone: u32, cx: &mut Context) {
-        for at in (zone..self.instances.len() as u32).step_by(self.plan.zones as usize) {
+        for at in self.places_in(zone) {
             if self.instances[at as usize].life == Life::Down && !self.is_open(at as usize) {
                 self.take_out(at, cx);
             }
@@ -52,6 +68,13 @@ impl State {
     /// Instances can start in a zone again.
     pub(super) fn zone_is_back(&mut self, zone: u32, cx: &mut Context) {
         self.lost_zones[zone as usize] = false;
+        for at in self.places_in(zone) {
+            let own = &self.instances[at as usize];
+            if own.life == Life::Down && own.pending.is_none() && !own.is_dying() {
+                // Nobody has noticed that they were gone: they are started again where they were.
+                self.waits_to_restart(at, cx);
+            }
+        }
         self.start_missing(cx);
         self.rolls(cx);
     }

@@ -1,11 +1,10 @@
 //! Instances crash.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, service, service_plan};
 use crate::component::{Context, Node, Plan};
 use crate::diag::Diagnostics;
 use crate::spec;
 use crate::spec::{At, Count};
-use crate::units::SimDuration;
 
 spec! {
     /// Crashes instances of a service: `{ at = "10m", crash = "web", instances = 3 }`. What is in them fails; they
@@ -13,10 +12,10 @@ spec! {
     pub struct CrashInstances {
         /// The service.
         pub crash: At<String>,
-        /// How many of those in service, the oldest places first.
+        /// How many of those in service: the first places, or, where it happens at random, any.
         pub instances: At<Count> = At::built_in(Count::new(1)),
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
 }
 
@@ -27,8 +26,8 @@ pub struct Act(u32);
 impl Describe for CrashInstances {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -46,7 +45,7 @@ impl Describe for CrashInstances {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
-        service(component).crash_first(self.0, cx);
+    fn carry_out(&self, component: &mut Node, drawn: Option<u64>, cx: &mut Context) {
+        service(component).crash_some(self.0, drawn, cx);
     }
 }

@@ -1,10 +1,10 @@
 //! A new version is deployed: instances are replaced.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, service, service_plan};
 use crate::component::{Context, Node, Plan};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::At;
-use crate::units::{Fraction, SimDuration};
+use crate::units::Fraction;
 use crate::{spec, words};
 
 words! {
@@ -32,7 +32,7 @@ spec! {
         /// When the new ones get requests. `together` needs room for all of them: the surge is 100 % then.
         pub switch: At<Switch> = At::built_in(Switch::Each),
         /// When it begins.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
     check(Self::check)
 }
@@ -62,8 +62,8 @@ pub struct Act {
 impl Describe for DeployVersion {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -86,7 +86,7 @@ impl Describe for DeployVersion {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
+    fn carry_out(&self, component: &mut Node, _: Option<u64>, cx: &mut Context) {
         service(component).deploy(self.surge, self.unavailable, self.switch, cx);
     }
 }

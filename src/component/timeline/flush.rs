@@ -1,11 +1,10 @@
 //! A cache is emptied.
 
-use super::{CarryOut, Describe, wrong_kind};
+use super::{CarryOut, Describe, When, wrong_kind};
 use crate::component::{Context, Node, Plan};
 use crate::diag::Diagnostics;
 use crate::spec;
 use crate::spec::At;
-use crate::units::SimDuration;
 
 spec! {
     /// Empties a cache, an HTTP cache or a CDN: `{ at = "10m", flush = "pages" }`.
@@ -13,7 +12,7 @@ spec! {
         /// The cache.
         pub flush: At<String>,
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
 }
 
@@ -24,8 +23,8 @@ pub struct Act;
 impl Describe for FlushCache {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -43,11 +42,11 @@ impl Describe for FlushCache {
                 return None;
             }
         };
-        times.push(self.at.value);
+        times.push(self.at.require_once(out)?);
         Some(Act)
     }
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, _: &mut Node, _: &mut Context) {}
+    fn carry_out(&self, _: &mut Node, _: Option<u64>, _: &mut Context) {}
 }

@@ -1,6 +1,6 @@
 //! A zone is gone.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, service, service_plan};
 use crate::component::{Context, Node, Plan};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec;
@@ -24,7 +24,7 @@ spec! {
         /// How long nothing starts in the zone; to the end of the run unless given.
         pub lasts: Option<At<SimDuration>>,
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
 }
 
@@ -39,8 +39,8 @@ pub struct Act {
 impl Describe for ZoneLoss {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -75,7 +75,7 @@ impl Describe for ZoneLoss {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
+    fn carry_out(&self, component: &mut Node, _: Option<u64>, cx: &mut Context) {
         service(component).loses_zone(self.zone, self.noticed, self.lasts, cx);
     }
 }

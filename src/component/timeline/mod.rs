@@ -5,20 +5,28 @@
 
 mod crash;
 mod deploy;
+mod fail_over;
 mod flush;
 mod lose_zone;
+mod maintenance;
 mod pause_autoscaler;
+mod reboot;
 mod resize;
+mod resize_instances;
 mod restart;
 mod scale;
+mod set;
 mod slow;
+mod slow_instance;
+mod when;
 
 pub(super) use deploy::Switch;
+pub use set::{How, Revision, SETTABLE, SetParameter, Settable};
+pub use when::{Due, SHORTEST, When};
 
-use super::{Context, Node, Plan};
+use super::{Context, Node, NodeId, Plan};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec::At;
-use crate::units::SimDuration;
 
 /// What every action can do before a run.
 trait Describe {
@@ -26,7 +34,7 @@ trait Describe {
     type Act;
 
     /// When it happens.
-    fn at(&self) -> At<SimDuration>;
+    fn at(&self) -> &When;
 
     /// The component that it happens to.
     fn target(&self) -> &At<String>;
@@ -48,8 +56,8 @@ trait Describe {
 
 /// What every action can do in a run.
 trait CarryOut {
-    /// Does it.
-    fn carry_out(&self, component: &mut Node, cx: &mut Context);
+    /// Does it; to whom exactly is drawn, where that is a matter of chance.
+    fn carry_out(&self, component: &mut Node, drawn: Option<u64>, cx: &mut Context);
 }
 
 macro_rules! actions {
@@ -57,7 +65,9 @@ macro_rules! actions {
         crate::leads! {
             /// Something that is done to a component, or happens to it, at a given time.
             pub enum Action {
-                $( $(#[doc = $doc])* $variant($module::$variant) = $lead ),*
+                $( $(#[doc = $doc])* $variant($module::$variant) = $lead, )*
+                /// A parameter has another value from then on.
+                SetParameter(set::SetParameter) = "set",
             }
         }
 
@@ -69,36 +79,51 @@ macro_rules! actions {
 
         impl Action {
             /// When it happens.
-            pub fn at(&self) -> At<SimDuration> {
-                match self { $( Self::$variant(own) => own.at(), )* }
+            pub fn at(&self) -> When {
+                match self {
+                    $( Self::$variant(own) => own.at().clone(), )*
+                    Self::SetParameter(own) => When::Once(own.at),
+                }
             }
 
-            /// The component that it happens to.
-            pub fn target(&self) -> &At<String> {
-                match self { $( Self::$variant(own) => own.target(), )* }
+            /// The component that it happens to; nothing if a parameter is set, of whatever it is.
+            pub fn target(&self) -> Option<&At<String>> {
+                match self {
+                    $( Self::$variant(own) => Some(own.target()), )*
+                    Self::SetParameter(_) => None,
+                }
             }
 
             /// How many places for instances a service needs because of it that is meant to have `most` at
             /// most.
             pub fn places(&self, most: u32) -> u32 {
-                match self { $( Self::$variant(own) => own.places(most), )* }
+                match self {
+                    $( Self::$variant(own) => own.places(most), )*
+                    Self::SetParameter(_) => most,
+                }
             }
 
             /// True if instances of a service crash by it.
             pub fn crashes(&self) -> bool {
-                match self { $( Self::$variant(own) => own.crashes(), )* }
+                match self {
+                    $( Self::$variant(own) => own.crashes(), )*
+                    Self::SetParameter(_) => false,
+                }
             }
 
             /// Prepares the component for it; nothing if this cannot happen to it, which is reported.
             pub fn plan(&self, component: &mut Plan, out: &mut Diagnostics) -> Option<Act> {
-                match self { $( Self::$variant(own) => own.plan(component, out).map(Act::$variant), )* }
+                match self {
+                    $( Self::$variant(own) => own.plan(component, out).map(Act::$variant), )*
+                    Self::SetParameter(_) => None,
+                }
             }
         }
 
         impl Act {
-            /// Does it.
-            pub(super) fn carry_out(&self, component: &mut Node, cx: &mut Context) {
-                match self { $( Self::$variant(own) => own.carry_out(component, cx), )* }
+            /// Does it; to whom exactly is drawn, where that is a matter of chance.
+            pub(super) fn carry_out(&self, component: &mut Node, drawn: Option<u64>, cx: &mut Context) {
+                match self { $( Self::$variant(own) => own.carry_out(component, drawn, cx), )* }
             }
         }
     };
@@ -108,7 +133,7 @@ actions! {
     /// Changes the number of instances by hand.
     ScaleByHand: scale = "scale",
     /// Changes how many vCPUs instances have, while they run.
-    ResizeInstances: resize = "resize",
+    ResizeInstances: resize_instances = "resize_instances",
     /// Replaces all instances by new ones, a few at a time or all together.
     DeployVersion: deploy = "deploy",
     /// Instances crash.
@@ -123,6 +148,43 @@ actions! {
     FlushCache: flush = "flush",
     /// A dependency is slower for some time, or fails more often.
     SlowDependency: slow = "slow",
+    /// Instances are slower for some time.
+    SlowInstance: slow_instance = "slow_instance",
+    /// Whoever comes is told to come again later.
+    MaintenanceMode: maintenance = "maintenance",
+    /// A database moves to a server of another size.
+    ResizeDatabase: resize = "resize",
+    /// The standby of a database takes over.
+    FailOverDatabase: fail_over = "failover",
+    /// A database starts anew.
+    RebootDatabase: reboot = "reboot",
+}
+
+/// What the timeline has.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it is called in the scenario.
+    pub name: String,
+    /// When.
+    pub due: Due,
+    /// What.
+    pub what: Happening,
+}
+
+impl Entry {
+    /// True if somebody is not to be reached by it for some time.
+    pub fn closes(&self) -> bool {
+        matches!(self.what, Happening::Act(_, Act::MaintenanceMode(_)))
+    }
+}
+
+/// What happens.
+#[derive(Debug, Clone)]
+pub enum Happening {
+    /// Something is done to a component, or happens to it.
+    Act(NodeId, Act),
+    /// Something has other settings from then on.
+    Revision(Box<Revision>),
 }
 
 /// Reports a component to which something cannot happen.
@@ -140,6 +202,20 @@ fn service_plan<'a>(
     let kind = component.kind();
     let Plan::Service(plan) = component else {
         wrong_kind(name, kind, "a service", out);
+        return None;
+    };
+    Some(plan)
+}
+
+/// The database that is planned, if it is one; anything else is reported.
+fn database_plan<'a>(
+    name: &At<String>,
+    component: &'a mut Plan,
+    out: &mut Diagnostics,
+) -> Option<&'a mut super::database::Plan> {
+    let kind = component.kind();
+    let Plan::Database(plan) = component else {
+        wrong_kind(name, kind, "a database", out);
         return None;
     };
     Some(plan)

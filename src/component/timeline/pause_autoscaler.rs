@@ -1,6 +1,6 @@
 //! Somebody switches autoscaling off.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, service, service_plan};
 use crate::component::{Context, Node, Plan};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::spec;
@@ -16,7 +16,7 @@ spec! {
         /// For how long; to the end of the run unless given.
         pub lasts: Option<At<SimDuration>>,
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
 }
 
@@ -27,8 +27,8 @@ pub struct Act(Option<SimDuration>);
 impl Describe for AutoscalerPause {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -48,7 +48,7 @@ impl Describe for AutoscalerPause {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
+    fn carry_out(&self, component: &mut Node, _: Option<u64>, cx: &mut Context) {
         let until = self.0.map_or(SimTime::NEVER, |lasts| cx.now() + lasts);
         service(component).pauses_autoscalers(until);
     }

@@ -1,6 +1,7 @@
-//! The instances of a service get more or fewer vCPUs while they run.
+//! A database moves to a server of another size.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, database_plan};
+use crate::component::database::Planned;
 use crate::component::{Context, Node, Plan};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
@@ -8,43 +9,40 @@ use crate::spec::{At, number_text};
 use crate::units::SimDuration;
 
 spec! {
-    /// Changes how many vCPUs the instances of a service have, in place and at once: `{ at = "10m", resize = "web",
-    /// vcpu = 4 }`, as Kubernetes does with a running pod (in-place resize, stable since 1.35) and hypervisors with
-    /// a machine. Whatever runs goes on at the new speed; workers and prices stay as they are.
-    pub struct ResizeInstances {
-        /// The service.
+    /// Moves a database to a server of another size: `{ at = "10m", resize = "pg", cores = 8, outage = "90s" }`. It has an
+    /// empty cache then (`cold`).
+    pub struct ResizeDatabase {
+        /// The database.
         pub resize: At<String>,
-        /// vCPUs per instance from then on.
-        pub vcpu: At<f64>,
+        /// The cores that it has afterwards.
+        pub cores: At<f64>,
+        /// For how long it is down: new connections are refused, open ones are broken.
+        pub outage: At<SimDuration>,
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
     check(Self::check)
 }
 
-impl ResizeInstances {
-    /// As many as an instance type can have.
-    const MOST: f64 = 1e6;
-
+impl ResizeDatabase {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        let vcpu = self.vcpu.value;
-        if !(vcpu > 0.0 && vcpu <= Self::MOST) {
-            let found = number_text(vcpu);
-            let problem = format!("expected above 0 and at most a million vCPUs, found {found}");
-            out.push(Diagnostic::error(self.vcpu.origin, problem));
+        if self.cores.value <= 0.0 {
+            let found = number_text(self.cores.value);
+            let problem = format!("a database needs cores, found {found}");
+            out.push(Diagnostic::error(self.cores.origin, problem));
         }
     }
 }
 
-/// How many vCPUs an instance has from then on.
+/// The database's own plan does it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Act(f64);
+pub struct Act;
 
-impl Describe for ResizeInstances {
+impl Describe for ResizeDatabase {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -52,14 +50,17 @@ impl Describe for ResizeInstances {
     }
 
     fn plan(&self, component: &mut Plan, out: &mut Diagnostics) -> Option<Act> {
-        let plan = service_plan(&self.resize, component, out)?;
-        plan.is_resized = true;
-        Some(Act(self.vcpu.value))
+        let plan = database_plan(&self.resize, component, out)?;
+        let planned = Planned {
+            at: self.at.require_once(out)?,
+            outage: self.outage.value,
+            cores: Some(self.cores.value),
+        };
+        plan.adds(planned, self.outage.origin, out)?;
+        Some(Act)
     }
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
-        service(component).resizes(self.0, cx);
-    }
+    fn carry_out(&self, _: &mut Node, _: Option<u64>, _: &mut Context) {}
 }

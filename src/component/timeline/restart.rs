@@ -1,11 +1,10 @@
 //! Instances are restarted.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, service, service_plan};
 use crate::component::{Context, Node, Plan};
 use crate::diag::Diagnostics;
 use crate::spec;
 use crate::spec::{At, Count};
-use crate::units::SimDuration;
 
 spec! {
     /// Restarts instances of a service where they are: `{ at = "10m", restart = "web" }`. Each is told to stop, takes
@@ -18,7 +17,7 @@ spec! {
         /// How many of those in service, the oldest places first.
         pub instances: At<Count> = At::built_in(Count::new(1)),
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
 }
 
@@ -29,8 +28,8 @@ pub struct Act(u32);
 impl Describe for RestartInstances {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -48,7 +47,7 @@ impl Describe for RestartInstances {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
+    fn carry_out(&self, component: &mut Node, _: Option<u64>, cx: &mut Context) {
         service(component).restart_first(self.0, cx);
     }
 }

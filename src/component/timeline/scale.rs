@@ -1,11 +1,10 @@
 //! Somebody changes the number of instances.
 
-use super::{CarryOut, Describe, service, service_plan};
+use super::{CarryOut, Describe, When, service, service_plan};
 use crate::component::{Context, Node, Plan};
 use crate::diag::Diagnostics;
 use crate::spec;
 use crate::spec::{At, Count};
-use crate::units::SimDuration;
 
 spec! {
     /// Changes the number of instances by hand: `{ at = "10m", scale = "web", to = 20 }`. An autoscaler that sees
@@ -16,7 +15,7 @@ spec! {
         /// How many instances there shall be.
         pub to: At<Count>,
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
 }
 
@@ -27,8 +26,8 @@ pub struct Act(u32);
 impl Describe for ScaleByHand {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -46,7 +45,7 @@ impl Describe for ScaleByHand {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
+    fn carry_out(&self, component: &mut Node, _: Option<u64>, cx: &mut Context) {
         service(component).scale_to(self.0, cx);
     }
 }

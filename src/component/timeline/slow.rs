@@ -1,6 +1,6 @@
 //! Something outside is slow, or does not answer.
 
-use super::{CarryOut, Describe, wrong_kind};
+use super::{CarryOut, Describe, When, wrong_kind};
 use crate::component::program::threshold;
 use crate::component::{Context, Node, Plan};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
@@ -21,7 +21,7 @@ spec! {
         /// For how long; to the end of the run unless given.
         pub lasts: Option<At<SimDuration>>,
         /// When.
-        pub at: At<SimDuration>,
+        pub at: When,
     }
     check(Self::check)
 }
@@ -48,8 +48,8 @@ pub struct Act {
 impl Describe for SlowDependency {
     type Act = Act;
 
-    fn at(&self) -> At<SimDuration> {
-        self.at
+    fn at(&self) -> &When {
+        &self.at
     }
 
     fn target(&self) -> &At<String> {
@@ -70,7 +70,7 @@ impl Describe for SlowDependency {
 }
 
 impl CarryOut for Act {
-    fn carry_out(&self, component: &mut Node, cx: &mut Context) {
+    fn carry_out(&self, component: &mut Node, _: Option<u64>, cx: &mut Context) {
         let Node::Dependency(own) = component else {
             unreachable!("only dependencies are made slow")
         };

@@ -1,8 +1,11 @@
 //! What weakens a result.
 
+use std::collections::BTreeMap;
+
 use super::{Estimating, relative_half_width};
 use crate::component::{Kept, Plan};
 use crate::experiment::findings::{Advisory, ObjectiveFindings};
+use crate::experiment::flapping;
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
 
@@ -47,6 +50,23 @@ impl Estimating<'_> {
         }
     }
 
+    /// Services whose autoscalers undo what they have just done.
+    fn advise_on_flapping(&self, found: &mut Vec<Advisory>) {
+        let mut flaps: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for record in self.records {
+            for (service, turns) in flapping::find(&record.looks) {
+                flaps.entry(service).or_default().push(turns);
+            }
+        }
+        for (service, turns) in flaps {
+            found.push(Advisory::Flapping {
+                service: service.to_owned(),
+                share: turns.len() as f64 / self.records.len() as f64,
+                turns: turns.iter().sum::<usize>() as f64 / turns.len() as f64,
+            });
+        }
+    }
+
     /// What was not simulated in full.
     fn advise_on_shortcuts(&self, found: &mut Vec<Advisory>) {
         for plan in &self.blueprint().nodes {
@@ -84,6 +104,7 @@ impl Estimating<'_> {
         }
         self.advise_on_sources(&mut found);
         self.advise_on_incidents(&mut found);
+        self.advise_on_flapping(&mut found);
         self.advise_on_shortcuts(&mut found);
         let n = self
             .totals

@@ -1,7 +1,6 @@
 //! Figures over time, and what autoscalers did.
 
 use super::Estimating;
-use crate::component::Kept;
 use crate::experiment::findings::{Column, LogLine, Look, Series};
 use crate::experiment::record::{LogRecord, LookRecord, Record};
 use crate::stats::Estimate;
@@ -130,10 +129,7 @@ impl Estimating<'_> {
                 });
             }
         }
-        let levels = self
-            .gauges
-            .iter()
-            .filter(|gauge| matches!(gauge.kept, Kept::Level(_) | Kept::Sample(_)));
+        let levels = self.gauges.iter().filter(|gauge| gauge.is_followed());
         for (at, gauge) in levels.enumerate() {
             add(&gauge.component, gauge.what.into(), &|r, w| {
                 Some(r.gauges[at][w])

@@ -46,7 +46,15 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.max = fresh.max;
+    }
+
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.counts.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, _: SimTime) -> Verdict {
         let count = self.counts.get(sender.number(self.key));
         if *count >= self.max {

@@ -86,7 +86,16 @@ impl Rules for State {
         }
     }
 
+    /// Windows that have begun end when they were to.
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        (self.max, self.length) = (fresh.max, fresh.length);
+    }
+
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.windows.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let window = self.windows.get(sender.number(self.key));
         if now >= window.ends {

@@ -16,6 +16,11 @@ impl<T: Default + Clone> Keyed<T> {
         Self { values: Vec::new() }
     }
 
+    /// Beyond this number there is nothing yet.
+    pub(super) fn len(&self) -> u32 {
+        self.values.len() as u32
+    }
+
     /// What is kept under a number.
     #[inline]
     pub(super) fn get(&mut self, number: u32) -> &mut T {
@@ -25,6 +30,12 @@ impl<T: Default + Clone> Keyed<T> {
                 .resize((at + 1).next_power_of_two(), T::default());
         }
         &mut self.values[at]
+    }
+
+    /// Fetches what is kept under a number into the caches of the processor, for whoever asks soon.
+    #[inline]
+    pub(super) fn fetch(&self, number: u32) {
+        std::hint::black_box(self.values.get(number as usize).cloned());
     }
 }
 

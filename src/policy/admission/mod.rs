@@ -90,8 +90,14 @@ trait Rules: Sized {
     /// A limit that has seen nothing.
     fn new(spec: &Self::Spec) -> Self;
 
+    /// Has the settings of `fresh` from now on, and keeps what it has counted.
+    fn adopts(&mut self, fresh: Self, now: SimTime);
+
     /// A request comes.
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict;
+
+    /// A request of this sender will come: what is kept of it may be fetched. Only time depends on it.
+    fn expects(&self, _sender: Sender) {}
 
     /// A request that has passed is over.
     fn done(&mut self, _sender: Sender) {}
@@ -135,10 +141,28 @@ macro_rules! limits {
         }
 
         impl Limit {
+            /// Has the settings of `fresh` from now on, a limit of the same kind for the same keys, and keeps what it
+            /// has counted.
+            ///
+            /// # Panics
+            /// If the other is of another kind.
+            pub fn adopts(&mut self, fresh: Self, now: SimTime) {
+                match (self, fresh) {
+                    $( (Self::$variant(own), Self::$variant(fresh)) => own.adopts(fresh, now), )*
+                    (own, fresh) => unreachable!("{own:?} cannot become {fresh:?}"),
+                }
+            }
+
             /// A request comes.
             #[inline]
             pub fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
                 match self { $( Self::$variant(state) => state.ask(sender, now), )* }
+            }
+
+            /// A request of this sender will come: what is kept of it may be fetched. Only time depends on it.
+            #[inline]
+            pub fn expects(&self, sender: Sender) {
+                match self { $( Self::$variant(state) => state.expects(sender), )* }
             }
 
             /// A request that has passed is over.

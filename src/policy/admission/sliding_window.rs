@@ -126,7 +126,19 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.max = fresh.max;
+        if self.length != fresh.length {
+            // Windows of the clock are numbered by their length.
+            *self = fresh;
+        }
+    }
+
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.counts.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let number = sender.number(self.key);
         match self.count {

@@ -64,6 +64,17 @@ pub struct State {
 /// when its token does wait for ever.
 const ROUNDING: f64 = 1e-9;
 
+impl State {
+    /// For how long tokens have fallen in since an instant, in nanoseconds.
+    #[inline]
+    fn span_since(&self, since: SimTime, now: SimTime) -> u64 {
+        match self.every {
+            None => now.since(since).as_nanos(),
+            Some(every) => (now.as_nanos() / every - since.as_nanos() / every) * every,
+        }
+    }
+}
+
 impl Rules for State {
     type Spec = TokenBucketLimit;
 
@@ -85,13 +96,31 @@ impl Rules for State {
         }
     }
 
-    #[inline]
-    fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
-        let bucket = self.buckets.get(sender.number(self.key));
-        let span = match self.every {
-            None => now.since(bucket.since).as_nanos(),
-            Some(every) => (now.as_nanos() / every - bucket.since.as_nanos() / every) * every,
+    fn adopts(&mut self, fresh: Self, now: SimTime) {
+        // What has fallen in until now has done so at the old rate.
+        for at in 0..self.buckets.len() {
+            let since = self.buckets.get(at).since;
+            let span = self.span_since(since, now);
+            let bucket = self.buckets.get(at);
+            bucket.missing = (bucket.missing - span as f64 * self.rate).max(0.0);
+            bucket.since = now;
+        }
+        *self = Self {
+            buckets: std::mem::replace(&mut self.buckets, Keyed::new()),
+            ..fresh
         };
+    }
+
+    #[inline]
+    fn expects(&self, sender: Sender) {
+        self.buckets.fetch(sender.number(self.key));
+    }
+
+    fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
+        let number = sender.number(self.key);
+        let since = self.buckets.get(number).since;
+        let span = self.span_since(since, now);
+        let bucket = self.buckets.get(number);
         let missing = (bucket.missing - span as f64 * self.rate).max(0.0);
         // How long until there is a whole token.
         let mut wait = (missing + 1.0 - self.burst - ROUNDING) / self.rate;

@@ -60,6 +60,10 @@ impl Rules for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self, _: SimTime) {
+        self.most = fresh.most;
+    }
+
     #[inline]
     fn ask(&mut self, _: Sender, _: SimTime) -> Verdict {
         if self.taken >= self.most {

@@ -1,7 +1,7 @@
 //! Reading tables from text in tests.
 
 use crate::diag::{Diagnostics, Origin, Sources};
-use crate::spec::{Column, Data, Entry, Node, Spec, Table, Value};
+use crate::spec::{At, Column, Data, Entry, Node, Spec, Table, Value};
 
 /// There are no data files.
 pub(super) struct NoData;

@@ -1,9 +1,11 @@
 //! Text for people.
 
+mod comparison;
 mod run;
 mod sweep;
 pub(crate) mod traffic;
 
+pub use comparison::comparison;
 pub use run::run;
 pub use sweep::{choices, sweep};
 
@@ -130,6 +132,7 @@ impl Style {
             ("·", "|"),
             ("…", "..."),
             ("×", "x"),
+            ("−", "-"),
         ]
         .iter()
         .fold(text, |text, (sign, ascii)| text.replace(sign, ascii))

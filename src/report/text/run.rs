@@ -56,6 +56,9 @@ pub fn run(title: &str, seed: u64, findings: &Findings, style: Style) -> String 
     if !busy.rows.is_empty() {
         let _ = writeln!(text, "\n{}", style.table("BUSY", busy));
     }
+    if let Some(elasticity) = tables::elasticity(findings) {
+        let _ = writeln!(text, "\n{}", style.table("ELASTICITY", elasticity));
+    }
     for advisory in &findings.advisories {
         let note = format!("note: {}", words::advisory(advisory));
         let _ = write!(text, "\n{}", wrap(&note, style.width, 0));

@@ -24,8 +24,14 @@ pub(super) fn traffic(text: &mut String, findings: &Findings, style: Style) {
             .collect()
     };
     let _ = writeln!(text, "{}", style.listed("OUTCOMES", &outcomes));
+    if let Some(trouble) = words::trouble(findings) {
+        let _ = writeln!(text, "{}", style.labelled("TROUBLE", &trouble));
+    }
     for path in instances(findings) {
         let _ = writeln!(text, "{}", style.labelled("INSTANCES", &path));
+    }
+    for sentence in words::scale_ups(findings) {
+        let _ = writeln!(text, "{}", style.labelled("CAPACITY", &sentence));
     }
     if let Some(cost) = cost(findings) {
         let _ = writeln!(text, "{}", style.labelled("COST", &cost));

@@ -1,17 +1,16 @@
 //! Components with every name resolved.
 
-use super::super::shape::check_vcpu;
+use super::super::shape::{ScenarioSpec, check_vcpu};
 use super::Compiler;
-use crate::autoscaler::AutoscalerSpec;
+use super::autoscalers::autoscalers;
+use super::processes::usual_termination;
 use crate::component::program::threshold;
-use crate::component::service::{
-    self, Backlog, ControllerPlan, LifePlan, Runtime, Service, WhenFull,
-};
-use crate::component::timeline::{Act, Action};
+use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
+use crate::component::timeline::{Action, Entry, Happening};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
 use crate::spec::At;
-use crate::units::{CostPerHour, CostPerSize, SimDuration};
+use crate::units::{CostPerHour, CostPerSize};
 
 /// Workers of all places for instances of a service; each takes some bytes.
 const MOST_WORKERS: u64 = 10_000_000;
@@ -111,6 +110,10 @@ impl Compiler<'_> {
             backlog: backlog.map_or(Backlog::DEFAULT, |at| at.value).limit(),
             max_connections: own.max_connections.map_or(u32::MAX, |max| max.get()),
             abandoned: own.abandoned.value,
+            provisioning: self.plan_provisioning(own)?,
+            termination: own
+                .termination
+                .map_or_else(|| usual_termination(own), |given| given.value),
             boot: boot?,
             drain: own.drain.value,
             on_stop: own.on_stop.value,
@@ -120,35 +123,12 @@ impl Compiler<'_> {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
                 self.with_replicas(own, &pools)
             },
-            autoscalers: self.plan_autoscalers(own)?,
+            autoscalers: self.plan_autoscalers(name, own)?,
+            holds: autoscalers(own)
+                .filter_map(|(_, spec)| spec.holds_requests())
+                .max(),
             horizon: self.spec.run.horizon.value,
         })
-    }
-
-    /// The autoscalers of a service.
-    fn plan_autoscalers(&mut self, own: &Service) -> Option<Vec<ControllerPlan>> {
-        let plans: Vec<_> = autoscalers(own)
-            .map(|(name, spec)| {
-                let queues = spec.queues();
-                let queues: Vec<_> = queues.into_iter().map(|queue| self.queue(queue)).collect();
-                Some(ControllerPlan {
-                    name: name.to_owned(),
-                    spec: spec.clone(),
-                    queues: queues.into_iter().collect::<Option<_>>()?,
-                })
-            })
-            .collect();
-        plans.into_iter().collect()
-    }
-
-    /// The queue of this name; reports it if it is none.
-    fn queue(&mut self, name: &At<String>) -> Option<NodeId> {
-        let (at, component) = self.component(name)?;
-        if !matches!(component, ComponentSpec::Queue(_)) {
-            self.wrong_kind(name, at, "a queue");
-            return None;
-        }
-        Some(NodeId::new(at))
     }
 
     /// What happens to the instances of a service by themselves; nothing within if nothing does.
@@ -283,66 +263,69 @@ impl Compiler<'_> {
     }
 }
 
-/// All autoscalers of a service, with a name each.
-fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &AutoscalerSpec)> {
-    let one = own.autoscaler.iter().map(|spec| (spec.word(), spec));
-    let named = own.autoscalers.items.iter();
-    one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
+/// What the timeline of a scenario has for a component.
+fn happens_to<'a>(spec: &'a ScenarioSpec, name: &str) -> impl Iterator<Item = &'a Action> {
+    let all = spec.timeline.items.iter().map(|(_, action)| action);
+    all.filter(move |action| action.target().is_some_and(|target| target.value == name))
+}
+
+/// By component: places for the instances of a service. Where their number changes there are twice as many
+/// as there may be, so that instances can start while others still drain.
+pub(in crate::scenario) fn places(spec: &ScenarioSpec) -> Vec<u32> {
+    let places = |(name, component): &(At<String>, ComponentSpec)| {
+        let ComponentSpec::Service(own) = component else {
+            return 0;
+        };
+        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
+        let most = range.fold(own.count.get(), u32::max);
+        let happens = happens_to(spec, name).map(|action| action.places(most));
+        let most = happens.fold(most, u32::max);
+        let changes =
+            most > own.count.get() || autoscalers(own).next().is_some() || own.cycle.is_some();
+        if changes {
+            most.saturating_mul(2)
+        } else {
+            most
+        }
+    };
+    spec.components.items.iter().map(places).collect()
 }
 
 impl Compiler<'_> {
     /// What the timeline has for a component.
-    pub(super) fn happens_to(&self, name: &str) -> impl Iterator<Item = &Action> {
-        let all = self.spec.timeline.items.iter();
-        let all = all.map(|(_, action)| action);
-        all.filter(move |action| action.target().value == name)
-    }
-
-    /// By component: places for the instances of a service. Where their number changes there are twice as many
-    /// as there may be, so that instances can start while others still drain.
-    pub(super) fn count_places(&self) -> Vec<u32> {
-        let places = |(name, component): &(At<String>, ComponentSpec)| {
-            let ComponentSpec::Service(own) = component else {
-                return 0;
-            };
-            let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
-            let most = range.fold(own.count.get(), u32::max);
-            let happens = self.happens_to(name).map(|action| action.places(most));
-            let most = happens.fold(most, u32::max);
-            let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
-            if changes {
-                most.saturating_mul(2)
-            } else {
-                most
-            }
-        };
-        self.spec.components.items.iter().map(places).collect()
+    fn happens_to(&self, name: &str) -> impl Iterator<Item = &Action> {
+        happens_to(self.spec, name)
     }
 
     /// What is done to components, or happens to them, ready to be carried out.
-    pub(super) fn plan_timeline(
-        &mut self,
-        nodes: &mut [Option<Plan>],
-    ) -> Vec<(SimDuration, NodeId, Act)> {
+    pub(super) fn plan_timeline(&mut self, nodes: &mut [Option<Plan>]) -> Vec<Entry> {
         let mut timeline = Vec::new();
         let spec = self.spec;
-        for (_, action) in &spec.timeline.items {
+        for (name, action) in &spec.timeline.items {
             let (at, target) = (action.at(), action.target());
             let horizon = spec.run.horizon;
-            if at.value > horizon.value {
+            if let Some(at) = at.once().filter(|at| at.value > horizon.value) {
                 let problem = "this happens after the end of the run";
                 let end = format!("the run ends after {}", horizon.value);
                 self.out
                     .push(Diagnostic::warning(at.origin, problem).related(horizon.origin, end));
             }
-            let Some((node, _)) = self.component(target) else {
+            // What is set is found where the scenario is compiled with the new value.
+            let Some((node, _)) = target.and_then(|target| self.component(target)) else {
                 continue;
             };
             let Some(component) = &mut nodes[node] else {
                 continue;
             };
             if let Some(act) = action.plan(component, self.out) {
-                timeline.push((at.value, NodeId::new(node), act));
+                let Some(due) = at.plan(self.data, self.out) else {
+                    continue;
+                };
+                timeline.push(Entry {
+                    name: name.value.clone(),
+                    due,
+                    what: Happening::Act(NodeId::new(node), act),
+                });
             }
         }
         timeline

@@ -1,12 +1,13 @@
 //! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
 //! that its names and numbers have with one another is reported.
 
+mod autoscalers;
 mod balancers;
 mod branches;
 mod caches;
 mod calls;
 mod checks;
-mod components;
+pub(super) mod components;
 mod databases;
 mod flows;
 mod gateways;
@@ -28,6 +29,7 @@ use crate::component::work::Work;
 use crate::component::{Blueprint, ComponentSpec};
 use crate::component::{caller, queue, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
+use crate::dist::exponential::Exponential;
 use crate::dist::{Law, Sampler};
 use crate::metrics::Windows;
 use crate::policy::http_cache::CacheControl;
@@ -99,9 +101,11 @@ struct Compiler<'a> {
     asked_by_class: Vec<bool>,
 }
 
-/// Compiles a scenario; nothing if that is impossible, which is reported.
+/// Compiles a scenario whose services have so many places for instances; nothing if that is impossible, which is
+/// reported.
 pub(super) fn compile(
     spec: &ScenarioSpec,
+    places: Vec<u32>,
     data: &mut dyn Data,
     out: &mut Diagnostics,
 ) -> Option<Blueprint> {
@@ -125,12 +129,11 @@ pub(super) fn compile(
         operations: Vec::new(),
         published: Vec::new(),
         consumers: Vec::new(),
-        places: Vec::new(),
+        places,
         used: vec![false; spec.components.items.len()],
         asked_by_key: vec![false; spec.keys.items.len()],
         asked_by_class: vec![false; spec.keys.items.len()],
     };
-    compiler.places = compiler.count_places();
     compiler.add_keys();
     compiler.check_gateways();
     compiler.add_operations();
@@ -143,6 +146,7 @@ pub(super) fn compile(
     let (sources, traffic) = compiler.plan_sources();
     compiler.join_recordings(&sources);
     compiler.tell_balancers(&mut nodes, &traffic);
+    compiler.tell_oracles(&mut nodes, &sources);
     let classes = traffic.classes;
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
@@ -191,11 +195,7 @@ impl Compiler<'_> {
     fn demand(&mut self, law: &Law, place: &str) -> Option<Demand> {
         let sampler = law.sampler(self.data, self.out)?;
         let law = self.program.add_law(sampler);
-        Some(Demand {
-            law,
-            salt: Salt::new(place, "demand"),
-            recorded: None,
-        })
+        Some(Demand::of(law, Salt::new(place, "demand")))
     }
 
     /// What a step asks for at `place`: by a law, or as recorded.
@@ -203,6 +203,19 @@ impl Compiler<'_> {
         let own = match work {
             Work::Law(law) => return self.demand(law, place),
             Work::Recorded(own) => own,
+            Work::Hashed(own) => {
+                let law = Law::Exponential(Exponential(own.hashed.mean));
+                let law = own.otherwise.as_ref().unwrap_or(&law);
+                let sampler = law.sampler(self.data, self.out)?;
+                let recorded = RecordedWork {
+                    name: None,
+                    by_source: Vec::new(),
+                    hashed: Some(own.hashed.clone()),
+                    repeated: false,
+                    has_law: true,
+                };
+                return self.recorded(sampler, recorded, place);
+            }
         };
         // Where no law is needed there is one that is never drawn from.
         let never = Sampler::constant(SimDuration::ZERO);
@@ -210,14 +223,18 @@ impl Compiler<'_> {
             Some(law) => law.sampler(self.data, self.out)?,
             None => never,
         };
-        let law = self.program.add_law(law);
         let recorded = RecordedWork {
-            name: own.recorded.clone(),
+            name: Some(own.recorded.clone()),
             by_source: Vec::new(),
             hashed: own.hashed.clone(),
             repeated: own.repeated.value,
             has_law: own.otherwise.is_some(),
         };
+        self.recorded(law, recorded, place)
+    }
+
+    fn recorded(&mut self, law: Sampler, own: RecordedWork, place: &str) -> Option<Demand> {
+        let law = self.program.add_law(law);
         if self.program.recorded.len() >= usize::from(u16::MAX) {
             // Reported with the laws, of which there are as many.
             return None;
@@ -225,7 +242,7 @@ impl Compiler<'_> {
         Some(Demand {
             law,
             salt: Salt::new(place, "demand"),
-            recorded: Some(self.program.add_recorded(recorded)),
+            recorded: Some(self.program.add_recorded(own)),
         })
     }
 

@@ -111,21 +111,10 @@ impl Compiler<'_> {
             // The size and the work of compressing it are drawn at one place: large answers take more.
             let salt = Salt::new(&place.path, "response");
             let law = self.program.add_law(response.sizes());
-            self.responses.insert(
-                start,
-                Demand {
-                    law,
-                    salt,
-                    recorded: None,
-                },
-            );
+            self.responses.insert(start, Demand::of(law, salt));
             if let Some(work) = response.compressing() {
                 let law = self.program.add_law(work);
-                self.emit(Op::Cpu(Demand {
-                    law,
-                    salt,
-                    recorded: None,
-                }));
+                self.emit(Op::Cpu(Demand::of(law, salt)));
             }
         }
         self.emit(Op::End);

@@ -1,15 +1,19 @@
 //! What processes have of their own, with every law at hand.
 
 use super::Compiler;
+use super::autoscalers::autoscalers;
+use crate::autoscaler::aws::warm_pool;
 use crate::component::cache::Scope;
 use crate::component::service::{
-    Every, MemoryPlan, Pauses, PausesPlan, ProcessesPlan, QuotaMode, QuotaPlan, Runtime, Service,
+    Every, MemoryPlan, Pauses, PausesPlan, ProcessesPlan, ProvisionPlan, QuotaMode, QuotaPlan,
+    Runtime, Service, Termination, WarmPlan, WarmState,
 };
 use crate::diag::Diagnostic;
 use crate::dist::{Law, Sampler};
 use crate::policy::accept::Accept;
 use crate::policy::memory::MemorySpec;
 use crate::spec::Count;
+use crate::units::{CostPerHour, SimDuration};
 
 impl Compiler<'_> {
     /// A law that need not be given; nothing if it is wrong, which is reported.
@@ -180,4 +184,62 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+impl Compiler<'_> {
+    /// Where the instances of a service come from; nothing within if that is not said.
+    #[expect(clippy::option_option, reason = "wrong; nothing; something")]
+    pub(super) fn plan_provisioning(&mut self, own: &Service) -> Option<Option<ProvisionPlan>> {
+        let Some(spec) = &own.provisioning else {
+            return Some(None);
+        };
+        let machine = self.maybe_law(spec.machine.as_ref());
+        let image_pull = self.maybe_law(spec.image_pull.as_ref());
+        let resume = spec.warm_pool.as_ref();
+        let resume = self.maybe_law(resume.map(|pool| &pool.resume));
+        let ready = spec.ready_every.map(|every| {
+            let times = spec.ready_times.get();
+            (every.value, spec.ready_after.value, times)
+        });
+        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
+        let most = range.fold(own.count.get(), u32::max);
+        let (machine, image_pull, resume) = (machine?, image_pull?, resume?);
+        let warm_pool = spec.warm_pool.as_ref().zip(resume);
+        let warm_pool = warm_pool.map(|(pool, resume)| WarmPlan {
+            config: warm_pool::Config {
+                max_prepared: pool.max_prepared.map(|max| max.get()),
+                min_size: pool.min_size,
+            },
+            max: most,
+            runs: pool.state.value == WarmState::Running,
+            resume,
+        });
+        Some(Some(ProvisionPlan {
+            machine,
+            per_machine: spec.per_machine.get(),
+            idle_for: spec.idle_for.value,
+            machine_cost: spec
+                .machine_cost
+                .map_or(CostPerHour::ZERO, |cost| cost.value),
+            image_pull,
+            ready,
+            quota: spec.quota.map_or(u32::MAX, |most| most.get()),
+            retry_every: spec.retry_every.value,
+            launch_gap: spec.launch_rate.map_or(SimDuration::ZERO, |rate| {
+                SimDuration::from_secs_f64(1.0 / rate.as_per_second())
+            }),
+            warm_pool,
+        }))
+    }
+}
+
+/// Which instance is taken out on the platform of a service's autoscaler.
+pub(super) fn usual_termination(own: &Service) -> Termination {
+    let words = autoscalers(own).map(|(_, autoscaler)| autoscaler.word());
+    let platform = words.map(|word| match word {
+        "hpa" | "knative" | "keda" => Termination::Kubernetes,
+        aws if aws.starts_with("aws") => Termination::Aws,
+        _ => Termination::Last,
+    });
+    platform.last().unwrap_or(Termination::Last)
 }

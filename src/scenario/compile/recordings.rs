@@ -63,6 +63,9 @@ impl Compiler<'_> {
         };
         let columns = replayed(kind).and_then(|replay| replay.columns.as_ref());
         self.check_people(recording, clients, columns);
+        if !clients.flow.is_empty() {
+            return Vec::new();
+        }
         let (Some(classes), Some(name)) = (
             &recording.classes,
             columns.and_then(|columns| columns.class.as_ref()),
@@ -122,17 +125,20 @@ impl Compiler<'_> {
         if n_known > 0 {
             self.program.recordings.clone_from(&recordings);
         }
+        let is_placed = |plan: &Option<Plan>| plan.as_ref().is_some_and(Plan::numbers_places);
+        self.program.places = sources.iter().map(is_placed).collect();
         for own in &mut self.program.recorded {
-            let times = |of: &Option<Arc<Recording>>| of.as_ref()?.times(&own.name.value).cloned();
+            let Some(name) = &own.name else { continue };
+            let times = |of: &Option<Arc<Recording>>| of.as_ref()?.times(&name.value).cloned();
             own.by_source = recordings.iter().map(times).collect();
             // Where a source has problems, nobody knows what would be recorded.
             if own.by_source.iter().all(Option::is_none) && sources.iter().all(Option::is_some) {
                 let known = recordings.iter().flatten().flat_map(|of| &of.times);
                 let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
-                let similar = nearest(&own.name.value, known.iter().copied());
-                let problem = format!("no source's recording has times named `{}`", own.name.value);
+                let similar = nearest(&name.value, known.iter().copied());
+                let problem = format!("no source's recording has times named `{}`", name.value);
                 self.out.push(
-                    Diagnostic::error(own.name.origin, problem)
+                    Diagnostic::error(name.origin, problem)
                         .label(listing(known.iter().copied(), "column of times"))
                         .maybe_help(similar.map(|own| format!("a similar name exists: `{own}`"))),
                 );

@@ -296,6 +296,7 @@ impl Compiler<'_> {
             SourceSpec::Users(own) => Some(Begins::Users {
                 users: own.users.get(),
                 over: own.over.value,
+                drawn: own.drawn.clone(),
             }),
             tool => Some(Begins::Tool(Box::new(tool.tool()?))),
         }

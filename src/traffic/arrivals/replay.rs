@@ -139,11 +139,11 @@ impl Replay {
         out: &mut Diagnostics,
     ) -> Option<Option<Recording>> {
         let columns = self.columns.as_ref()?;
-        // A problem with the instants is reported where these are read.
-        let Some((_, rows)) = self.used(data, &mut Diagnostics::default()) else {
-            return Some(None);
-        };
-        Some(columns.read(&self.file, &rows, data, out))
+        // A problem with the instants is reported where these are read; what else is wrong is told all the same.
+        let used = self.used(data, &mut Diagnostics::default());
+        let (rows, is_used) = used.map_or((Vec::new(), false), |(_, rows)| (rows, true));
+        let read = columns.read(&self.file, &rows, data, out);
+        Some(read.filter(|_| is_used))
     }
 }
 

@@ -101,6 +101,52 @@ impl Form {
         }
     }
 
+    /// The same from `x` on.
+    fn from(self, x: f64) -> Self {
+        match self {
+            Self::Constant { .. } => self,
+            Self::Linear { slope, .. } => Self::Linear {
+                from: self.rate(x),
+                slope,
+            },
+            Self::Decay { base, extra, decay } => Self::Decay {
+                base,
+                extra: extra * math::exp(-decay * x),
+                decay,
+            },
+            Self::Wave {
+                mean,
+                swing,
+                turn,
+                phase,
+            } => Self::Wave {
+                mean,
+                swing,
+                turn,
+                phase: turn * x + phase,
+            },
+            Self::Waves {
+                mean,
+                swing,
+                turn,
+                phase,
+                second,
+                second_phase,
+            } => Self::Waves {
+                mean,
+                swing,
+                turn,
+                phase: turn * x + phase,
+                second,
+                second_phase: 2.0 * turn * x + second_phase,
+            },
+            Self::Growth { growth, .. } => Self::Growth {
+                from: self.rate(x),
+                growth,
+            },
+        }
+    }
+
     /// A rate that is not exceeded within `span` from the start of the segment, and is reached or, for
     /// waves, may be.
     fn highest(self, span: f64) -> f64 {
@@ -190,6 +236,36 @@ impl Curve {
         }
         Self {
             segments: segments.into(),
+        }
+    }
+
+    /// This curve up to `at`, and `other` from there on.
+    #[must_use]
+    pub fn then(&self, at: SimTime, other: &Self) -> Self {
+        let at = at.as_nanos() as f64;
+        let before = self.segments.iter().filter(|own| own.start < at);
+        let before = before.map(|own| Segment {
+            span: own.span.min(at - own.start),
+            ..*own
+        });
+        let after = other
+            .segments
+            .iter()
+            .filter(|own| own.start + own.span > at);
+        let after = after.map(|own| {
+            let passed = (at - own.start).max(0.0);
+            Segment {
+                start: own.start + passed,
+                span: own.span - passed,
+                form: if passed > 0.0 {
+                    own.form.from(passed)
+                } else {
+                    own.form
+                },
+            }
+        });
+        Self {
+            segments: before.chain(after).collect(),
         }
     }
 

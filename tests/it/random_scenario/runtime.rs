@@ -145,3 +145,53 @@ impl Generator {
         }
     }
 }
+
+impl Generator {
+    /// Where the instances of a service come from.
+    pub(super) fn provisioning(&mut self, text: &mut String) {
+        if self.chance(30) {
+            let how = self.one_of(&[
+                "last",
+                "newest",
+                "oldest",
+                "least_loaded",
+                "kubernetes",
+                "aws",
+            ]);
+            let _ = writeln!(text, "termination = \"{how}\"");
+        }
+        if !self.chance(40) {
+            return;
+        }
+        let mut own = Vec::new();
+        if self.chance(70) {
+            own.push(format!("machine = {}", self.law(2000)));
+        }
+        if self.chance(50) {
+            own.push(format!("image_pull = {}", self.law(900)));
+        }
+        if self.chance(40) {
+            own.push(format!("ready_every = \"{}ms\"", self.between(1, 900)));
+            own.push(format!("ready_times = {}", self.between(1, 3)));
+        }
+        if self.chance(40) {
+            own.push(format!("quota = {}", self.between(1, 6)));
+            own.push("retry_every = \"700ms\"".to_owned());
+        }
+        if self.chance(30) {
+            own.push("launch_rate = \"2/s\"".to_owned());
+        }
+        if self.chance(40) {
+            own.push(format!("per_machine = {}", self.between(2, 4)));
+            own.push(format!("idle_for = \"{}ms\"", self.between(0, 3000)));
+        } else if self.chance(40) {
+            let state = self.one_of(&["stopped", "running"]);
+            let resume = self.law(300);
+            let least = self.below(3);
+            own.push(format!(
+                "warm_pool = {{ min_size = {least}, state = \"{state}\", resume = {resume} }}"
+            ));
+        }
+        let _ = writeln!(text, "provisioning = {{ {} }}", own.join(", "));
+    }
+}

@@ -214,7 +214,7 @@ fn station(p: &Value) -> Replayed {
         let action = if balanced {
             format!("scale = \"station\"\nto = {to}")
         } else {
-            format!("resize = \"station\"\nvcpu = {to:?}")
+            format!("resize_instances = \"station\"\nvcpu = {to:?}")
         };
         let _ = write!(
             text,
