@@ -3,7 +3,6 @@
 //! The only place where a request goes from one component to another, gets an outcome, or is let go of.
 
 use super::context::Wake;
-use super::errand::By;
 use super::gateway::is_gateway;
 use super::pool::PoolId;
 use super::program::Op;
@@ -242,24 +241,7 @@ impl System {
                     let legs = self.cx.requests.extra(id).legs;
                     return self.guards(id, (caller, body, site), legs);
                 }
-                Op::Leg { first } => {
-                    let extra = self.cx.requests.extra_mut(id);
-                    extra.legs = if first { 1 } else { extra.legs.wrapping_add(1) };
-                    Step::Next
-                }
-                Op::Turn {
-                    below,
-                    salt,
-                    otherwise,
-                } => {
-                    let legs = u64::from(self.cx.requests.extra(id).legs);
-                    let number = seed ^ legs.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-                    if salt.uniform(number) < below {
-                        Step::Next
-                    } else {
-                        Step::Jump(otherwise)
-                    }
-                }
+                op @ (Op::Leg { .. } | Op::Turn { .. }) => self.turns(id, op),
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 op @ (Op::Acquire(_)
                 | Op::Release(_)
@@ -331,34 +313,6 @@ impl System {
         } else {
             Step::Jump(otherwise)
         }
-    }
-
-    /// A request has something done as an errand, and waits for it.
-    #[cold]
-    fn guards(&mut self, id: RequestId, (caller, body, site): (u16, u16, u32), legs: u32) {
-        let now = self.cx.now();
-        let request = *self.cx.requests.get(id);
-        let mut errand = Self::new_errand(By::Request(id), caller, now);
-        errand.number = request.number;
-        errand.flow = request.flow;
-        errand.site = site;
-        errand.frame = Frame {
-            pc: body,
-            via: NodeId::NONE,
-            entered: now,
-            ..request.frame
-        };
-        if legs > 0 {
-            // Every leg of a walk asks for work of its own.
-            let again = legs.wrapping_mul(0xC2B2_AE35) ^ site;
-            errand.frame.visit =
-                (request.frame.visit.rotate_left(5) ^ again).wrapping_mul(0x9E37_79B1);
-        }
-        errand.process = self.callers[caller as usize].process_of(&request.frame);
-        let extra = self.cx.requests.extra(id);
-        (errand.client, errand.address) = (extra.client, extra.address);
-        errand.marks = request.flags.marks() & !(Flags::CONDITIONAL | Flags::NEW_CONNECTION);
-        self.begins_errand(errand);
     }
 
     /// What a step leads to; true if the request is to go on at once.

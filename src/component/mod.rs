@@ -52,6 +52,7 @@ mod system;
 mod tally;
 pub mod timeline;
 mod user;
+mod walk;
 pub mod work;
 
 pub use bill::{Bill, Charge};

@@ -215,11 +215,7 @@ fn build_nodes(blueprint: &Blueprint, streams: Streams, cx: &mut Context) -> Vec
 impl System {
     /// Builds one replication.
     pub fn new(blueprint: &Blueprint, streams: Streams) -> Self {
-        let shape = Shape {
-            windows: blueprint.windows,
-            n_classes: blueprint.classes.len(),
-            log: blueprint.log,
-        };
+        let shape = Shape::new(blueprint.windows, blueprint.classes.len(), blueprint.log);
         let mut cx = Context {
             scheduler: Scheduler::new(0, Event::Nothing),
             requests: Requests::new(4096),

@@ -65,6 +65,17 @@ pub struct Shape {
     pub log: usize,
 }
 
+impl Shape {
+    /// Windows, classes of requests, and lines of the log.
+    pub const fn new(windows: Windows, n_classes: usize, log: usize) -> Self {
+        Self {
+            windows,
+            n_classes,
+            log,
+        }
+    }
+}
+
 /// A level that is averaged over time: a queue length, the number of busy workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LevelId(u16);

@@ -1,7 +1,7 @@
 //! Steps that are chosen by chance, into instructions.
 
 use super::Compiler;
-use super::operations::Place;
+use super::place::Place;
 use crate::component::program::{Op, threshold};
 use crate::component::service::{Alternative, WalkStep};
 use crate::policy::persistence::Persistence;

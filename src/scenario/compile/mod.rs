@@ -14,6 +14,7 @@ mod gateways;
 mod http_caches;
 mod limiters;
 mod operations;
+mod place;
 mod processes;
 mod queues;
 mod recordings;

@@ -1,11 +1,12 @@
 //! Operations, step by step, into instructions.
 
+use super::place::Place;
 use super::{Asked, Compiler, DEFAULT, gateways};
 use crate::component::cache::{LookUp, Mode};
 use crate::component::database::{Access, Query};
 use crate::component::program::{Demand, KeysId, Op, Visit, threshold};
 use crate::component::queue::Publish;
-use crate::component::service::{Call, OperationSpec, OperationStep, Service};
+use crate::component::service::{Call, OperationSpec, OperationStep};
 use crate::component::{ComponentSpec, NodeId};
 use crate::diag::Diagnostic;
 use crate::dist::Law;
@@ -18,23 +19,6 @@ use crate::units::{Fraction, SimDuration};
 
 /// Positions in the program are 16 bits.
 pub(super) const MOST_OPS: usize = u16::MAX as usize;
-
-/// Where a step stands: the service, its operation, and a path for draws.
-pub(super) struct Place<'a> {
-    pub(super) service: usize,
-    spec: &'a Service,
-    operation: &'a str,
-    pub(super) path: String,
-}
-
-impl Place<'_> {
-    pub(super) fn inner(&self, part: &str) -> Self {
-        Place {
-            path: format!("{}/{part}", self.path),
-            ..*self
-        }
-    }
-}
 
 /// What a query goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,13 +11,15 @@ use super::harness::{Checked, Effort, Figure, REPLICATIONS, Runs, crowd, is_for_
 use super::laws::{arrivals, case_files, law, number};
 
 /// Requests of one case, over all replications.
-const MOST_REQUESTS: f64 = 5e6;
+const MOST_REQUESTS: f64 = 3e6;
 /// Cases that ask for more than this are left to later tiers.
 const TOO_LONG: f64 = 50e6;
 /// The share of a run that is left out at its start.
 const WARM_UP: f64 = 0.05;
+/// How many times as many servers stand for any number of them.
+const MORE: f64 = 20.0;
 /// At how many instants of a replication the servers are looked at.
-const LOOKS: u32 = 400;
+const LOOKS: u32 = 100;
 
 /// The rule of a case, in the words of scenarios.
 fn policy(balancer: &Value) -> String {
@@ -44,32 +46,51 @@ pub(super) fn check_family(family: &str) -> Checked {
         }
         let p = &case["parameters"];
         let effort = Effort::of(&case, MOST_REQUESTS);
-        let horizon = effort.seconds_at(number(&p["arrival"]["rate"])) / (1.0 - WARM_UP);
-        let mut text = run_table(horizon, horizon * WARM_UP);
-        let _ = write!(
-            text,
-            "[sources.load]\n{}[components.lb]\nkind = \"balancer\"\nto = \"station\"\npolicy = {}\n\
-             [components.station]\nkind = \"service\"\ncount = {}\nworkers = {{ count = {} }}\n\
-             backlog = \"unbounded\"\noperations.default.steps = [{{ wait = {} }}]\n",
-            arrivals(&p["arrival"]).replace("\"station\"", "\"lb\""),
-            policy(&p["balancer"]),
-            p["instances"],
-            p["workers_per_instance"],
-            law(&p["service"])
-        );
-        let step = horizon * (1.0 - WARM_UP) / f64::from(LOOKS + 1);
-        let instant = |at: u32| horizon * WARM_UP + step * f64::from(at);
-        let instants: Vec<f64> = (1..=LOOKS).map(instant).collect();
-        let runs = Runs::looking(&text, &Memory::default(), REPLICATIONS, &instants);
+        let runs = run(p, effort, 1.0);
+        // What holds for more and more servers, and is given without what it is for so many, needs more of them.
+        let metrics = case["metrics"].as_array().expect("metrics");
+        let is_limit = |own: &Value| own["kind"] == "limit" && own["sim"].is_null();
+        let large = metrics.iter().any(is_limit).then(|| run(p, effort, MORE));
         checked.case(&case, effort.widened, |metric| {
+            let (runs, times) = match &large {
+                Some(large) if is_limit(metric) => (large, MORE),
+                _ => (&runs, 1.0),
+            };
             if metric["metric"] == "queue_fraction_at_least" {
                 let k = metric["k"].as_u64().expect("a number of requests");
-                return fraction(&runs, k as u32, number(&p["instances"])).map(Figure::from);
+                let servers = times * number(&p["instances"]);
+                return fraction(runs, k as u32, servers).map(Figure::from);
             }
-            Station::workers(&runs, "station").figure(metric)
+            Station::workers(runs, "station").figure(metric)
         });
     }
     checked
+}
+
+/// Runs the servers of a case, or `times` as many with as much more to do.
+fn run(p: &Value, effort: Effort, times: f64) -> Runs {
+    let rate = times * number(&p["arrival"]["rate"]);
+    // Where there are many, each does little in a short run, which must not be all beginning.
+    let warm_up = if times > 1.0 { 0.4 } else { WARM_UP };
+    let horizon = effort.seconds_at(rate) / (1.0 - warm_up);
+    let mut arrival = p["arrival"].clone();
+    arrival["rate"] = Value::from(rate);
+    let mut text = run_table(horizon, horizon * warm_up);
+    let _ = write!(
+        text,
+        "[sources.load]\n{}[components.lb]\nkind = \"balancer\"\nto = \"station\"\npolicy = {}\n\
+         [components.station]\nkind = \"service\"\ncount = {}\nworkers = {{ count = {} }}\n\
+         backlog = \"unbounded\"\noperations.default.steps = [{{ wait = {} }}]\n",
+        arrivals(&arrival).replace("\"station\"", "\"lb\""),
+        policy(&p["balancer"]),
+        times * number(&p["instances"]),
+        p["workers_per_instance"],
+        law(&p["service"])
+    );
+    let step = horizon * (1.0 - warm_up) / f64::from(LOOKS + 1);
+    let instant = |at: u32| horizon * warm_up + step * f64::from(at);
+    let instants: Vec<f64> = (1..=LOOKS).map(instant).collect();
+    Runs::looking(&text, &Memory::default(), REPLICATIONS, &instants)
 }
 
 /// The share of the servers that have at least `k` requests.

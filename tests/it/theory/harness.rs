@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use capsim::component::{Component as _, Kept, Node, Resource, System};
 use capsim::engine::Watch;
 use capsim::experiment::{Record, keep};
-use capsim::metrics::Entry;
+use capsim::metrics::{Entry, WaitId};
 use capsim::rng::Streams;
 use capsim::scenario::{Memory, Scenario};
 use capsim::stats::laws::student_quantile;
@@ -494,6 +494,8 @@ pub(super) struct Runs {
     pub(super) crowds: Vec<Vec<Vec<u32>>>,
     /// By replication, what happened to single requests.
     pub(super) logs: Vec<Vec<Entry>>,
+    /// By resource, the number of the wait for it, if anybody can.
+    pub(super) waits_for: Vec<Option<WaitId>>,
     /// Component and name of what can run out, and of what else is kept over time.
     resources: Vec<(String, String)>,
     gauges: Vec<(String, String)>,
@@ -551,6 +553,7 @@ impl Runs {
             seen,
             crowds,
             logs,
+            waits_for: resources.iter().map(|own| own.wait).collect(),
             resources: resources
                 .into_iter()
                 .map(|own| (own.component, own.what))

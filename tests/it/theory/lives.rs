@@ -49,7 +49,7 @@ pub(super) fn check_setups(family: &str) -> Checked {
         checked.case(&case, effort.widened, |metric| {
             if metric["metric"] == "p_cold_start" {
                 let set_up = |record: &Record| {
-                    let own = runs.count(record, "station", "connections_opened");
+                    let own = runs.count(record, "station pool server", "connections_opened");
                     (own, ended(record, &[]).1)
                 };
                 return Some(runs.share(set_up).into());

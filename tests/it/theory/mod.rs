@@ -21,6 +21,7 @@ mod limits;
 mod lines;
 mod lives;
 mod networks;
+mod page;
 mod retries;
 mod staffing;
 mod stations;

@@ -10,7 +10,7 @@ use super::laws::{arrivals, case_files, law, number};
 /// Requests of a simulation, over all replications.
 const REQUESTS: f64 = 1e6;
 /// What a simulated share may be off, relative to it: it is there to see that both mean the same.
-const WITHIN: f64 = 0.25;
+const WITHIN: f64 = 0.6;
 
 /// What is asked for: a share of requests above a time, and how busy workers may be.
 #[derive(Debug, Clone, Copy)]

@@ -2,14 +2,22 @@
 
 use std::fmt::Write as _;
 
-use capsim::metrics::{Entry, Happened, Outcome};
+use capsim::metrics::{Entry, Happened, Outcome, WaitId};
 use capsim::scenario::Memory;
 use capsim::stats::Level;
 use capsim::units::{SimDuration, SimTime};
 use serde_json::Value;
 
 use super::harness::{Checked, Runs};
-use super::laws::{case_files, number, seconds};
+use super::laws::{self, case_files, number};
+
+/// How many times as long everything takes in the simulation. Its instants are whole nanoseconds, which is coarse where
+/// sums of shared time are to be right to the last digit; no model here knows how long a second is.
+const SCALE: f64 = 1000.0;
+
+fn seconds(value: f64) -> String {
+    laws::seconds(value * SCALE)
+}
 
 /// What is known of each request: nothing of those that never came so far.
 type Column = Vec<Option<f64>>;
@@ -40,22 +48,23 @@ struct Request {
 /// A recording, replayed.
 struct Replayed {
     requests: Vec<Request>,
-    /// Waits: from when to when.
+    /// Waits for the workers of the last station: from when to when.
     waits: Vec<(f64, f64)>,
-    /// When the last answer was given, to somebody or nobody, if that was looked at.
-    last: f64,
+    /// What was run, with which data and until when.
+    scenario: (String, Memory, f64),
 }
 
 fn secs(at: SimTime) -> f64 {
-    at.as_secs_f64()
+    at.as_secs_f64() / SCALE
 }
 
-fn ordered(log: &[Entry]) -> (Vec<Request>, Vec<(f64, f64)>) {
+fn ordered(log: &[Entry], of: Option<WaitId>) -> (Vec<Request>, Vec<(f64, f64)>) {
     let (mut requests, mut waits) = (Vec::new(), Vec::new());
     for own in log {
         let (came, ended) = (secs(own.from), secs(own.to));
         match own.what {
-            Happened::Wait(_) => waits.push((came, ended)),
+            Happened::Wait(id) if Some(id) == of => waits.push((came, ended)),
+            Happened::Wait(_) => {}
             Happened::Request {
                 outcome, attempts, ..
             } => requests.push(Request {
@@ -71,16 +80,16 @@ fn ordered(log: &[Entry]) -> (Vec<Request>, Vec<(f64, f64)>) {
 }
 
 /// A recording as a file: the gaps between the requests, and columns of what else is known of them.
-fn recording(arrivals: &[f64], columns: &[(&str, &[f64])]) -> Memory {
+fn recording(arrivals: &[f64], columns: &[(&str, &[f64], f64)]) -> Memory {
     let names: Vec<_> = columns.iter().map(|own| own.0).collect();
     let mut text = format!("at,{}\n", names.join(","));
     let mut before = 0.0;
     for (row, at) in arrivals.iter().enumerate() {
-        let gap = at - before;
+        let gap = (at - before) * SCALE;
         before = *at;
         let cells: Vec<_> = columns
             .iter()
-            .map(|own| format!("{:?}", own.1[row]))
+            .map(|own| format!("{:?}", own.1[row] * own.2))
             .collect();
         let _ = writeln!(text, "{gap:.12},{}", cells.join(","));
     }
@@ -104,19 +113,48 @@ fn run(text: &str, files: &Memory, until: f64) -> Replayed {
         seconds(until),
         seconds(until)
     );
-    let runs = Runs::looking(&(head + text), files, 1, &[]);
-    let (requests, waits) = ordered(&runs.logs[0]);
+    let text = head + text;
+    let runs = Runs::looking(&text, files, 1, &[]);
+    let last = runs.waits_for.iter().rev().flatten().next().copied();
+    let (requests, waits) = ordered(&runs.logs[0], last);
     Replayed {
         requests,
         waits,
-        last: 0.0,
+        scenario: (text, files.clone(), until),
     }
+}
+
+/// When the last worker was done, also with what nobody waited for any more: looked for ever more closely.
+fn last_completion(scenario: &(String, Memory, f64)) -> f64 {
+    let (text, files, until) = scenario;
+    let (mut low, mut high) = (0.0, 100.0 * until * SCALE);
+    // The instants are whole nanoseconds.
+    while high - low > 0.5e-9 {
+        let step = (high - low) / 1000.0;
+        let instants: Vec<f64> = (1..=1000).map(|at| low + step * f64::from(at)).collect();
+        let runs = Runs::looking(text, files, 1, &instants);
+        let station = runs.number_of_resource("station", "workers");
+        let busy = runs.seen[0].iter().rposition(|seen| seen[station].0 > 0);
+        let Some(busy) = busy else {
+            high = instants[0];
+            if step < 0.5e-9 {
+                break;
+            }
+            continue;
+        };
+        low = instants[busy];
+        high = instants[(busy + 1).min(999)];
+        if step < 0.5e-9 {
+            break;
+        }
+    }
+    high / SCALE
 }
 
 /// A station with one line, or whose cores are shared.
 fn station(p: &Value) -> Replayed {
     let (arrivals, sizes) = (list(&p["arrivals"]), list(&p["sizes"]));
-    let files = recording(&arrivals, &[("size", &sizes)]);
+    let files = recording(&arrivals, &[("size", &sizes, SCALE)]);
     let until = arrivals.last().expect("requests") + 1.0;
     let mut text = String::new();
     let mut client = String::new();
@@ -172,18 +210,17 @@ fn station(p: &Value) -> Replayed {
             "[components.lb]\nkind = \"balancer\"\nto = \"station\"\npolicy = \"round_robin\"\nmax_conns = 1\nqueue = {}\n",
         );
     }
-    for (at, to) in schedule.iter().flatten().skip(1) {
-        let at = seconds(*at);
-        let _ = match balanced {
-            true => write!(
-                text,
-                "[[timeline]]\nat = {at}\nscale = \"station\"\nto = {to}\n"
-            ),
-            false => write!(
-                text,
-                "[[timeline]]\nat = {at}\nresize_instances = \"station\"\nvcpu = {to}\n"
-            ),
+    for (number, (at, to)) in schedule.iter().flatten().enumerate().skip(1) {
+        let action = if balanced {
+            format!("scale = \"station\"\nto = {to}")
+        } else {
+            format!("resize_instances = \"station\"\nvcpu = {to:?}")
         };
+        let _ = write!(
+            text,
+            "[timeline.step_{number}]\nat = {}\n{action}\n",
+            seconds(*at)
+        );
     }
     run(&text, &files, until)
 }
@@ -192,7 +229,7 @@ fn station(p: &Value) -> Replayed {
 fn tandem(p: &Value) -> Replayed {
     let arrivals = list(&p["arrivals"]);
     let (one, two) = (list(&p["sizes_1"]), list(&p["sizes_2"]));
-    let files = recording(&arrivals, &[("one", &one), ("two", &two)]);
+    let files = recording(&arrivals, &[("one", &one, SCALE), ("two", &two, SCALE)]);
     let columns = "times = { one = { column = \"one\", unit = \"s\" }, two = { column = \"two\", unit = \"s\" } }";
     let mut text = source("front", columns, "");
     let delay = number(&p["network_delay_between"]);
@@ -243,7 +280,7 @@ fn closed(p: &Value) -> Replayed {
 /// Which requests a limit lets pass.
 fn limited(p: &Value, limit: &str) -> Column {
     let arrivals = list(&p["arrivals"]);
-    let files = recording(&arrivals, &[("size", &vec![0.0; arrivals.len()])]);
+    let files = recording(&arrivals, &[("size", &vec![0.0; arrivals.len()], SCALE)]);
     let text = source("edge", SIZES, "")
         + &format!(
             "[components.edge]\nkind = \"rate_limiter\"\nto = \"station\"\nlimits = [{{ {limit} }}]\n\
@@ -257,7 +294,7 @@ fn limited(p: &Value, limit: &str) -> Column {
 
 /// Which requests for items find them in a cache: what they miss takes them a nanosecond, in the end.
 fn hits(items: &[f64], times: &[f64], cache: &str) -> Vec<f64> {
-    let files = recording(times, &[("item", items)]);
+    let files = recording(times, &[("item", items, 1.0)]);
     let most = items.iter().copied().fold(0.0, f64::max);
     let text = source("station", "keys = { items = \"item\" }", "")
         + &format!(
@@ -268,14 +305,14 @@ fn hits(items: &[f64], times: &[f64], cache: &str) -> Vec<f64> {
             most + 1.0
         );
     let done = run(&text, &files, times.last().expect("requests") + 1.0);
-    let hit = |own: &Request| f64::from(u8::from(own.ended - own.came < 0.5e-9));
+    let hit = |own: &Request| f64::from(u8::from(own.ended - own.came < 0.5e-9 / SCALE));
     done.requests.iter().map(hit).collect()
 }
 
 fn cache(p: &Value, name: &str) -> Option<Column> {
     let (items, times) = (list(&p["items"]), list(&p["times"]));
     let capacity = p["lru_capacity"].as_u64().unwrap_or(1000);
-    let ttl = format!("ttl = {}", seconds(p["ttl"].as_f64().unwrap_or(1e6)));
+    let ttl = format!("ttl = {}", seconds(p["ttl"].as_f64().unwrap_or(1e5)));
     let lru = format!("capacity = {capacity}\npolicy = \"lru\"");
     let rules = match name {
         "hit_lru" => lru,
@@ -405,7 +442,7 @@ impl Replayed {
                 let n = self.requests.iter().filter(is_in).count();
                 vec![Some(n as f64 / (to - from))]
             }
-            "last_completion" => vec![Some(self.last)],
+            "last_completion" => vec![Some(last_completion(&self.scenario))],
             _ => return None,
         })
     }
@@ -417,7 +454,7 @@ impl Replayed {
         let delay = number(&p["network_delay_between"]);
         let own = self.requests.iter().zip(second).map(|(own, size)| {
             let began = own.ended - size;
-            let is_it = |wait: &&(f64, f64)| (wait.1 - began).abs() < 1e-9 && wait.0 > own.came;
+            let is_it = |wait: &&(f64, f64)| (wait.1 - began).abs() < 1e-9;
             let waited = self.waits.iter().find(is_it);
             Some(waited.map_or(began, |wait| wait.0) - delay)
         });

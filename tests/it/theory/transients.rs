@@ -168,10 +168,10 @@ impl System {
             "[components.station.operations.default]\nsteps = [{{ {verb} = {} }}]\n",
             law(&p["service"])
         );
-        for (at, to) in schedule.iter().skip(1) {
+        for (number, (at, to)) in schedule.iter().enumerate().skip(1) {
             let _ = write!(
                 text,
-                "[[timeline]]\nat = {}\nscale = \"station\"\nto = {to}\n",
+                "[timeline.step_{number}]\nat = {}\nscale = \"station\"\nto = {to}\n",
                 seconds(*at)
             );
         }
@@ -247,7 +247,7 @@ impl<'a> Course<'a> {
     fn servers_at(&self, instant: f64) -> f64 {
         let p = &self.case["parameters"];
         match p.get("servers_schedule") {
-            None => number(&p["servers"]),
+            None => p["servers"].as_f64().unwrap_or(f64::INFINITY),
             Some(schedule) => {
                 let before = pairs(schedule).into_iter().filter(|own| own.0 <= instant);
                 before.last().expect("workers").1
