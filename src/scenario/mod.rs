@@ -196,8 +196,7 @@ fn check(
     used.extend(changes::add(
         versions,
         &places,
-        files,
-        document,
+        (files, document),
         &mut blueprint,
         out,
     )?);

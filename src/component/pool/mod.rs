@@ -13,6 +13,7 @@
 
 mod books;
 mod opening;
+mod revise;
 mod state;
 
 pub(super) use state::{FIRST_SIGNAL, Pool, is_in_line};
