@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod autoscaler;
+pub mod backtest;
 pub mod cli;
 pub mod component;
 pub mod diag;
@@ -17,5 +18,6 @@ pub mod rng;
 pub mod scenario;
 pub mod spec;
 pub mod stats;
+pub mod theory;
 pub mod traffic;
 pub mod units;

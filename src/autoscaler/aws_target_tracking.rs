@@ -7,13 +7,14 @@
 
 use super::aws::alarm::Rule as AlarmRule;
 use super::aws::target_tracking::{self, Config};
-use super::aws::{self, warm_up};
+use super::aws::warm_up;
+use super::cloud_watch::{fleet, is_warm};
 use super::count::Bounds;
 use super::sensor::{Snapshot, Use};
-use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit};
+use super::{Clock, Decision, Describe, Group, Reason, Rule, Sight, Unit};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::{At, Count, number_text};
-use crate::units::{Fraction, SimDuration, SimTime};
+use crate::units::{Fraction, SimDuration};
 use crate::{leads, spec};
 
 /// Points, evaluations: everything goes by the minute.
@@ -132,16 +133,6 @@ pub struct State {
     metric: Option<f64>,
 }
 
-impl State {
-    /// True if an instance counts.
-    fn is_warm(&self, own: &Reading, group: &Group<'_>) -> bool {
-        own.phase == Phase::InService
-            && own
-                .changed
-                .is_some_and(|since| group.now.since(since) >= self.warm_up)
-    }
-}
-
 impl Rule for State {
     fn clock(&self) -> Clock {
         Clock {
@@ -166,11 +157,8 @@ impl Rule for State {
 
     fn scrape(&mut self, group: &Group<'_>) {
         if let Some(before) = &self.before {
-            // Instances that were there when the run began have been warm for long.
-            let warm = group
-                .instances
-                .iter()
-                .filter(|own| self.is_warm(own, group) || own.asked == SimTime::ZERO);
+            let warm = group.instances.iter();
+            let warm = warm.filter(|own| is_warm(own, group.now, self.warm_up));
             let used = warm.filter_map(|own| {
                 let then = before.find(own).map(|then| (before.at, then));
                 Use::since(then, own, group.now)
@@ -191,16 +179,7 @@ impl Rule for State {
     }
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
-        let begun = |own: &&Reading| own.asked == SimTime::ZERO;
-        let warm = group.instances.iter();
-        let warm = warm
-            .filter(|own| self.is_warm(own, group) || begun(own))
-            .count() as u32;
-        let seen = aws::Group {
-            desired: group.desired,
-            warming: group.desired.saturating_sub(warm),
-            terminating: group.count(Phase::Draining),
-        };
+        let seen = fleet(group, self.warm_up);
         let said = self.memory.decide(&self.config, seen, self.metric).capacity;
         Decision {
             wanted: said.wish,

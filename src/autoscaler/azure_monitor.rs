@@ -51,7 +51,7 @@ spec! {
     /// `remove` then.
     pub struct AzureRule {
         /// Which metric.
-        pub metric: AzureMetric,
+        pub metric: At<AzureMetric>,
         /// Which queue, for the metric `queue`.
         pub queue: Option<At<String>>,
         /// It fires when the metric is more than this, in its unit and per instance.
@@ -106,7 +106,7 @@ impl AzureRule {
             let problem = "a rule either adds or removes";
             out.push(Diagnostic::error(table, problem).label("needs `add` or `remove`"));
         }
-        match (self.metric, &self.queue) {
+        match (self.metric.value, &self.queue) {
             (AzureMetric::Queue, None) => {
                 out.push(Diagnostic::error(table, "which queue?").label("needs `queue`"));
             }
@@ -138,7 +138,7 @@ impl AzureRule {
         }
         const ONE: At<Count> = At::built_in(Count::new(1));
         Self {
-            metric: AzureMetric::Cpu,
+            metric: At::built_in(AzureMetric::Cpu),
             queue: None,
             add: if above.is_some() { Some(ONE) } else { None },
             remove: if below.is_some() { Some(ONE) } else { None },
@@ -194,12 +194,35 @@ impl AzureMonitor {
                 out.push(Diagnostic::error(span.origin, what));
             }
         }
+        self.check_pairs(out);
         for rule in &self.rules {
             if rule.window.value < self.time_grain.value {
                 let problem = "this window is shorter than the time between two points";
                 let warning = Diagnostic::warning(rule.window.origin, problem);
                 let grain = format!("the time grain is {}", self.time_grain.value);
                 out.push(warning.related(self.time_grain.origin, grain));
+            }
+        }
+    }
+
+    /// Reports a rule that removes where another adds.
+    fn check_pairs(&self, out: &mut Diagnostics) {
+        let queue = |own: &AzureRule| own.queue.as_ref().map(|queue| queue.value.clone());
+        for out_rule in self.rules.iter().filter(|own| own.add.is_some()) {
+            for in_rule in self.rules.iter().filter(|own| own.remove.is_some()) {
+                let is_same = in_rule.metric.value == out_rule.metric.value
+                    && queue(in_rule) == queue(out_rule)
+                    && in_rule.aggregation == out_rule.aggregation;
+                if let (true, Some(much), Some(little)) = (is_same, out_rule.above, in_rule.below)
+                    && little.value > much.value
+                {
+                    let problem = "what is too little here is too much there";
+                    out.push(
+                        Diagnostic::warning(little.origin, problem)
+                            .label("this removes only what is added again at once")
+                            .related(much.origin, "too much"),
+                    );
+                }
             }
         }
     }
@@ -223,9 +246,9 @@ impl Describe for AzureMonitor {
         let mut n_queues = 0;
         let sources = rules.iter().map(|own| {
             let queue = n_queues;
-            n_queues += usize::from(matches!(own.metric, AzureMetric::Queue));
+            n_queues += usize::from(matches!(own.metric.value, AzureMetric::Queue));
             Source {
-                metric: own.metric,
+                metric: own.metric.value,
                 queue,
                 window: own.window.value.max(self.time_grain.value),
                 aggregation: own.aggregation,
@@ -251,6 +274,12 @@ impl Describe for AzureMonitor {
             grain: self.time_grain.value,
             last: None,
         }
+    }
+
+    fn needs_memory(&self) -> Option<Origin> {
+        let mut metrics = self.rules.iter().map(|own| own.metric);
+        let found = metrics.find(|own| own.value == AzureMetric::Memory);
+        found.map(|own| own.origin)
     }
 
     fn queues(&self) -> Vec<&At<String>> {
@@ -420,8 +449,8 @@ impl State {
         };
         let rule = towards().find(fires).or_else(|| towards().next())?;
         let (what, unit, scale) = match self.sources[rule.metric].metric {
-            AzureMetric::Cpu => ("CPU in use", Unit::Share, 0.01),
-            AzureMetric::Memory => ("memory in use", Unit::Share, 0.01),
+            AzureMetric::Cpu => ("CPU in use", Unit::Share, 100.0),
+            AzureMetric::Memory => ("memory in use", Unit::Share, 100.0),
             AzureMetric::RequestsPerSecond => ("requests per instance", Unit::PerSecond, 1.0),
             AzureMetric::InFlight => ("requests in flight per instance", Unit::Count, 1.0),
             AzureMetric::Queue => ("messages waiting per instance", Unit::Count, 1.0),
@@ -429,8 +458,140 @@ impl State {
         Some(Sight {
             what,
             unit,
-            value: value_of(rule).map(|value| value * scale),
-            target: rule.threshold * scale,
+            value: value_of(rule).map(|value| value / scale),
+            target: rule.threshold / scale,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autoscaler::{Phase, Reading, RequestTime};
+    use crate::stats::Histogram;
+    use crate::units::Bytes;
+
+    fn rule(metric: AzureMetric, above: f64, aggregation: AzureAggregation) -> AzureRule {
+        AzureRule {
+            metric: At::built_in(metric),
+            window: At::built_in(SimDuration::from_secs(180)),
+            aggregation,
+            ..AzureRule::usual(Some(above), None)
+        }
+    }
+
+    fn autoscale(rules: Vec<AzureRule>) -> State {
+        AzureMonitor {
+            min: At::built_in(Count::new(1)),
+            max: At::built_in(Count::new(9)),
+            default: None,
+            rules,
+            period: At::built_in(SimDuration::from_secs(60)),
+            time_grain: At::built_in(SimDuration::from_secs(60)),
+        }
+        .start()
+    }
+
+    /// Two instances, of which in three minutes the first does what is said, once a minute, and the other nothing; 30
+    /// messages wait at the end, after 10 and 20. Then it decides.
+    fn look(state: &mut State) -> Decision {
+        let responses = Histogram::default();
+        for minute in 0..=3_u64 {
+            // 12 s of CPU, 120 requests, and 3 at a time in each minute; 600 of 1000 bytes.
+            let busy = Reading {
+                cpu: SimDuration::from_secs(12 * minute),
+                in_flight: RequestTime::from_request_nanos(180_000_000_000 * minute),
+                n_done: 120 * minute,
+                memory: Some(Bytes::new(600)),
+                ..Reading::serving(0)
+            };
+            let idle = Reading {
+                memory: Some(Bytes::new(200)),
+                ..Reading::serving(1)
+            };
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(60 * minute),
+                desired: 2,
+                instances: &[busy, idle],
+                memory: Some(Bytes::new(1000)),
+                backlogs: &[10 * minute],
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            if minute == 3 {
+                return state.decide(&group);
+            }
+        }
+        unreachable!("there are three minutes")
+    }
+
+    /// What each metric comes to, and that a rule just above it does not fire while one just below does.
+    #[test]
+    fn each_metric_is_the_mean_over_the_instances() {
+        let cases = [
+            (AzureMetric::Cpu, 10.0),
+            (AzureMetric::Memory, 40.0),
+            (AzureMetric::RequestsPerSecond, 1.0),
+            (AzureMetric::InFlight, 1.5),
+            // Of a queue the total, by the number of instances: 20 on average.
+            (AzureMetric::Queue, 10.0),
+        ];
+        for (metric, mean) in cases {
+            let decide = |threshold| {
+                let rule = rule(metric, threshold, AzureAggregation::Average);
+                look(&mut autoscale(vec![rule]))
+            };
+            let (fires, not) = (decide(mean * 0.99), decide(mean * 1.01));
+            assert_eq!(
+                (fires.instances, fires.reason),
+                (3, Reason::TooFew),
+                "{metric:?}"
+            );
+            assert_eq!(
+                (not.instances, not.reason),
+                (2, Reason::Right),
+                "{metric:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_window_has_an_average_extremes_and_a_last_point() {
+        let seen = |aggregation| {
+            let rule = rule(AzureMetric::Queue, 100.0, aggregation);
+            let sight = look(&mut autoscale(vec![rule])).sight;
+            sight.and_then(|own| own.value)
+        };
+        let all = [
+            AzureAggregation::Average,
+            AzureAggregation::Minimum,
+            AzureAggregation::Maximum,
+            AzureAggregation::Last,
+        ];
+        assert_eq!(all.map(seen), [10.0, 5.0, 15.0, 15.0].map(Some));
+    }
+
+    #[test]
+    fn those_that_are_gone_or_never_began_are_not_measured() {
+        let mut state = autoscale(vec![rule(AzureMetric::Cpu, 5.0, AzureAggregation::Last)]);
+        let responses = Histogram::default();
+        let starting = Reading {
+            phase: Phase::Starting,
+            started: None,
+            changed: None,
+            ..Reading::serving(0)
+        };
+        let mut decision = None;
+        for minute in 0..=1_u64 {
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(60 * minute),
+                desired: 1,
+                instances: &[starting],
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            decision = Some(state.decide(&group));
+        }
+        assert_eq!(decision.expect("it looked").reason, Reason::NoData);
     }
 }

@@ -26,6 +26,29 @@ impl Bounds {
     /// As many as one likes.
     pub const UNLIMITED: u32 = u32::MAX;
 
+    /// No bounds at all.
+    pub const NONE: Self = Self {
+        min: 0,
+        max: Self::UNLIMITED,
+    };
+
+    /// Within both: where they contradict each other, the lower bound counts.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            min: if self.min > other.min {
+                self.min
+            } else {
+                other.min
+            },
+            max: if self.max < other.max {
+                self.max
+            } else {
+                other.max
+            },
+        }
+    }
+
     /// The count held to the bounds, and the bound that it ran into.
     pub fn clamp(self, count: i64) -> (u32, Option<Bound>) {
         if count < i64::from(self.min) {

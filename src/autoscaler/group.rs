@@ -2,6 +2,7 @@
 //!
 //! Absence is a value here: what has not been measured is not zero.
 
+use super::oracle::Foresight;
 use crate::stats::Histogram;
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -80,7 +81,8 @@ pub struct Group<'a> {
     pub cpus: f64,
     /// What memory an instance has, where that is looked at.
     pub memory: Option<Bytes>,
-    /// Response times of the group since this controller's last look.
+    /// Response times of the group since this controller's last look; for its sensor, if it
+    /// [goes by them](super::Autoscaler::senses_responses), since that last read.
     pub responses: &'a Histogram,
     /// Requests of clients of the whole system that have ended so far, and how many of these failed.
     pub ended: u64,
@@ -88,6 +90,48 @@ pub struct Group<'a> {
     pub failed: u64,
     /// What stands in the queues that the controller asked for, in its order.
     pub backlogs: &'a [u64],
+    /// Requests that are held until there is an instance.
+    pub held: u64,
+    /// What will come: nobody is shown this but an oracle.
+    pub foresight: Option<&'a Foresight>,
+}
+
+#[cfg(test)]
+impl Reading {
+    /// An instance that has served since the run began, and has not done anything, for tests to put something in.
+    pub(super) fn serving(place: u32) -> Self {
+        Self {
+            place,
+            asked: SimTime::ZERO,
+            phase: Phase::InService,
+            started: Some(SimTime::ZERO),
+            changed: Some(SimTime::ZERO),
+            cpu: SimDuration::ZERO,
+            in_flight: RequestTime::default(),
+            n_done: 0,
+            memory: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl<'a> Group<'a> {
+    /// A group without anything, for tests to put something in.
+    pub(super) fn empty(responses: &'a Histogram) -> Self {
+        Self {
+            now: SimTime::ZERO,
+            desired: 0,
+            instances: &[],
+            cpus: 1.0,
+            memory: None,
+            responses,
+            ended: 0,
+            failed: 0,
+            backlogs: &[],
+            held: 0,
+            foresight: None,
+        }
+    }
 }
 
 impl Group<'_> {

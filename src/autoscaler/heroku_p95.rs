@@ -166,7 +166,8 @@ impl State {
             return self.min;
         };
         let now = group.responses.n() as f64 / MINUTE.as_secs_f64();
-        let (dynos, p95) = (f64::from(group.desired), p95.as_secs_f64());
+        // What the last ones answered on their way out was answered by one at least.
+        let (dynos, p95) = (f64::from(group.desired.max(1)), p95.as_secs_f64());
         if self.looks.len() == HOUR {
             self.looks.pop_front();
         }
@@ -266,6 +267,8 @@ mod tests {
             ended: 0,
             failed: 0,
             backlogs: &[],
+            held: 0,
+            foresight: None,
         })
     }
 

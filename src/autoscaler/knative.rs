@@ -3,18 +3,21 @@
 //!
 //! Every second the proxies of all pods that are ready are asked for what they did since the last time. Knative asks
 //! a sample of them where there are more than three, and takes it for the mean of all; here it is the mean itself.
-//! There is no activator: nothing holds requests while there are no pods, and so there is always one.
+//! While there are no pods an activator holds requests; the first of them is reported at once, and those that are held
+//! are part of what is measured. What decides about the last pod is in [`zero`]; the activator takes over as soon
+//! as the revision is inactive.
 
 use super::count::{Bound, Bounds};
 use super::kpa::decide::{self, Averages, Observation, TICK};
 use super::kpa::sensor::{BUCKET, panic_window};
 use super::kpa::target::{self, Metric, Revision};
 use super::kpa::window::{Weighting, Window};
+use super::kpa::zero::{self, Activity};
 use super::sensor::{Snapshot, Use};
 use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit, compare};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec::{At, Count};
-use crate::units::{Fraction, SimDuration};
+use crate::units::{Fraction, SimDuration, SimTime};
 use crate::{spec, words};
 
 /// The shortest stable window.
@@ -36,9 +39,8 @@ spec! {
     /// Knative's autoscaler (KPA): what is inside all pods, on average over a minute, by what one should have; and
     /// by the last few seconds of it when they ask for twice the pods that are ready.
     pub struct Knative {
-        /// The fewest pods: at least one. Knative itself can go down to none, and then holds requests in its
-        /// activator until there is a pod; here nothing would hold them.
-        pub min: At<Count> = At::built_in(Count::new(1)),
+        /// The fewest pods. While there are none the activator holds requests, and the first of them starts one.
+        pub min: At<u32> = At::built_in(0),
         /// The most pods.
         pub max: At<Count>,
         /// What it goes by.
@@ -61,13 +63,19 @@ spec! {
         pub max_scale_down_rate: At<f64> = At::built_in(2.0),
         /// For how long fewer pods must have been enough before there are fewer, at most an hour.
         pub scale_down_delay: At<SimDuration> = At::built_in(SimDuration::ZERO),
+        /// How long the activator must have taken over before the last pod goes.
+        pub scale_to_zero_grace: SimDuration = SimDuration::from_secs(30),
+        /// How long the last pod stays after there was nothing to do for the stable window.
+        pub pod_retention: SimDuration = SimDuration::ZERO,
+        /// How long the activator holds requests: the revision's timeout.
+        pub hold: SimDuration = SimDuration::from_secs(300),
     }
     check(Self::check)
 }
 
 impl Knative {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        super::check_range(self.min, self.max, out);
+        super::check_range_from_zero(self.min, self.max, out);
         if let Some(target) = self.target
             && target.value < 0.01
         {
@@ -148,7 +156,7 @@ impl Describe for Knative {
         State {
             config: self.config(),
             bounds: Bounds {
-                min: self.min.get(),
+                min: self.min.value,
                 max: self.max.get(),
             },
             metric: self.metric,
@@ -156,7 +164,22 @@ impl Describe for Knative {
             stable: window(stable),
             panic: window(panic),
             last: None,
+            zero: zero::Config {
+                bounds: Bounds {
+                    min: self.min.value,
+                    max: self.max.get(),
+                },
+                stable_window: stable,
+                grace: self.scale_to_zero_grace,
+                pod_retention: self.pod_retention,
+                ..zero::Config::default()
+            },
+            activity: (Activity::Active, SimTime::ZERO),
         }
+    }
+
+    fn holds_requests(&self) -> Option<SimDuration> {
+        (self.min.value == 0).then_some(self.hold)
     }
 }
 
@@ -172,6 +195,9 @@ pub struct State {
     panic: Window,
     /// The last scrape.
     last: Option<Snapshot>,
+    zero: zero::Config,
+    /// What the revision is at, and since when.
+    activity: (Activity, SimTime),
 }
 
 impl Rule for State {
@@ -219,13 +245,24 @@ impl Rule for State {
                 sum += value;
             }
         }
-        // Without a pod that answers there is nothing to write down, which is not 0.
-        if n > 0 {
-            let all = sum / f64::from(n) * f64::from(group.in_service());
-            self.stable.record(group.now, all);
-            self.panic.record(group.now, all);
+        // Without a pod that answers, or a request that is held, there is nothing to write down, which is not 0.
+        let pods = sum / f64::from(n.max(1)) * f64::from(group.in_service());
+        if n > 0 || group.held > 0 {
+            self.record(group, pods + self.held(group));
         }
         self.last = Some(Snapshot::of(group));
+    }
+
+    fn knock(&mut self, group: &Group<'_>) -> Decision {
+        self.record(group, self.held(group));
+        self.activity = (Activity::Activating, group.now);
+        let instances = group.desired.max(1);
+        Decision {
+            wanted: instances,
+            instances,
+            reason: Reason::Own("the activator has a request"),
+            sight: Some(self.sight(Some(self.held(group)))),
+        }
     }
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
@@ -251,7 +288,13 @@ impl Rule for State {
                 sight: Some(self.sight(None)),
             };
         };
-        let (instances, bound) = self.bounds.clamp(i64::from(decided.pods.instances));
+        let (mut instances, bound) = self.bounds.clamp(i64::from(decided.pods.instances));
+        let mut zero = None;
+        if instances == 0 {
+            (instances, zero) = self.last_pod(group);
+        } else {
+            self.is_busy(group);
+        }
         let decisive = if decided.is_panicking {
             averages.panic.max(averages.stable)
         } else {
@@ -260,13 +303,77 @@ impl Rule for State {
         Decision {
             wanted: decided.pods.wish,
             instances,
-            reason: explain(&decided, instances, bound, group.desired, self.range()),
+            reason: zero.unwrap_or_else(|| {
+                explain(&decided, instances, bound, group.desired, self.range())
+            }),
             sight: Some(self.sight(Some(decisive / f64::from(ready.max(1))))),
         }
     }
 }
 
 impl State {
+    fn record(&mut self, group: &Group<'_>, all: f64) {
+        self.stable.record(group.now, all);
+        self.panic.record(group.now, all);
+    }
+
+    /// What the activator reports of the requests that it holds.
+    fn held(&self, group: &Group<'_>) -> f64 {
+        match self.metric {
+            KnativeMetric::Concurrency => group.held as f64,
+            // It counts those that have come since its last report, a second ago.
+            KnativeMetric::RequestsPerSecond => {
+                let before = self.last.as_ref().map_or(0, |last| last.held);
+                group.held.saturating_sub(before) as f64
+            }
+        }
+    }
+
+    /// There is something to do: the revision is active as soon as a pod is ready.
+    fn is_busy(&mut self, group: &Group<'_>) {
+        let (activity, _) = self.activity;
+        let is_at = if group.in_service() > 0 {
+            Activity::Active
+        } else {
+            Activity::Activating
+        };
+        if activity != is_at {
+            self.activity = (is_at, group.now);
+        }
+    }
+
+    /// Nothing is to be done: what becomes of the last pod, and why.
+    fn last_pod(&mut self, group: &Group<'_>) -> (u32, Option<Reason>) {
+        let (activity, since) = self.activity;
+        if activity == Activity::Activating && group.in_service() > 0 {
+            self.activity = (Activity::Active, group.now);
+        }
+        let spent = group.now.since(since);
+        let is_inactive = activity == Activity::Inactive;
+        let seen = zero::Observation {
+            wish: Some(0),
+            pods: group.desired,
+            activity,
+            activity_for: spent,
+            is_initial_scale_reached: true,
+            is_activator_answering: true,
+            activator_in_path: if is_inactive {
+                spent
+            } else {
+                SimDuration::ZERO
+            },
+        };
+        let said = zero::decide(&self.zero, &seen);
+        if said.reason == zero::Reason::BecomesInactive {
+            self.activity = (Activity::Inactive, group.now);
+        }
+        let pods = said.pods.filter(|_| said.is_applied);
+        (
+            pods.unwrap_or(group.desired),
+            Some(Reason::Own(said.reason.words())),
+        )
+    }
+
     /// What the proxy of a pod says it did since the last scrape; nothing if it is not ready, or has only just
     /// begun.
     fn measure(&self, own: &Reading, group: &Group<'_>) -> Option<f64> {
@@ -323,11 +430,10 @@ mod tests {
     use super::*;
     use crate::autoscaler::RequestTime;
     use crate::stats::Histogram;
-    use crate::units::SimTime;
 
     fn spec(min: u32, max: u32) -> Knative {
         Knative {
-            min: At::built_in(Count::new(min)),
+            min: At::built_in(min),
             max: At::built_in(Count::new(max)),
             metric: KnativeMetric::Concurrency,
             target: Some(At::built_in(10.0)),
@@ -338,6 +444,9 @@ mod tests {
             max_scale_up_rate: At::built_in(1000.0),
             max_scale_down_rate: At::built_in(2.0),
             scale_down_delay: At::built_in(SimDuration::ZERO),
+            scale_to_zero_grace: SimDuration::from_secs(30),
+            pod_retention: SimDuration::ZERO,
+            hold: SimDuration::from_secs(300),
         }
     }
 
@@ -372,6 +481,8 @@ mod tests {
                 ended: 0,
                 failed: 0,
                 backlogs: &[],
+                held: 0,
+                foresight: None,
             };
             state.scrape(&group);
             last = (second == seconds).then(|| state.decide(&group));
@@ -398,5 +509,47 @@ mod tests {
     fn nothing_measured_is_not_idle() {
         let decision = look(&mut spec(1, 40).start(), 0, |_| 0);
         assert_eq!((decision.instances, decision.reason), (2, Reason::NoData));
+    }
+
+    /// Idle for the stable window, and for the grace period more: then the last pod goes, and comes back when the
+    /// activator has a request.
+    #[test]
+    fn the_last_pod_goes_after_the_window_and_the_grace() {
+        let mut state = spec(0, 40).start();
+        let responses = Histogram::default();
+        let (mut desired, mut gone) = (1, None);
+        for second in (0..=120).step_by(2) {
+            let pods: &[Reading] = if desired == 0 {
+                &[]
+            } else {
+                &[Reading::serving(0)]
+            };
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(second),
+                desired,
+                instances: pods,
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            desired = state.decide(&group).instances;
+            if desired == 0 && gone.is_none() {
+                gone = Some(second);
+            }
+        }
+        assert_eq!((gone, desired), (Some(90), 0));
+        let held = Group {
+            now: SimTime::ZERO + SimDuration::from_secs(125),
+            held: 30,
+            ..Group::empty(&responses)
+        };
+        assert_eq!(state.knock(&held).instances, 1);
+        let next = Group {
+            now: SimTime::ZERO + SimDuration::from_secs(126),
+            desired: 1,
+            ..held
+        };
+        state.scrape(&next);
+        // 30 and 30 in two of its buckets, with seven for each.
+        assert_eq!(state.decide(&next).instances, 5);
     }
 }

@@ -18,11 +18,15 @@ use super::hpa::{
 };
 use super::sensor::{Snapshot, Use};
 use super::{Clock, Decision, Describe, Group, Phase, Reading, Reason, Rule, Sight, Unit};
+use crate::diag::Origin;
 use crate::spec::At;
 use crate::units::{SimDuration, SimTime};
 
 /// A pod that is younger is not measured from its start.
 const YOUNGEST: SimDuration = SimDuration::from_secs(10);
+
+/// What is seen of a queue.
+pub(super) const WAITING: &str = "messages waiting";
 
 /// An HPA at work.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct State {
     memory: hpa::State,
     resolution: SimDuration,
     age: SimDuration,
+    /// What a pod requests, if that is not all the CPU that it may use.
+    cpu_request: Option<f64>,
     /// The last scrapes, the oldest first: two that can be seen, and those that are too young.
     scrapes: VecDeque<Snapshot>,
 }
@@ -47,12 +53,17 @@ impl Describe for KubernetesHpa {
             memory: hpa::State::default(),
             resolution: self.metrics_resolution.value,
             age: self.metrics_age.value,
+            cpu_request: self.cpu_request.map(|own| own.value),
             scrapes: VecDeque::new(),
         }
     }
 
     fn queues(&self) -> Vec<&At<String>> {
         self.looked_at()
+    }
+
+    fn needs_memory(&self) -> Option<Origin> {
+        self.memory_origin()
     }
 }
 
@@ -87,23 +98,36 @@ impl Rule for State {
     }
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
+        let waiting = |at: usize| {
+            let last = self.visible(group.now).last().copied();
+            last.and_then(|last| last.backlogs.get(at).copied())
+        };
+        let n_queues = group.backlogs.len();
+        let outside = (0..n_queues).map(|at| waiting(at).map(|own| Milli::from_units(own as f64)));
+        let outside: Vec<_> = outside.collect();
+        self.sync(group, &outside)
+    }
+}
+
+impl State {
+    /// One round of the controller; `outside` is what there is of each external metric, in their order.
+    pub(super) fn sync(&mut self, group: &Group<'_>, outside: &[Option<Milli>]) -> Decision {
         let pods: Vec<Pod> = group
             .instances
             .iter()
             .map(|own| pod(own, group.now))
             .collect();
-        let template = template(group);
-        let visible = self
-            .scrapes
-            .iter()
-            .filter(|own| own.at + self.age <= group.now);
-        let visible: Vec<&Snapshot> = visible.collect();
+        let template = template(group, self.cpu_request);
+        let visible = self.visible(group.now);
         let last = visible.last().copied();
         let before = visible.len().checked_sub(2).map(|at| visible[at]);
         let (mut samples, mut values) = (Vec::new(), Vec::new());
         for figure in &self.figures {
             samples.push(self.samples(*figure, last, before));
-            values.push(value(*figure, last, before));
+            values.push(match figure {
+                HpaFigure::Backlog(at) => outside.get(usize::from(*at)).copied().flatten(),
+                figure => value(*figure, last, before),
+            });
         }
         let readings = self.config.metrics.iter().enumerate();
         let readings: Vec<_> = readings
@@ -132,6 +156,12 @@ impl Rule for State {
             sight: self.sight(&decision),
         }
     }
+
+    /// The scrapes that can be seen, the oldest first.
+    fn visible(&self, now: SimTime) -> Vec<&Snapshot> {
+        let visible = self.scrapes.iter();
+        visible.filter(|own| own.at + self.age <= now).collect()
+    }
 }
 
 /// What the API server says of an instance.
@@ -153,12 +183,12 @@ fn pod(own: &Reading, now: SimTime) -> Pod {
     }
 }
 
-/// What pods request: all the CPU and the memory that they may use.
-fn template(group: &Group<'_>) -> PodTemplate {
+/// What pods request: all the CPU and the memory that they may use, unless it is said how much CPU.
+fn template(group: &Group<'_>, cpu: Option<f64>) -> PodTemplate {
     let memory = group.memory.map(|own| Milli::from_units(own.get() as f64));
     PodTemplate {
         pod_level: Requests {
-            cpu: Some(Milli::from_units(group.cpus)),
+            cpu: Some(Milli::from_units(cpu.unwrap_or(group.cpus))),
             memory,
         },
         ..PodTemplate::default()
@@ -224,14 +254,9 @@ impl State {
     }
 }
 
-/// What is not measured pod by pod: the sum over the pods, or what waits in a queue.
+/// What is measured of the service as a whole: the sum over the pods.
 fn value(figure: HpaFigure, last: Option<&Snapshot>, before: Option<&Snapshot>) -> Option<Milli> {
-    let last = last?;
-    if let HpaFigure::Backlog(at) = figure {
-        let waiting = *last.backlogs.get(at as usize)?;
-        return Some(Milli::from_units(waiting as f64));
-    }
-    let before = before?;
+    let (last, before) = (last?, before?);
     let used =
         |own: &Reading| Use::since(before.find(own).map(|then| (before.at, then)), own, last.at);
     let sum: f64 = match figure {
@@ -257,7 +282,7 @@ fn sight(figure: HpaFigure, metric: &Metric, proposal: &Proposal) -> Sight {
         HpaFigure::Memory => ("memory per pod in bytes", Unit::Count),
         HpaFigure::RequestsPerSecond => ("requests", Unit::PerSecond),
         HpaFigure::InFlight => ("requests in flight", Unit::Count),
-        HpaFigure::Backlog(_) => ("messages waiting", Unit::Count),
+        HpaFigure::Backlog(_) => (WAITING, Unit::Count),
     };
     let plain = |target: Milli| {
         (
@@ -325,5 +350,84 @@ fn explain(decision: &hpa::Decision) -> (u32, Reason) {
             };
             (wish, reason)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Count;
+    use crate::stats::Histogram;
+
+    fn spec(cpu_request: Option<f64>) -> KubernetesHpa {
+        let hpa::Controller {
+            tolerance,
+            sync_period,
+            downscale_stabilization,
+            timing,
+            ..
+        } = hpa::Controller::DEFAULT;
+        KubernetesHpa {
+            min: At::built_in(1),
+            max: At::built_in(Count::new(20)),
+            metrics: Vec::new(),
+            behavior: None,
+            tolerance: At::built_in(tolerance),
+            sync_period: At::built_in(sync_period),
+            downscale_stabilization,
+            cpu_initialization_period: timing.cpu_initialization_period,
+            initial_readiness_delay: timing.initial_readiness_delay,
+            cpu_request: cpu_request.map(At::built_in),
+            metrics_resolution: At::built_in(SimDuration::from_secs(15)),
+            metrics_age: At::built_in(SimDuration::from_secs(6)),
+        }
+    }
+
+    /// Two pods of two vCPUs that use one each, from the tenth minute on: long after their start.
+    fn look(spec: &KubernetesHpa, seconds: u64) -> Decision {
+        let mut state = spec.start();
+        let responses = Histogram::default();
+        let group = |second: u64, to: &mut dyn FnMut(&Group<'_>)| {
+            let pod = |place| Reading {
+                cpu: SimDuration::from_secs(second),
+                ..Reading::serving(place)
+            };
+            to(&Group {
+                now: SimTime::ZERO + SimDuration::from_secs(600 + second),
+                desired: 2,
+                instances: &[pod(0), pod(1)],
+                cpus: 2.0,
+                ..Group::empty(&responses)
+            });
+        };
+        for second in (0..=seconds).step_by(15) {
+            group(second, &mut |group| state.scrape(group));
+        }
+        let mut said = None;
+        group(seconds, &mut |group| said = Some(state.decide(group)));
+        said.expect("it has looked")
+    }
+
+    /// Utilization is a share of what is requested: of one vCPU all, of the two that it may use half, of a quarter four
+    /// times as much.
+    #[test]
+    fn utilization_is_of_what_is_requested() {
+        let seen = |request| {
+            let said = look(&spec(request), 60);
+            (said.sight.and_then(|own| own.value), said.wanted)
+        };
+        assert_eq!(seen(Some(1.0)), (Some(1.0), 3));
+        assert_eq!(seen(None), (Some(0.5), 2));
+        assert_eq!(seen(Some(0.25)), (Some(4.0), 10));
+    }
+
+    /// What was read less than 6 s ago cannot be seen yet, and one reading is no rate.
+    #[test]
+    fn two_readings_that_have_come_in_are_needed() {
+        assert_eq!(look(&spec(None), 20).reason, Reason::NoData);
+        assert_eq!(
+            look(&spec(None), 21).sight.and_then(|own| own.value),
+            Some(0.5)
+        );
     }
 }

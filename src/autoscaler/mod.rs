@@ -6,35 +6,45 @@
 //!
 //! What the real software decides is by itself, so that it can be held against what was recorded of it: [`hpa`],
 //! [`kpa`], [`keda`], [`aws`], [`azure`], [`cloud_run`], [`threshold`]. The files of the list join these to a group:
-//! [`kubernetes_hpa`], [`knative`], [`aws_target_tracking`], [`azure_monitor`], [`google_cloud_run`] and
-//! [`threshold_script`] keep what their sensors have read, and explain what was decided.
+//! [`kubernetes_hpa`], [`knative`], [`aws_target_tracking`], [`aws_step`], [`aws_simple`], [`azure_monitor`],
+//! [`google_cloud_run`] and [`threshold_script`] keep what their sensors have read, and explain what was decided.
 
 pub mod aws;
+pub mod aws_predictive;
+pub mod aws_simple;
+pub mod aws_step;
 pub mod aws_target_tracking;
 pub mod azure;
 pub mod azure_monitor;
 pub mod cloud_run;
+pub mod cloud_watch;
 pub mod comparison;
+pub mod concurrency;
 pub mod count;
+pub mod fixed;
 pub mod google_cloud_run;
 mod group;
 pub mod heroku_p95;
 pub mod hpa;
 pub mod keda;
+pub mod keda_scaler;
 pub mod knative;
 pub mod kpa;
 pub mod kubernetes_hpa;
+pub mod oracle;
 pub mod outcome;
+pub mod scheduled;
 mod sensor;
 pub mod threshold;
 pub mod threshold_script;
 
 pub use group::{Group, Phase, Reading, RequestTime};
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::spec;
 use crate::spec::{At, Count, Node, Own, With};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
+use count::Bounds;
 
 /// Why a decision came out as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +174,21 @@ trait Describe {
     fn queues(&self) -> Vec<&At<String>> {
         Vec::new()
     }
+
+    /// Where it goes by memory, which only services with a model of it have.
+    fn needs_memory(&self) -> Option<Origin> {
+        None
+    }
+
+    /// Whether it is shown what the sources will send.
+    fn knows_future(&self) -> bool {
+        false
+    }
+
+    /// For how long requests are held while there is no instance, where what it comes with does that.
+    fn holds_requests(&self) -> Option<SimDuration> {
+        None
+    }
 }
 
 /// What every autoscaler can do.
@@ -173,6 +198,26 @@ trait Rule {
 
     /// The fewest and the most instances it may ask for.
     fn range(&self) -> (u32, u32);
+
+    /// Within what there are instances at the start; nothing if it has no say in that.
+    fn range_at_start(&self) -> Option<(u32, u32)> {
+        Some(self.range())
+    }
+
+    /// Whether its sensor goes by response times: then it is shown those since it last read.
+    fn senses_responses(&self) -> bool {
+        false
+    }
+
+    /// When it decides after it has decided now.
+    fn next(&self, now: SimTime) -> SimTime {
+        now + self.clock().period
+    }
+
+    /// Within what it holds the group now, whoever else decides.
+    fn holds_to(&self) -> Bounds {
+        Bounds::NONE
+    }
 
     /// Its settings are those of `fresh` from now on. What it remembers it keeps, as far as it still means the same;
     /// one that does not say what that is begins anew.
@@ -186,18 +231,54 @@ trait Rule {
     /// Its sensor reads the group. What it has read it may use from now on.
     fn scrape(&mut self, _: &Group<'_>) {}
 
+    /// A request is held while there is no instance, the first one: it decides at once, if it hears of that.
+    fn knock(&mut self, group: &Group<'_>) -> Decision {
+        let instances = group.desired.max(1);
+        Decision {
+            wanted: instances,
+            instances,
+            reason: Reason::Own("a request is held"),
+            sight: None,
+        }
+    }
+
     /// Decides. Of the instances it may see how far they have come; what they do it has from its sensor.
     fn decide(&mut self, group: &Group<'_>) -> Decision;
 }
 
 /// Reports a range that ends before it begins.
 fn check_range(min: At<Count>, max: At<Count>, out: &mut Diagnostics) {
-    if min.value > max.value {
+    let min = At {
+        value: min.get(),
+        origin: min.origin,
+    };
+    check_range_from_zero(min, max, out);
+}
+
+/// The same where there may be none at all.
+fn check_range_from_zero(min: At<u32>, max: At<Count>, out: &mut Diagnostics) {
+    if min.value > max.get() {
         out.push(
-            Diagnostic::error(max.origin, "autoscaler maximum is below its minimum")
-                .label(format!("maximum is {}", max.value))
-                .related(min.origin, format!("minimum is {}", min.value))
-                .help("did you swap them?"),
+            Diagnostic::error(
+                max.origin.or(min.origin),
+                "autoscaler maximum is below its minimum",
+            )
+            .label(format!("maximum is {}", max.value))
+            .related(min.origin, format!("minimum is {}", min.value))
+            .help("did you swap them?"),
+        );
+    }
+}
+
+/// Says that a window has not even two readings.
+fn check_window(window: At<SimDuration>, scrape: At<SimDuration>, out: &mut Diagnostics) {
+    if window.value < scrape.value {
+        let problem = "this window is shorter than the time between two readings";
+        let every = format!("instances are read every {}", scrape.value);
+        out.push(
+            Diagnostic::warning(window.origin.or(scrape.origin), problem)
+                .label("most windows have no reading")
+                .related(scrape.origin, every),
         );
     }
 }
@@ -255,6 +336,21 @@ macro_rules! autoscalers {
                 match self { $( Self::$variant(own) => Autoscaler::$variant(own.start()), )* }
             }
 
+            /// Where it goes by memory, which only services with a model of it have.
+            pub fn needs_memory(&self) -> Option<Origin> {
+                match self { $( Self::$variant(own) => own.needs_memory(), )* }
+            }
+
+            /// For how long requests are held while there is no instance, where what it comes with does that.
+            pub fn holds_requests(&self) -> Option<SimDuration> {
+                match self { $( Self::$variant(own) => own.holds_requests(), )* }
+            }
+
+            /// Whether it is shown what the sources will send.
+            pub fn knows_future(&self) -> bool {
+                match self { $( Self::$variant(own) => own.knows_future(), )* }
+            }
+
             /// The queues whose length it goes by, in the order in which it is shown them.
             pub fn queues(&self) -> Vec<&At<String>> {
                 match self { $( Self::$variant(own) => own.queues(), )* }
@@ -270,6 +366,26 @@ macro_rules! autoscalers {
             /// The fewest and the most instances it may ask for.
             pub fn range(&self) -> (u32, u32) {
                 match self { $( Self::$variant(state) => state.range(), )* }
+            }
+
+            /// Within what there are instances at the start; nothing if it has no say in that.
+            pub fn range_at_start(&self) -> Option<(u32, u32)> {
+                match self { $( Self::$variant(state) => state.range_at_start(), )* }
+            }
+
+            /// Whether its sensor goes by response times.
+            pub fn senses_responses(&self) -> bool {
+                match self { $( Self::$variant(state) => state.senses_responses(), )* }
+            }
+
+            /// When it decides after it has decided now.
+            pub fn next(&self, now: SimTime) -> SimTime {
+                match self { $( Self::$variant(state) => state.next(now), )* }
+            }
+
+            /// Within what it holds the group now, whoever else decides.
+            pub fn holds_to(&self) -> Bounds {
+                match self { $( Self::$variant(state) => state.holds_to(), )* }
             }
 
             /// Its settings are those of `fresh`, an autoscaler of the same kind, from now on; what it remembers it
@@ -289,6 +405,11 @@ macro_rules! autoscalers {
                 match self { $( Self::$variant(state) => state.scrape(group), )* }
             }
 
+            /// A request is held while there is no instance.
+            pub fn knock(&mut self, group: &Group<'_>) -> Decision {
+                match self { $( Self::$variant(state) => state.knock(group), )* }
+            }
+
             /// Decides.
             pub fn decide(&mut self, group: &Group<'_>) -> Decision {
                 match self { $( Self::$variant(state) => state.decide(group), )* }
@@ -302,8 +423,18 @@ autoscalers! {
     HerokuP95: heroku_p95 = "heroku_p95",
     /// Target tracking of EC2 Auto Scaling, by CPU or requests.
     AwsTargetTracking: aws_target_tracking = "aws_target_tracking",
+    /// Step scaling of EC2 Auto Scaling, by alarms: the further beyond its threshold, the more.
+    AwsStep: aws_step = "aws_step",
+    /// Simple scaling of EC2 Auto Scaling, by alarms: one change, and then a cooldown.
+    AwsSimple: aws_simple = "aws_simple",
+    /// Predictive scaling of EC2 Auto Scaling, by a forecast that is given.
+    AwsPredictive: aws_predictive = "aws_predictive",
+    /// Other bounds or another number of instances at given times, beside an autoscaler or without one.
+    Scheduled: scheduled = "scheduled",
     /// Kubernetes' horizontal pod autoscaler, by CPU, memory, requests or messages.
     KubernetesHpa: kubernetes_hpa = "hpa",
+    /// KEDA: wakes a workload when there is something to do, and has an HPA for the rest.
+    Keda: keda_scaler = "keda",
     /// Knative's autoscaler (KPA), by requests in flight or requests a second.
     Knative: knative = "knative",
     /// A script that looks at CPU and memory every minute and starts or stops a few.
@@ -312,4 +443,10 @@ autoscalers! {
     GoogleCloudRun: google_cloud_run = "cloud_run",
     /// Azure Monitor autoscale, by rules that add and rules that remove.
     AzureMonitor: azure_monitor = "azure",
+    /// By requests at a time alone, as Replit's autoscale deployments and App Engine do it.
+    Concurrency: concurrency = "concurrency",
+    /// A fixed number of instances.
+    Fixed: fixed = "fixed",
+    /// One that knows the traffic to come: a yardstick, and nothing that one can run.
+    Oracle: oracle = "oracle",
 }

@@ -16,6 +16,8 @@ pub(super) struct Snapshot {
     pub(super) ended: u64,
     /// See `ended`.
     pub(super) failed: u64,
+    /// Requests that were held.
+    pub(super) held: u64,
 }
 
 impl Snapshot {
@@ -27,6 +29,7 @@ impl Snapshot {
             backlogs: group.backlogs.to_vec(),
             ended: group.ended,
             failed: group.failed,
+            held: group.held,
         }
     }
 
@@ -45,6 +48,19 @@ impl Snapshot {
         let ended = self.ended - earlier.ended;
         (ended > 0).then(|| (self.failed - earlier.failed) as f64 / ended as f64)
     }
+}
+
+/// How many requests were inside of all instances on average since `last`, and those that are held now: what a front
+/// end has on its hands.
+pub(super) fn in_flight_since(last: &Snapshot, group: &Group<'_>) -> f64 {
+    let span = group.now.since(last.at).as_secs_f64();
+    let own = group.instances.iter().filter_map(|own| {
+        let earlier = last.find(own).map(|then| (last.at, then));
+        // One that has only just begun was not there for all of the time.
+        let used = Use::since(earlier, own, group.now)?;
+        Some(used.in_flight * used.window.as_secs_f64())
+    });
+    own.sum::<f64>() / span + group.held as f64
 }
 
 /// What an instance did over some time, on average.

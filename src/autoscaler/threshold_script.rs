@@ -10,9 +10,9 @@ use super::sensor::{Snapshot, Use};
 use super::threshold::{self, Config, Down, Emergency, Observation, Scheduled, Up};
 use super::{Clock, Decision, Describe, Group, Phase, Reason, Rule, Sight, Unit, compare};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::spec;
 use crate::spec::{At, Count};
-use crate::units::{Fraction, SimDuration};
+use crate::units::{Fraction, SimDuration, SimTime};
+use crate::{spec, words};
 
 /// How far apart the two readings are that CPU is told from.
 const SAMPLE: SimDuration = SimDuration::from_secs(2);
@@ -28,6 +28,8 @@ spec! {
         pub max: At<Count>,
         /// How often it looks.
         pub interval: At<SimDuration> = At::built_in(SimDuration::from_secs(60)),
+        /// When it looks first, from the start of the run; at random within the first interval unless given.
+        pub first_look: Option<At<SimDuration>>,
         /// Instances are added when they use more of their CPU than this, on average.
         pub cpu_above: At<Fraction> = At::built_in(Fraction::percent(70)),
         /// Instances are added when they use more of their memory than this, on average. Where the service says
@@ -47,10 +49,25 @@ spec! {
         /// Other bounds by the time of the day, in ascending order; the last of them holds until the first of the
         /// next day.
         pub schedule: Vec<ScriptHours>,
+        /// Over which time the use of CPU is measured.
+        pub measured: At<MeasuredOver> = At::built_in(MeasuredOver::Sample),
+        /// Whether only instances in service are looked at; else those that start count as idle.
+        pub ready_only: bool = false,
         /// The time of the day at which the run begins, since midnight.
         pub day_time: At<SimDuration> = At::built_in(SimDuration::ZERO),
     }
     check(Self::check)
+}
+
+words! {
+    /// Over which time a script measures the use of CPU.
+    pub enum MeasuredOver {
+        /// The last 2 s, as `docker stats` does.
+        Sample = "sample",
+        /// The time since it looked last, as a script does that reads counters: what a container was busy before
+        /// its first look in service is left out.
+        SinceLastLook = "since_last_look",
+    }
 }
 
 spec! {
@@ -166,10 +183,19 @@ impl Describe for ThresholdScript {
         State {
             config: self.config(),
             day_time: self.day_time.value,
+            first_look: self.first_look.map(|first| first.value),
+            measured: self.measured.value,
+            ready_only: self.ready_only,
             last: None,
             before: None,
             looked: None,
         }
+    }
+
+    /// What is not said of memory is for scripts that are run anywhere: then none is used.
+    fn needs_memory(&self) -> Option<Origin> {
+        let given = [self.memory_above.origin, self.memory_below.origin];
+        given.into_iter().find(|own| *own != Origin::BUILT_IN)
     }
 }
 
@@ -179,6 +205,10 @@ pub struct State {
     config: Config,
     /// The time of the day at the start of the run.
     day_time: SimDuration,
+    first_look: Option<SimDuration>,
+    measured: MeasuredOver,
+    /// Whether containers that start are left out.
+    ready_only: bool,
     /// The last reading of all containers.
     last: Option<Snapshot>,
     /// The one before it.
@@ -191,7 +221,7 @@ impl Rule for State {
     fn clock(&self) -> Clock {
         Clock {
             period: self.config.interval,
-            first: None,
+            first: self.first_look,
             scrape: Some(SAMPLE),
         }
     }
@@ -220,8 +250,22 @@ impl Rule for State {
     fn decide(&mut self, group: &Group<'_>) -> Decision {
         let present = Snapshot::of(group);
         let looked = self.looked.replace(present.clone());
-        let error_rate = looked.and_then(|looked| present.error_rate_since(&looked));
-        let Some((cpu, memory)) = self.usage(group) else {
+        let error_rate = (looked.as_ref()).and_then(|looked| present.error_rate_since(looked));
+        let usage = match self.measured {
+            MeasuredOver::Sample => {
+                let readings = self.last.as_ref().zip(self.before.as_ref());
+                readings.and_then(|(last, before)| self.usage(group, last, before))
+            }
+            MeasuredOver::SinceLastLook => {
+                let start = Snapshot {
+                    at: SimTime::ZERO,
+                    instances: Vec::new(),
+                    ..present.clone()
+                };
+                self.usage(group, &present, looked.as_ref().unwrap_or(&start))
+            }
+        };
+        let Some((cpu, memory)) = usage else {
             return Decision {
                 wanted: group.desired,
                 instances: group.desired,
@@ -270,25 +314,38 @@ impl Rule for State {
 impl State {
     /// The shares of CPU and memory that containers that run use on average; nothing without any that was read
     /// twice.
-    fn usage(&self, group: &Group<'_>) -> Option<(f64, f64)> {
-        let (last, before) = (self.last.as_ref()?, self.before.as_ref()?);
-        let (mut n, mut cpu, mut memory) = (0_u32, 0.0, 0.0);
+    fn usage(&self, group: &Group<'_>, last: &Snapshot, before: &Snapshot) -> Option<(f64, f64)> {
+        let (mut n, mut weights, mut cpu, mut memory) = (0_u32, 0.0, 0.0, 0.0);
         for own in &last.instances {
             if matches!(own.phase, Phase::Down | Phase::Draining) {
+                continue;
+            }
+            if self.ready_only && own.phase != Phase::InService {
                 continue;
             }
             let earlier = before.find(own).map(|then| (before.at, then));
             let Some(used) = Use::since(earlier, own, last.at) else {
                 continue;
             };
+            // What it was ready for of that time, where only that counts.
+            let ready = own.changed.filter(|_| self.ready_only);
+            let counted = ready.map_or(used.window, |since| used.window.min(last.at.since(since)));
+            if counted == SimDuration::ZERO {
+                continue;
+            }
+            let weight = match self.measured {
+                MeasuredOver::Sample => 1.0,
+                MeasuredOver::SinceLastLook => counted.as_secs_f64(),
+            };
             n += 1;
-            cpu += used.cpus / group.cpus;
+            weights += weight;
+            let busy = used.cpus * used.window.as_secs_f64() / counted.as_secs_f64();
+            cpu += weight * busy / group.cpus;
             if let (Some(held), Some(limit)) = (own.memory, group.memory) {
                 memory += held.get() as f64 / limit.get() as f64;
             }
         }
-        let all = f64::from(n);
-        (n > 0).then(|| (cpu / all, memory / all))
+        (n > 0).then(|| (cpu / weights, memory / f64::from(n)))
     }
 
     /// CPU, unless it is memory that is too much.
@@ -316,13 +373,13 @@ mod tests {
     use super::*;
     use crate::autoscaler::{Reading, RequestTime};
     use crate::stats::Histogram;
-    use crate::units::SimTime;
 
     fn spec(emergency: Option<ScriptEmergency>) -> ThresholdScript {
         ThresholdScript {
             min: At::built_in(Count::new(1)),
             max: At::built_in(Count::new(9)),
             interval: At::built_in(SimDuration::from_secs(60)),
+            first_look: None,
             cpu_above: At::built_in(Fraction::percent(70)),
             memory_above: At::built_in(Fraction::percent(80)),
             add: Count::new(2),
@@ -331,6 +388,8 @@ mod tests {
             remove: Count::new(1),
             emergency,
             schedule: Vec::new(),
+            measured: At::built_in(MeasuredOver::Sample),
+            ready_only: false,
             day_time: At::built_in(SimDuration::ZERO),
         }
     }
@@ -368,6 +427,8 @@ mod tests {
                 ended,
                 failed: failed * ended / 100,
                 backlogs: &[],
+                held: 0,
+                foresight: None,
             };
             state.scrape(&group);
             decision = Some(state.decide(&group));
@@ -387,6 +448,18 @@ mod tests {
     }
 
     #[test]
+    fn only_those_in_service_count_where_that_is_asked_for() {
+        let own = ThresholdScript {
+            measured: At::built_in(MeasuredOver::SinceLastLook),
+            ready_only: true,
+            ..spec(None)
+        };
+        // The same as above: two that work at their limit, beside one that starts.
+        let decision = look(&mut own.start(), 1, 0);
+        assert_eq!((decision.instances, decision.reason), (5, Reason::TooFew));
+    }
+
+    #[test]
     fn an_emergency_comes_first() {
         let emergency = || ScriptEmergency {
             error_rate_above: Fraction::percent(5),
@@ -400,5 +473,53 @@ mod tests {
             look(&mut spec(Some(emergency())).start(), 0, 5).instances,
             4
         );
+    }
+
+    /// What holds from a time of the day on: it is 8:59 when the run begins.
+    #[test]
+    fn a_schedule_goes_by_the_time_of_the_day() {
+        let hours = |from: u64, min, max| ScriptHours {
+            from: At::built_in(SimDuration::from_secs(3600 * from)),
+            min: At::built_in(Count::new(min)),
+            max: At::built_in(Count::new(max)),
+        };
+        let scheduled = ThresholdScript {
+            schedule: vec![hours(9, 5, 6), hours(20, 1, 3)],
+            day_time: At::built_in(SimDuration::from_secs(9 * 3600 - 1)),
+            ..spec(None)
+        };
+        assert_eq!(scheduled.start().range(), (1, 9));
+        // Until nine o'clock what held since eight in the evening does: two busy ones and two more are one too many.
+        // The second look finds that it is nine: two become five at once, and two more are one too many again.
+        assert_eq!(look(&mut scheduled.start(), 0, 0).instances, 6);
+        let earlier = ThresholdScript {
+            day_time: At::built_in(SimDuration::from_secs(9 * 3600 - 60)),
+            ..scheduled
+        };
+        assert_eq!(look(&mut earlier.start(), 0, 0).instances, 3);
+    }
+
+    #[test]
+    fn an_emergency_is_bounded_and_takes_requests_that_have_ended() {
+        let emergency = ScriptEmergency {
+            error_rate_above: Fraction::percent(5),
+            add: Count::new(40),
+        };
+        let decision = look(&mut spec(Some(emergency.clone())).start(), 0, 50);
+        assert_eq!((decision.wanted, decision.instances), (42, 9));
+        // Nobody fails where nobody has ended.
+        let mut state = spec(Some(emergency)).start();
+        let responses = Histogram::default();
+        for second in [0, 2] {
+            let group = Group {
+                now: SimTime::ZERO + SimDuration::from_secs(second),
+                desired: 1,
+                instances: &[Reading::serving(0)],
+                ..Group::empty(&responses)
+            };
+            state.scrape(&group);
+            let decision = state.decide(&group);
+            assert!(decision.instances <= 1, "{decision:?}");
+        }
     }
 }

@@ -8,7 +8,28 @@ use crate::scenario::{self, Disk, Loaded, Problems};
 
 /// Loads a scenario; says what is wrong with it, and how the command ends if it cannot be run.
 pub(super) fn load(args: &ScenarioArgs, terminal: &Terminal) -> Result<Loaded, Exit> {
-    let loaded = match scenario::load(&Disk, &args.scenario, &args.sets) {
+    checked(
+        scenario::load(&Disk, &args.scenario, &args.sets),
+        args,
+        terminal,
+    )
+}
+
+/// Loads a scenario to plan with it.
+pub(super) fn load_plan(args: &ScenarioArgs, terminal: &Terminal) -> Result<Loaded, Exit> {
+    checked(
+        scenario::load_plan(&Disk, &args.scenario, &args.sets),
+        args,
+        terminal,
+    )
+}
+
+fn checked(
+    loaded: Result<Loaded, Problems>,
+    args: &ScenarioArgs,
+    terminal: &Terminal,
+) -> Result<Loaded, Exit> {
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             show(&problems, &args.scenario, terminal);

@@ -3,10 +3,13 @@
 //!
 //! Results go to stdout, everything else to stderr.
 
+mod backtest;
 mod catalogue;
 mod check;
+mod compare;
 mod kinds;
 mod loading;
+mod plan;
 mod progress;
 mod run;
 mod schema;
@@ -41,7 +44,7 @@ Exit codes:
   0    done; every objective met, or none asserted
   1    could not: file, disk, cap reached
   2    bad input: usage, scenario, override
-  3    an objective is not met
+  3    an objective is not met, or with plan none can be; with compare --exit-code, B is worse
   4    undecided, only with --undecided fail
   130  interrupted; what was complete is on disk";
 
@@ -49,7 +52,8 @@ const EXAMPLES: &str = "\
 Examples:
   capsim run scenarios/100x.toml
   capsim run scenarios/100x.toml --set components.web.count=20
-  capsim sweep scenarios/100x.toml";
+  capsim sweep scenarios/100x.toml
+  capsim compare scenarios/100x.toml --set components.web.count=20";
 
 /// Will it hold? A capacity-planning simulator for web systems.
 #[derive(Debug, Parser)]
@@ -97,6 +101,12 @@ enum Command {
     Run(run::RunArgs),
     /// Run every point of a scenario's sweep: table, charts, what to choose.
     Sweep(sweep::SweepArgs),
+    /// Predict recordings of real systems, and compare with what was measured.
+    Backtest(backtest::BacktestArgs),
+    /// Compare two configurations on the same random numbers: what differs, and is it better.
+    Compare(compare::CompareArgs),
+    /// Find the cheapest choice that meets the objectives, with a stated probability.
+    Plan(plan::PlanArgs),
     /// Check scenarios without running them.
     Check(check::CheckArgs),
     /// Print the JSON Schema of scenarios (for editors) or of summary.json.
@@ -148,6 +158,9 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::run(&args, &cli.global, &terminal),
         Command::Sweep(args) => sweep::sweep(&args, &cli.global, &terminal),
+        Command::Backtest(args) => backtest::backtest(&args, &cli.global, &terminal),
+        Command::Compare(args) => compare::compare(&args, &cli.global, &terminal),
+        Command::Plan(args) => plan::run(&args, &cli.global, &terminal),
         Command::Check(args) => check::check(&args, &terminal),
         Command::Schema(args) => schema::schema(&args, &terminal),
         Command::Kinds(args) => kinds::kinds(&args, &terminal),

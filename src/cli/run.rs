@@ -73,8 +73,10 @@ impl Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Undecided {
+pub(super) enum Undecided {
+    /// Nothing.
     Pass,
+    /// Exit code 4.
     Fail,
 }
 
@@ -217,6 +219,9 @@ pub(super) fn write_findings(
     output.write_made("timeseries.csv", csv::timeseries(findings))?;
     output.write_made("resources.csv", csv::resources(&findings.resources))?;
     output.write_made("decisions.csv", csv::decisions(findings))?;
+    if !findings.log.is_empty() {
+        output.write_made("log.csv", csv::log(findings))?;
+    }
     #[cfg(feature = "charts")]
     write_charts(output, &chart::of_run(title, findings))?;
     Ok(())

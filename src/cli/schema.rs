@@ -20,6 +20,10 @@ enum What {
     Scenario,
     /// Of summary.json.
     Summary,
+    /// Of compare.json.
+    Compare,
+    /// Of plan.json.
+    Plan,
 }
 
 /// Prints a JSON Schema.
@@ -27,6 +31,8 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> anyhow::Result<E
     let schema = match args.what {
         What::Scenario => scenario::schema(),
         What::Summary => report::summary::schema(),
+        What::Plan => report::planning::schema(),
+        What::Compare => report::comparison::schema(),
     };
     terminal.print(&format!("{schema:#}\n"))?;
     Ok(Exit::Done)

@@ -11,6 +11,7 @@ use super::system::Flow;
 use super::{Event, NodeId, System};
 use crate::engine::{Class, Timer};
 use crate::metrics::Outcome;
+use crate::traffic::recording::Place;
 use crate::units::{SimDuration, SimTime};
 
 impl System {
@@ -57,7 +58,10 @@ impl System {
             }
         };
         let granted = std::mem::take(&mut errand.granted);
-        let (is_inner, number) = (matches!(errand.by, By::Request(_)), errand.number);
+        let (is_inner, mut number) = (matches!(errand.by, By::Request(_)), errand.number);
+        if !is_inner && self.cx.program.recording(errand.flow).is_some() {
+            number = Place::attempt_of(number, errand.attempts - 1);
+        }
         let id = self
             .cx
             .requests
@@ -80,6 +84,7 @@ impl System {
         (extra.errand, extra.client, extra.waits_for) = (at, client, NOBODY);
         (extra.permit, extra.in_flight, extra.granted) = (permit, in_flight, granted);
         (extra.address, extra.retry_after, extra.job) = (address, None, NOBODY);
+        extra.connection = NOBODY;
         let caller = &self.callers[errand.caller as usize];
         if let Some(lane) = caller.timeout_lane() {
             let subject = id.index();
@@ -225,6 +230,7 @@ impl System {
     /// A caller learns how an attempt ended; gives its errand.
     fn learns(&mut self, id: RequestId, outcome: Outcome) -> u32 {
         let now = self.cx.now();
+        self.frees_connection(id, outcome == Outcome::ClientTimeout);
         let extra = self.cx.requests.extra(id);
         let sent = self.cx.requests.get(id).arrived;
         if let Some(errand) = self.errands.get_mut(extra.errand) {
@@ -382,6 +388,7 @@ impl System {
             return self.note_if_over();
         }
         let Flow { class, source } = self.flows[errand.flow as usize];
+        self.cx.recorder.knows(errand.number, errand.attempts);
         self.cx.recorder.outcome(class, errand.due, now, outcome);
         self.source_notes(source, errand.due, outcome);
         if let By::User(user) = errand.by {
@@ -411,6 +418,7 @@ impl System {
 
     /// An attempt sets out to the system.
     fn departs(&mut self, id: RequestId) {
+        self.takes_connection(id);
         let way = self.way_there(id);
         if way == SimDuration::ZERO {
             return self.gets_there(id);
@@ -421,6 +429,11 @@ impl System {
 
     /// An attempt comes to the system.
     pub(super) fn gets_there(&mut self, id: RequestId) {
+        let flags = &mut self.cx.requests.get_mut(id).flags;
+        flags.set(Flags::OUTBOUND);
+        if self.waits_for_connection(id) {
+            return;
+        }
         let request = self.cx.requests.get_mut(id);
         request.flags.clear(Flags::OUTBOUND);
         let Flow { source, .. } = self.flows[request.flow as usize];

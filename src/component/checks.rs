@@ -36,7 +36,8 @@ impl System {
             return;
         };
         let now = self.cx.now();
-        let id = self.cx.requests.open(0, now, check.number, check.pc);
+        let number = self.cx.program.apart(0, check.number);
+        let id = self.cx.requests.open(0, now, number, check.pc);
         let request = self.cx.requests.get_mut(id);
         (request.frame.node, request.frame.instance) = (check.service, check.instance);
         request.flags.set(Flags::ATTEMPT);

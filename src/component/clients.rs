@@ -18,10 +18,12 @@ impl System {
             return self.overflows();
         }
         let now = self.cx.now();
-        let state = &mut self.sources[source as usize];
-        let drawn = state.next_request();
-        let client = state.client_of(drawn.0);
-        self.requests_by(source, drawn, (By::Source, client), now);
+        if self.sources[source as usize].has_to_draw() {
+            self.looks_ahead(source);
+        }
+        let (drawn, choice) = self.sources[source as usize].next_request();
+        let by = (By::Source, drawn.client);
+        self.requests_by(source, (drawn.number, choice), by, now);
     }
 
     /// A client sends a request that was due at `due`; gives the errand that it becomes, if it becomes one.
@@ -39,9 +41,11 @@ impl System {
         let mut marks = 0;
         if by != By::Browser && client != NOBODY && choice.is_kept {
             match self.browser_is_asked(source, number, client) {
-                Some(Answer::Fresh) => return self.browser_answers(source, (class, due), by),
+                Some(Answer::Fresh) => {
+                    return self.browser_answers((source, number), (class, due), by);
+                }
                 Some(Answer::Stale) => {
-                    let answered = self.browser_answers(source, (class, due), by);
+                    let answered = self.browser_answers((source, number), (class, due), by);
                     self.requests_by(source, (number, choice), (By::Browser, client), due);
                     return answered;
                 }
@@ -78,7 +82,7 @@ impl System {
     fn browser_is_asked(&mut self, source: u16, number: u64, client: u32) -> Option<Answer> {
         let now = self.cx.now();
         let browsers = self.sources[source as usize].browsers.as_mut()?;
-        let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+        let key = self.cx.program.key_of(browsers.keys(), source, number);
         Some(browsers.asked(client, key, now))
     }
 
@@ -88,7 +92,7 @@ impl System {
         let Some(browsers) = &mut self.sources[source as usize].browsers else {
             return 0;
         };
-        let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+        let key = self.cx.program.key_of(browsers.keys(), source, number);
         if browsers.is_unchanged(client, key, number, now) {
             Flags::CONDITIONAL
         } else {
@@ -97,10 +101,16 @@ impl System {
     }
 
     /// A client's browser answers a request itself.
-    fn browser_answers(&mut self, source: u16, (class, due): (u16, SimTime), by: By) -> u32 {
+    fn browser_answers(
+        &mut self,
+        (source, number): (u16, u64),
+        (class, due): (u16, SimTime),
+        by: By,
+    ) -> u32 {
         let now = self.cx.now();
         let outcome = Outcome::BrowserCache;
         self.cx.recorder.counts_attempts();
+        self.cx.recorder.knows(number, 1);
         self.cx.recorder.outcome(class, due, now, outcome);
         self.source_notes(source, due, outcome);
         if let By::User(user) = by {
@@ -119,7 +129,7 @@ impl System {
             .iter()
             .any(|own| own.flow == flow && own.is_kept);
         if let (Some(browsers), true) = (&mut state.browsers, is_kept && client != NOBODY) {
-            let key = self.cx.program.keys[browsers.keys().0 as usize].key(number);
+            let key = self.cx.program.key_of(browsers.keys(), source, number);
             browsers.came(client, key, now);
         }
     }

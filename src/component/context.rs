@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::connections::Connections;
 use super::pool::PoolId;
 use super::program::Program;
 use super::request::{Flags, Line, RequestId, Requests};
@@ -100,6 +101,13 @@ pub enum Notice {
         /// How many.
         n: u32,
     },
+    /// A connection has been closed for which a pooler kept one of its own.
+    SessionEnds {
+        /// The pooler.
+        pooler: NodeId,
+        /// Its number for the session.
+        session: u32,
+    },
     /// A database has closed every connection.
     Broke {
         /// The database.
@@ -148,6 +156,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// What requests execute.
     pub program: Program,
+    /// Connections that requests of a source share.
+    pub connections: Connections,
     /// Requests to go on as soon as the present handler is through, in this order.
     pub woken: VecDeque<(RequestId, Wake)>,
     /// News about instances, dealt with as soon as the present handler is through.

@@ -15,6 +15,7 @@ impl System {
     /// Nobody waits for a request any more: whoever works for it may notice.
     pub(super) fn is_left(&mut self, id: RequestId) {
         let Request { frame, flags, .. } = *self.cx.requests.get(id);
+        self.frees_connection(id, true);
         if flags.has(Flags::OUTBOUND | Flags::INBOUND) {
             let slot = self.cx.requests.get(id).slot();
             self.cx.scheduler.cancel(slot);
@@ -45,7 +46,10 @@ impl System {
             return;
         }
         let waits_for = self.cx.requests.extra(id).waits_for;
-        let is_guarded = matches!(*self.cx.program.op(frame.pc), Op::Guard { .. });
+        let is_guarded = matches!(
+            *self.cx.program.op(frame.pc),
+            Op::Guard { .. } | Op::Walk { .. }
+        );
         if is_guarded && waits_for != NOBODY && !flags.has(Flags::NOT_BEGUN) {
             self.drops_errand(waits_for);
             return self.fails(id, Outcome::ClientTimeout);

@@ -84,6 +84,7 @@ impl System {
                 let frame = &mut self.cx.requests.get_mut(id).frame;
                 (frame.via, frame.worker) = (via, 0);
             }
+            Nowhere::Nobody if self.is_held(id, via) => {}
             Nowhere::Nobody => {
                 let census = self.census(via);
                 let own = upstream(&mut self.nodes, via);
@@ -98,6 +99,30 @@ impl System {
                     Err(outcome) => self.fails(id, outcome),
                 }
             }
+        }
+    }
+
+    /// True if a request for which there is no instance is held at the door of a service, until there is one.
+    #[cold]
+    pub(super) fn is_held(&mut self, id: RequestId, via: NodeId) -> bool {
+        let mut nth = 0;
+        while let Some(at) = self.behind(via, nth) {
+            if service(&mut self.nodes, at).holds(id, via, &mut self.cx) {
+                return true;
+            }
+            nth += 1;
+        }
+        false
+    }
+
+    /// The services behind a balancer, one after another; or the service itself.
+    fn behind(&self, via: NodeId, nth: usize) -> Option<NodeId> {
+        match &self.nodes[via.index()] {
+            Node::Balancer(front) => match &front.upstream {
+                Some(own) => own.backends().get(nth).map(|own| own.service),
+                None => (nth == 0).then_some(front.to),
+            },
+            _ => (nth == 0).then_some(via),
         }
     }
 

@@ -9,6 +9,7 @@ use super::pool::PoolId;
 use super::program::Op;
 use super::request::{Flags, Frame, Request, RequestId};
 use super::service::{Abandoned, Accepted};
+use super::source::Drawn;
 use super::system::{Flow, pool, service};
 use super::{Component as _, Node, NodeId, Step, System};
 use crate::engine::Timer;
@@ -37,14 +38,21 @@ impl System {
         if self.cx.requests.n_live() >= self.max_in_flight {
             return self.overflows();
         }
-        let (number, choice) = state.next_request();
+        if state.has_to_draw() {
+            self.looks_ahead(source);
+        }
+        let state = &mut self.sources[source as usize];
+        let (drawn, choice) = state.next_request();
         let now = self.cx.now();
         self.cx
             .recorder
             .arrival(self.flows[choice.flow as usize].class);
-        let id = self.cx.requests.open(choice.flow, now, number, choice.pc);
+        let id = self
+            .cx
+            .requests
+            .open(choice.flow, now, drawn.number, choice.pc);
         if state.people.is_some() {
-            Self::is_sent_by(id, state.client_of(number), state, &mut self.cx.requests);
+            Self::is_sent_by(id, drawn, state, &mut self.cx.requests);
         }
         if let Some(lane) = state.lane {
             let generation = self.cx.requests.get(id).generation;
@@ -62,17 +70,31 @@ impl System {
         }
     }
 
+    /// Draws who sends the next requests of a source, and lets whom they come to fetch what is kept of them.
+    #[cold]
+    pub(super) fn looks_ahead(&mut self, source: u16) {
+        let state = &mut self.sources[source as usize];
+        let enters = state.enters;
+        let drawn = state.draws();
+        if let Node::RateLimiter(limiter) = &self.nodes[enters.index()] {
+            for own in drawn {
+                limiter.expects(own.client, own.address);
+            }
+        }
+    }
+
     /// A plain request has a client that is known.
     #[inline(never)]
     fn is_sent_by(
         id: RequestId,
-        client: u32,
+        drawn: Drawn,
         source: &super::source::State,
         requests: &mut super::request::Requests,
     ) {
-        requests.get_mut(id).flags.set(source.marks_of(client));
+        let flags = &mut requests.get_mut(id).flags;
+        flags.set(source.marks_of(drawn.client));
         let extra = requests.extra_mut(id);
-        (extra.client, extra.address) = (client, source.address_of(client));
+        (extra.client, extra.address) = (drawn.client, drawn.address);
     }
 
     /// A request comes to a balancer, a service or a gateway; true if it is to go on at once.
@@ -115,7 +137,9 @@ impl System {
             }
         };
         let Some(instance) = picked else {
-            self.fails(id, self.census(via).outcome());
+            if !self.is_held(id, via) {
+                self.fails(id, self.census(via).outcome());
+            }
             return false;
         };
         let frame = &mut self.cx.requests.get_mut(id).frame;
@@ -183,7 +207,7 @@ impl System {
             let step = match *self.cx.program.op(pc) {
                 Op::Cpu(_) => return service(&mut self.nodes, at).run(id, &mut self.cx),
                 Op::Wait(demand) => {
-                    let span = self.cx.program.draw(demand, seed);
+                    let span = self.cx.program.work(demand, self.cx.requests.get(id));
                     return self.cx.resume_after(span, id);
                 }
                 Op::Chance {
@@ -200,7 +224,31 @@ impl System {
                 Op::Jump(to) => Step::Jump(to),
                 Op::IfNewConnection { otherwise } => self.pays_for_connection(id, otherwise),
                 Op::IfNotModified { otherwise } => self.is_not_modified(id, otherwise),
-                Op::Guard { caller, body, site } => return self.guards(id, caller, body, site),
+                Op::Guard { caller, body, site } => {
+                    return self.guards(id, (caller, body, site), 0);
+                }
+                Op::Walk { caller, body, site } => {
+                    let legs = self.cx.requests.extra(id).legs;
+                    return self.guards(id, (caller, body, site), legs);
+                }
+                Op::Leg { first } => {
+                    let extra = self.cx.requests.extra_mut(id);
+                    extra.legs = if first { 1 } else { extra.legs.wrapping_add(1) };
+                    Step::Next
+                }
+                Op::Turn {
+                    below,
+                    salt,
+                    otherwise,
+                } => {
+                    let legs = u64::from(self.cx.requests.extra(id).legs);
+                    let number = seed ^ legs.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+                    if salt.uniform(number) < below {
+                        Step::Next
+                    } else {
+                        Step::Jump(otherwise)
+                    }
+                }
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 op @ (Op::Acquire(_)
                 | Op::Release(_)
@@ -276,7 +324,7 @@ impl System {
 
     /// A request has something done as an errand, and waits for it.
     #[cold]
-    fn guards(&mut self, id: RequestId, caller: u16, body: u16, site: u32) {
+    fn guards(&mut self, id: RequestId, (caller, body, site): (u16, u16, u32), legs: u32) {
         let now = self.cx.now();
         let request = *self.cx.requests.get(id);
         let mut errand = Self::new_errand(By::Request(id), caller, now);
@@ -289,6 +337,12 @@ impl System {
             entered: now,
             ..request.frame
         };
+        if legs > 0 {
+            // Every leg of a walk asks for work of its own.
+            let again = legs.wrapping_mul(0xC2B2_AE35) ^ site;
+            errand.frame.visit =
+                (request.frame.visit.rotate_left(5) ^ again).wrapping_mul(0x9E37_79B1);
+        }
         errand.process = self.callers[caller as usize].process_of(&request.frame);
         let extra = self.cx.requests.extra(id);
         (errand.client, errand.address) = (extra.client, extra.address);
@@ -406,6 +460,7 @@ impl System {
             flags,
             flow,
             arrived,
+            number,
             ..
         } = *self.cx.requests.close(id);
         if flags.has(Flags::GONE) {
@@ -415,6 +470,7 @@ impl System {
         } else {
             let now = self.cx.now();
             let Flow { class, source } = self.flows[flow as usize];
+            self.cx.recorder.knows(number, 1);
             self.cx.recorder.outcome(class, arrived, now, outcome);
             if let Some(lane) = self.sources[source as usize].lane {
                 let requests = &self.cx.requests;
@@ -499,7 +555,7 @@ impl System {
                 // Work for it is not over yet: a commit follows what it has read.
                 return;
             }
-            self.repays(id, true);
+            self.repays(id, true, true);
             if let (Op::Borrow(pooler), Step::Next) =
                 (*self.cx.program.op(self.cx.requests.get(id).frame.pc), step)
             {
@@ -550,7 +606,7 @@ impl System {
     pub(super) fn is_detached(&mut self, id: RequestId) -> (bool, u64) {
         let detached = self.detaches(id);
         if detached.0 {
-            self.repays(id, true);
+            self.repays(id, true, true);
         }
         detached
     }
@@ -582,7 +638,7 @@ impl System {
                 own.withdraw(id, &mut self.cx);
                 (true, 0)
             }
-            Op::Guard { .. } => (true, 0),
+            Op::Guard { .. } | Op::Walk { .. } => (true, 0),
             Op::Visit(node, _) => (self.nodes[node.index()].withdraw(id, &mut self.cx), 0),
             _ => {
                 self.cx.scheduler.cancel(slot);

@@ -1,10 +1,11 @@
 //! How requests get connections, wait for them, and give them back.
 
+use super::arena::NOBODY;
 use super::pool::PoolId;
 use super::program::Op;
 use super::request::{Flags, Frame, Request, RequestId};
 use super::system::{database, pool};
-use super::{NodeId, Step, System};
+use super::{Node, NodeId, Step, System};
 use crate::engine::Timer;
 use crate::metrics::Outcome;
 
@@ -21,12 +22,9 @@ impl System {
                 own.give_back(id, false, &mut self.cx);
                 Step::Next
             }
-            Op::Borrow(pooler) => {
-                pool(&mut self.nodes, PoolId::new(pooler, 0)).ask(id, &mut self.cx)
-            }
+            Op::Borrow(pooler) => self.borrows(id, at, pooler),
             Op::Repay(pooler) => {
-                let own = pool(&mut self.nodes, PoolId::new(pooler, 0));
-                own.give_back(id, false, &mut self.cx);
+                self.gives_back_to(id, at, pooler);
                 Step::Next
             }
             Op::Choose {
@@ -38,6 +36,30 @@ impl System {
                 Step::Jump(first + server as u16 * length)
             }
             other => unreachable!("{other:?} has nothing to do with pools"),
+        }
+    }
+
+    /// A request needs one of a pooler's connections: the one that its client holds already, or any.
+    fn borrows(&mut self, id: RequestId, at: NodeId, pooler: NodeId) -> Step {
+        let clients = self.cx.program.held(self.cx.requests.get(id).frame.pc);
+        let session = clients.map_or(NOBODY, |number| {
+            pool(&mut self.nodes, PoolId::new(at, number)).session_of(id)
+        });
+        match &mut self.nodes[pooler.index()] {
+            Node::Pooler(own) => own.lends(id, session, &mut self.cx),
+            _ => unreachable!("only a pooler lends connections"),
+        }
+    }
+
+    /// A request needs a pooler's connection no more: it goes back, or stays with its client.
+    fn gives_back_to(&mut self, id: RequestId, at: NodeId, pooler: NodeId) {
+        let Node::Pooler(own) = &mut self.nodes[pooler.index()] else {
+            unreachable!("only a pooler takes connections back");
+        };
+        let opened = own.is_repaid(id, &mut self.cx);
+        let clients = self.cx.program.held(self.cx.requests.get(id).frame.pc);
+        if let (Some(session), Some(number)) = (opened, clients) {
+            pool(&mut self.nodes, PoolId::new(at, number)).keeps_session(id, session);
         }
     }
 
@@ -61,19 +83,21 @@ impl System {
         // A pooler disconnects the client that it lets wait in vain.
         let is_dropped = matches!(*self.cx.program.op(pc), Op::Borrow(_));
         let broken = outcome == Outcome::DatabaseReset;
-        self.repays(id, broken);
+        self.repays(id, broken, false);
         let own = pool(&mut self.nodes, PoolId::new(node, number));
         own.give_back(id, broken || is_dropped, &mut self.cx);
     }
 
-    /// A request gives the pooler's connection back that it holds, if it does.
+    /// A request gives the pooler's connection back that it holds, if it does: in the middle of a query, its client
+    /// being gone with it or not.
     #[cold]
-    pub(super) fn repays(&mut self, id: RequestId, broken: bool) {
+    pub(super) fn repays(&mut self, id: RequestId, broken: bool, with_client: bool) {
         let pc = self.cx.requests.get(id).frame.pc;
         let pooler = self.cx.program.borrowed(pc);
-        if pooler != NodeId::NONE {
-            let own = pool(&mut self.nodes, PoolId::new(pooler, 0));
-            own.give_back(id, broken, &mut self.cx);
+        if pooler != NodeId::NONE
+            && let Node::Pooler(own) = &mut self.nodes[pooler.index()]
+        {
+            own.is_cut_short(id, broken, with_client, &mut self.cx);
         }
     }
 

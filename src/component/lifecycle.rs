@@ -36,8 +36,16 @@ impl System {
                 Node::Pooler(pooler) => pooler.disconnect(n, &mut self.cx),
                 _ => database(&mut self.nodes, to).disconnect(n, &mut self.cx),
             },
+            Notice::SessionEnds { pooler, session } => {
+                if let Node::Pooler(own) = &mut self.nodes[pooler.index()] {
+                    own.session_ends(session, &mut self.cx);
+                }
+            }
             Notice::Broke { database } => {
                 for node in &mut self.nodes {
+                    if let Node::Pooler(pooler) = node {
+                        pooler.hears_of_break(database);
+                    }
                     let pools = match node {
                         Node::Service(service) => &mut service.pools,
                         Node::Pooler(pooler) => &mut pooler.pools,

@@ -19,6 +19,7 @@ pub mod caller;
 pub mod cdn;
 mod checks;
 mod clients;
+pub mod connections;
 mod context;
 pub mod cpu;
 mod crowd;
@@ -52,6 +53,7 @@ mod system;
 mod tally;
 pub mod timeline;
 mod user;
+pub mod work;
 
 pub use bill::{Bill, Charge};
 pub use context::{Context, Notice, Wake};

@@ -296,6 +296,17 @@ impl State {
         Step::Next
     }
 
+    /// A request of this sender will come: what is kept of it is fetched.
+    pub(super) fn expects(&self, client: u32, address: u32) {
+        let sender = Sender {
+            client: Some(client),
+            address: Some(address),
+        };
+        for limit in &self.units[0] {
+            limit.expects(sender);
+        }
+    }
+
     /// A step of a request asks all limits at once.
     fn asks_at_once(&mut self, id: RequestId, cx: &mut Context) -> Step {
         let (now, sender) = (cx.now(), sender_of(id, cx));

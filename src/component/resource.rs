@@ -80,6 +80,11 @@ impl Gauge {
             kept,
         }
     }
+
+    /// True if it is followed over time; else it is known at the end.
+    pub fn is_followed(&self) -> bool {
+        matches!(self.kept, Kept::Level(_) | Kept::Sample(_))
+    }
 }
 
 /// Where a figure is kept.

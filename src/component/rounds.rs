@@ -65,7 +65,10 @@ impl System {
             let state = &self.sources[entry.source as usize];
             match state.moves[entry.at as usize] {
                 Move::Send { from, to } => {
-                    let number = step_number(entry);
+                    let number = match state.drawn {
+                        Some(_) => entry.number,
+                        None => step_number(entry),
+                    };
                     let choice = state.choose(number, from, to);
                     entry.doing = Doing::Waiting;
                     entry.open = 1;
@@ -85,8 +88,10 @@ impl System {
                     return self.fetches(user);
                 }
                 Move::Think(demand) => {
-                    let number = step_number(entry);
-                    let span = self.cx.program.draw(demand, number);
+                    let span = match &state.drawn {
+                        Some(drawn) => drawn.pause(entry.seat, entry.rounds - 1),
+                        None => self.cx.program.draw(demand, step_number(entry)),
+                    };
                     return self.pauses(user, span);
                 }
                 Move::Pace(demand) => {

@@ -39,6 +39,8 @@ pub struct Blueprint {
     pub drain: SimDuration,
     /// With more requests in flight than this the run stops: the system is hopelessly overloaded.
     pub max_in_flight: usize,
+    /// How many lines the log of a replication has at most.
+    pub log: usize,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Sources and classes that go together.
@@ -214,12 +216,14 @@ impl System {
         let shape = Shape {
             windows: blueprint.windows,
             n_classes: blueprint.classes.len(),
+            log: blueprint.log,
         };
         let mut cx = Context {
             scheduler: Scheduler::new(0, Event::Nothing),
             requests: Requests::new(4096),
             recorder: Recorder::new(shape),
             program: blueprint.program.clone(),
+            connections: super::connections::Connections::default(),
             woken: VecDeque::with_capacity(256),
             notices: VecDeque::with_capacity(64),
         };

@@ -37,6 +37,12 @@ impl Origin {
         self.source == Self::BUILT_IN.source
     }
 
+    /// This place, or another one for a value that no text contains.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if self.is_built_in() { other } else { self }
+    }
+
     pub(super) fn source(self) -> SourceId {
         self.source
     }

@@ -25,7 +25,8 @@ words! {
 }
 
 impl Unit {
-    fn nanos(self) -> f64 {
+    /// How many nanoseconds it has.
+    pub fn nanos(self) -> f64 {
         match self {
             Self::Seconds => 1e9,
             Self::Milliseconds => 1e6,

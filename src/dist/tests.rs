@@ -13,6 +13,15 @@ impl Data for NoData {
     fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
         Some(vec![30.0, 10.0, 20.0])
     }
+
+    fn labels(
+        &mut self,
+        _: &At<String>,
+        _: &At<String>,
+        _: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)> {
+        None
+    }
 }
 
 fn node(value: &toml::Value) -> Node {

@@ -61,16 +61,25 @@ pub struct Findings {
     pub bottleneck: Option<Bottleneck>,
     /// What each component with a price cost.
     pub costs: Vec<CostPart>,
+    /// How well autoscaled services followed the demand for them.
+    #[serde(default)]
+    pub elasticities: Vec<ElasticityFindings>,
     /// Figures over time.
     pub series: Series,
     /// Pooled latencies: (seconds, share of requests that took no longer).
     pub latency_cdf: Vec<(f64, f64)>,
     /// Every look of every autoscaler in the first replication.
     pub looks: Vec<Look>,
+    /// What happened to single requests in the first replication, if it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<LogLine>,
     /// When the first replication ran into too many requests in flight, in seconds, if one did.
     pub overflow_s: Option<f64>,
     /// What weakens the result.
     pub advisories: Vec<Advisory>,
+    /// Whether something in it cannot be had, such as an oracle: it is there to be compared with.
+    #[serde(default)]
+    pub is_yardstick: bool,
     /// Requests that arrived, in all replications.
     pub requests: u64,
     /// Events, arrivals and timers, in all replications.
@@ -406,6 +415,28 @@ pub struct Column {
     pub values: Vec<Option<Estimate>>,
 }
 
+/// How well an autoscaled service followed the demand for it: what somebody with foresight would have had in service,
+/// with 70 % of CPU and workers used. Shares are of 1; 0 is best. Sources: [`crate::stats::elasticity`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ElasticityFindings {
+    /// The service.
+    pub service: String,
+    /// The share of the time with too few instances in service.
+    pub too_few_time: Estimate,
+    /// By how much too few there were, as a share of the demand, on average over all the time.
+    pub too_few_by: Estimate,
+    /// The share of the time with too many.
+    pub too_many_time: Estimate,
+    /// By how much too many there were, likewise.
+    pub too_many_by: Estimate,
+    /// The share of windows in which demand and supply did not move the same way.
+    pub instability: Estimate,
+    /// All five put together: the distance from a supply that is the demand.
+    pub deviation: Estimate,
+    /// What the instances of the demand would have cost, in dollars; nothing where instances have no price.
+    pub cost_with_foresight_usd: Option<Estimate>,
+}
+
 /// One look of an autoscaler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
@@ -433,6 +464,21 @@ pub struct Look {
     pub target: Option<f64>,
     /// Why, in words.
     pub reason: String,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The class of a request, or what was waited for.
+    pub subject: String,
+    /// When the request arrived, or the wait began, in seconds.
+    pub from_s: f64,
+    /// When it was over, in seconds.
+    pub to_s: f64,
+    /// How the request ended; nothing for a wait.
+    pub outcome: Option<String>,
+    /// Attempts sent for the request; nothing for a wait.
+    pub attempts: Option<u32>,
 }
 
 /// Something that weakens a result, with the number, the threshold and what to do.

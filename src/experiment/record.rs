@@ -11,7 +11,7 @@ use crate::component::{
     Bill, Blueprint, Charge, Component as _, Gauge, Kept, Node, Plan, Resource, System,
 };
 use crate::engine::Ended;
-use crate::metrics::{Outcome, Recorder, Windows};
+use crate::metrics::{Entry, Happened, Outcome, Recorder, Windows};
 use crate::rng::Streams;
 use crate::scenario::Scenario;
 use crate::stats::Histogram;
@@ -89,6 +89,8 @@ pub struct WindowRecord {
     pub unserved: u64,
     /// Median, 95th and 99th percentile of the latency of those that arrived in it, in seconds.
     pub latencies: [Option<f64>; 3],
+    /// The same of those that were served.
+    pub served: [Option<f64>; 3],
 }
 
 /// The quantiles of [`WindowRecord::latencies`].
@@ -117,6 +119,21 @@ pub struct LookRecord {
     pub sight: Option<Sight>,
     /// Why.
     pub reason: Reason,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone)]
+pub struct LogRecord {
+    /// The class of a request, or what was waited for.
+    pub subject: String,
+    /// When the request arrived, or the wait began.
+    pub from: SimTime,
+    /// When it was over.
+    pub to: SimTime,
+    /// How the request ended; nothing for a wait.
+    pub outcome: Option<&'static str>,
+    /// Attempts sent for the request; nothing for a wait.
+    pub attempts: Option<u32>,
 }
 
 /// What is kept of one replication.
@@ -156,6 +173,8 @@ pub struct Record {
     pub in_flight: u64,
     /// Events, arrivals and timers.
     pub n_events: u64,
+    /// What happened to single requests, in the first replication.
+    pub log: Vec<LogRecord>,
 }
 
 /// Runs replication number `number` of a scenario; nothing if it was interrupted.
@@ -165,7 +184,7 @@ pub fn replicate(scenario: &Scenario, number: u32, session: &Session<'_>) -> Opt
     if system.run(session.watch) == Ended::Interrupted {
         return None;
     }
-    let record = keep(blueprint, &system);
+    let record = keep(blueprint, &system, number == 0);
     session.counters.runs.fetch_add(1, Ordering::Relaxed);
     let arrived = system.recorder().n_arrived();
     session
@@ -183,7 +202,8 @@ pub(super) fn resources(system_nodes: &[Node]) -> Vec<Resource> {
         .collect()
 }
 
-fn keep(blueprint: &Blueprint, system: &System) -> Record {
+/// What is kept of a system that has run to its end; its log only if `logs`.
+pub fn keep(blueprint: &Blueprint, system: &System, logs: bool) -> Record {
     let recorder = system.recorder();
     let windows = recorder.windows();
     let closed = recorder.n_closed();
@@ -248,7 +268,42 @@ fn keep(blueprint: &Blueprint, system: &System) -> Record {
         overflow: system.overflow(),
         in_flight: system.n_in_flight(),
         n_events: system.n_events(),
+        log: if logs {
+            keep_log(blueprint, system)
+        } else {
+            Vec::new()
+        },
     }
+}
+
+/// The log, with names.
+fn keep_log(blueprint: &Blueprint, system: &System) -> Vec<LogRecord> {
+    let resources = resources(system.nodes());
+    let line = |entry: &Entry| {
+        let (subject, attempts, outcome) = match entry.what {
+            Happened::Request {
+                class,
+                outcome,
+                attempts,
+                ..
+            } => {
+                let class = blueprint.classes[class as usize].clone();
+                (class, Some(attempts), Some(outcome.name()))
+            }
+            Happened::Wait(id) => {
+                let own = resources.iter().find(|own| own.wait == Some(id))?;
+                (format!("{} {}", own.component, own.what), None, None)
+            }
+        };
+        Some(LogRecord {
+            subject,
+            from: entry.from,
+            to: entry.to,
+            outcome,
+            attempts,
+        })
+    };
+    system.recorder().log().iter().filter_map(line).collect()
 }
 
 /// What is followed over time, by window.
@@ -297,6 +352,7 @@ fn keep_requests(
         }
         let latencies = all.latencies();
         let quantile = |p: f64| latencies.quantile(p).map(SimDuration::as_secs_f64);
+        let of_served = |p: f64| all.served.quantile(p).map(SimDuration::as_secs_f64);
         windows.push(WindowRecord {
             seconds: own.span(window).as_secs_f64(),
             arrived: all.arrived,
@@ -305,6 +361,7 @@ fn keep_requests(
             attempts: recorder.attempts_in(window),
             unserved: all.ended() - all.n_served() - all.outcomes[Outcome::Interrupted.index()],
             latencies: WINDOW_QUANTILES.map(quantile),
+            served: WINDOW_QUANTILES.map(of_served),
         });
     }
     (classes, windows)

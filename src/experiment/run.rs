@@ -15,7 +15,7 @@ use crate::stats::Estimate;
 
 /// Replications that are added at a time once there are `at_least` of them: looking after each one would
 /// stop by luck (Law, 5th ed., 9.4.1).
-const BATCH: u32 = 5;
+pub(super) const BATCH: u32 = 5;
 
 /// What has been done so far, for whoever shows progress.
 #[derive(Debug, Default)]
@@ -44,6 +44,15 @@ impl Session<'_> {
     pub fn is_interrupted(&self) -> bool {
         self.watch.interrupt.load(Ordering::Relaxed)
     }
+}
+
+/// What replications of a scenario say together.
+///
+/// # Panics
+/// If there is none.
+pub fn findings_of(scenario: &Scenario, records: &[Record]) -> Findings {
+    assert!(!records.is_empty(), "findings need a replication");
+    estimate(scenario, records, Stop::AsAsked)
 }
 
 /// Runs a scenario until there are enough replications, side by side on the threads of the current pool;

@@ -8,8 +8,7 @@ use super::findings::Findings;
 use super::run::{Session, run};
 use crate::metrics::{Metric, Unit};
 use crate::objective::Verdict;
-use crate::policy::persistence::Persistence;
-use crate::scenario::{Point, Scenario};
+use crate::scenario::{Point, Scenario, sets_traffic};
 
 /// Runs the points in `open`, side by side with their replications on the threads of the current pool.
 /// `scenario` gives the scenario of a point; `done` is told of every point as it is complete, in no
@@ -43,15 +42,6 @@ pub struct Load {
     pub offered_peak: f64,
     /// The points, by their numbers.
     pub points: Vec<usize>,
-}
-
-/// True for parameters that set the traffic. How a source's clients persist does not: it is something to
-/// choose, as the parameters of components are.
-pub fn sets_traffic(path: &str) -> bool {
-    let mut parts = path.split('.');
-    let is_source = parts.next() == Some("sources");
-    let key = parts.nth(1).unwrap_or("");
-    is_source && !Persistence::KEYS.contains(&key)
 }
 
 /// The setting of a point that belongs to its traffic, as text.
@@ -111,8 +101,11 @@ pub enum Choice {
 }
 
 /// What to choose among `points`, which see the same traffic: the cheapest that meets all objectives. Of
-/// points that cost the same, the first.
+/// points that cost the same, the first. Those that cannot be had are chosen only if there are no others.
 pub fn choose(points: &[usize], findings: &[Findings]) -> Option<Choice> {
+    let real = points.iter().copied();
+    let real: Vec<_> = real.filter(|at| !findings[*at].is_yardstick).collect();
+    let points = if real.is_empty() { points } else { &real };
     let cost = |at: &usize| {
         findings[*at]
             .figure(Metric::Cost)

@@ -27,6 +27,17 @@ impl Unit {
     }
 }
 
+/// Which way a figure is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Good {
+    /// The lower the better.
+    Low,
+    /// The higher the better.
+    High,
+    /// Neither way is better by itself.
+    Either,
+}
+
 macro_rules! metrics {
     ($( $(#[doc = $doc:literal])* $variant:ident = $name:literal, $unit:ident; )*) => {
         /// A figure of a whole run (after its warm-up).
@@ -100,6 +111,16 @@ metrics! {
     Cost = "cost", Dollars;
     /// The most instances of all services that were paid for at the same time.
     InstancesPeak = "instances_peak", Number;
+    /// Requests that were not served, per run.
+    RequestsLost = "requests_lost", Number;
+    /// How long the system took to come back: the longest time from a window in which it broke an objective to the
+    /// one from which it kept all of them again. Objectives on success, errors and the p50, p95 and p99 of latency
+    /// count; without any, so do windows in which less than 95 % is served. Up to two good windows in between do not
+    /// count as back; a run that ends in trouble counts up to its end.
+    RecoveryTime = "recovery_time", Seconds;
+    /// How long the system was in trouble: all windows together in which it broke an objective on success, errors
+    /// or the p50, p95 or p99 of latency; without any, in which less than 95 % was served.
+    TroubleTime = "trouble_time", Seconds;
 }
 
 impl Metric {
@@ -121,6 +142,21 @@ impl Metric {
             Self::LatencyP99 => Some(0.99),
             Self::LatencyP999 => Some(0.999),
             _ => None,
+        }
+    }
+
+    /// Which way it is better.
+    pub const fn good(self) -> Good {
+        match self {
+            Self::SuccessRate
+            | Self::Throughput
+            | Self::ThroughputPeak
+            | Self::Goodput
+            | Self::GoodputPeak => Good::High,
+            Self::Offered | Self::OfferedPeak | Self::Attempts | Self::InstancesPeak => {
+                Good::Either
+            }
+            _ => Good::Low,
         }
     }
 }

@@ -9,7 +9,7 @@
 use crate::stats::{Buckets, Histogram, Level};
 use crate::units::{SimDuration, SimTime};
 
-use super::Outcome;
+use super::{Entry, Happened, Log, Outcome};
 
 /// How a run is cut into windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct Shape {
     pub windows: Windows,
     /// How many classes of requests.
     pub n_classes: usize,
+    /// How many lines the log has at most.
+    pub log: usize,
 }
 
 /// A level that is averaged over time: a queue length, the number of busy workers.
@@ -119,6 +121,7 @@ pub struct Recorder {
     /// How often nobody had to wait, by wait.
     no_waits: Vec<u64>,
     counters: Vec<u64>,
+    log: Log,
 }
 
 impl Recorder {
@@ -147,6 +150,7 @@ impl Recorder {
             waits: Vec::new(),
             no_waits: Vec::new(),
             counters: Vec::new(),
+            log: Log::new(shape.log),
         }
     }
 
@@ -208,6 +212,9 @@ impl Recorder {
         };
         let cell = window * self.shape.n_classes + class as usize;
         self.outcomes[cell * Outcome::COUNT + outcome.index()] += 1;
+        if self.shape.log > 0 {
+            self.log.ends(class, (arrived, now), outcome);
+        }
         let latency = now.since(arrived);
         let bucket = cell * Buckets::COUNT + Buckets::of(latency);
         if outcome.is_success() {
@@ -221,6 +228,17 @@ impl Recorder {
             self.unserved[bucket] += 1;
             self.unserved_sum[cell] += latency.as_nanos();
         }
+    }
+
+    /// The request that ends next has this number, and was sent so many times: for the log.
+    #[inline]
+    pub fn knows(&mut self, number: u64, attempts: u32) {
+        self.log.knows(number, attempts);
+    }
+
+    /// What happened to single requests, warm-up included: the first lines of the log, as many as it has.
+    pub fn log(&self) -> &[Entry] {
+        self.log.entries()
     }
 
     /// A request whose attempts are counted one by one, by [`Recorder::attempt`], has arrived.
@@ -268,6 +286,9 @@ impl Recorder {
     pub fn wait(&mut self, id: WaitId, since: SimTime, now: SimTime) {
         if self.open >= self.shape.windows.warm_up {
             self.waits[id.0 as usize].record(now.since(since));
+        }
+        if self.shape.log > 0 {
+            self.log.notes(Happened::Wait(id), since, now);
         }
     }
 

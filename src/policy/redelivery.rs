@@ -160,6 +160,15 @@ mod tests {
         fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
             None
         }
+
+        fn labels(
+            &mut self,
+            _: &At<String>,
+            _: &At<String>,
+            _: &mut Diagnostics,
+        ) -> Option<(Vec<u32>, Vec<String>)> {
+            None
+        }
     }
 
     /// Sidekiq's own table of its default waits: about 20 s, 26 s, 46 s, 76 s, ... for the first retries, a

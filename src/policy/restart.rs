@@ -10,7 +10,7 @@
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::spec;
-use crate::spec::At;
+use crate::spec::{At, Count};
 use crate::units::{SimDuration, SimTime};
 
 spec! {
@@ -27,6 +27,9 @@ spec! {
         /// How long it takes to boot again; as long as the first time unless given. A container that is
         /// started again on the same machine does not wait for a machine or an image.
         pub boot: Option<Law>,
+        /// How many boot again at the same time, at most: as many hands as there are where somebody does it, or what
+        /// a provider allows. The others wait for their turn. Any number unless given.
+        pub at_a_time: Option<At<Count>>,
         /// Whether whoever sends requests to the instances is told that one is down, as by a readiness probe
         /// or by Heroku's router, which sends nothing to a dyno that is not up. If not, its share of the
         /// requests is refused until it is up again.
@@ -56,6 +59,7 @@ impl Default for Restart {
             at_most: At::built_in(SimDuration::from_secs(300)),
             reset_after: At::built_in(SimDuration::from_secs(600)),
             boot: None,
+            at_a_time: None,
             deregisters: At::built_in(true),
         }
     }

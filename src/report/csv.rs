@@ -70,6 +70,28 @@ pub fn decisions(findings: &Findings) -> io::Result<Vec<u8>> {
     finish(writer)
 }
 
+/// What happened to single requests in the first replication.
+pub fn log(findings: &Findings) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["what", "subject", "from_s", "to_s", "outcome", "attempts"])?;
+    for line in &findings.log {
+        let what = if line.outcome.is_some() {
+            "request"
+        } else {
+            "wait"
+        };
+        writer.write_record([
+            what,
+            &line.subject,
+            &line.from_s.to_string(),
+            &line.to_s.to_string(),
+            line.outcome.as_deref().unwrap_or_default(),
+            &line.attempts.map_or(String::new(), |own| own.to_string()),
+        ])?;
+    }
+    finish(writer)
+}
+
 /// One row per point of a sweep: those that are complete, in order.
 pub fn points(
     paths: &[String],
@@ -224,7 +246,27 @@ pub fn figures(findings: &Findings) -> io::Result<Vec<u8>> {
     for part in &findings.costs {
         put(format!("costs.{}", part.name()), Some(&part.usd), "usd")?;
     }
+    of_elasticity(findings, &mut put)?;
     finish(writer)
+}
+
+/// The rows of how well autoscaled services followed their demand.
+fn of_elasticity(
+    findings: &Findings,
+    put: &mut impl FnMut(String, Option<&Estimate>, &str) -> csv::Result<()>,
+) -> csv::Result<()> {
+    for own in &findings.elasticities {
+        let path = |name: &str| format!("elasticity.{}.{name}", own.service);
+        put(path("too_few_time"), Some(&own.too_few_time), "1")?;
+        put(path("too_few_by"), Some(&own.too_few_by), "1")?;
+        put(path("too_many_time"), Some(&own.too_many_time), "1")?;
+        put(path("too_many_by"), Some(&own.too_many_by), "1")?;
+        put(path("instability"), Some(&own.instability), "1")?;
+        put(path("deviation"), Some(&own.deviation), "1")?;
+        let cost = own.cost_with_foresight_usd.as_ref();
+        put(path("cost_with_foresight"), cost, "usd")?;
+    }
+    Ok(())
 }
 
 /// The rows of what became of look-ups, and of how old what was given out was.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
+use crate::units::Fraction;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -17,6 +18,30 @@ pub fn run_id(scenario: &Scenario) -> String {
 /// The identity of a sweep.
 pub fn sweep_id(scenario: &Scenario, sweep: &str) -> String {
     id(&["sweep", VERSION, scenario.resolved(), sweep])
+}
+
+/// The identity of a backtest of these recordings: their names and contents.
+pub fn backtest_id(recordings: &[(&str, Vec<u8>)]) -> String {
+    let hashes = recordings.iter().flat_map(|(name, bytes)| {
+        let hash = blake3::hash(bytes).to_hex().as_str().to_owned();
+        [(*name).to_owned(), hash]
+    });
+    let hashes: Vec<String> = hashes.collect();
+    let mut parts = vec!["backtest", VERSION];
+    parts.extend(hashes.iter().map(String::as_str));
+    format!("backtest-{}", id(&parts))
+}
+
+/// The identity of a comparison.
+pub fn compare_id(a: &Scenario, b: &Scenario, tolerance: Fraction) -> String {
+    let tolerance = tolerance.to_text();
+    id(&["compare", VERSION, a.resolved(), b.resolved(), &tolerance])
+}
+
+/// The identity of a plan.
+pub fn plan_id(scenario: &Scenario, plan: &str, is_exhaustive: bool) -> String {
+    let how = if is_exhaustive { "exhaustive" } else { "" };
+    id(&["plan", VERSION, scenario.resolved(), plan, how])
 }
 
 fn id(parts: &[&str]) -> String {

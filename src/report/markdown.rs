@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::tables::{self, Table};
-use super::{text, words};
+use super::{CompareView, comparison, text, words};
 use crate::experiment::Findings;
 
 /// The summary of a run.
@@ -46,11 +46,48 @@ pub fn run(title: &str, seed: u64, findings: &Findings) -> String {
     if !busy.rows.is_empty() {
         section(&mut out, "Busy", &busy);
     }
+    if let Some(elasticity) = tables::elasticity(findings) {
+        section(&mut out, "Elasticity", &elasticity);
+    }
     if !findings.advisories.is_empty() {
         out.push('\n');
     }
     for advisory in &findings.advisories {
         let _ = writeln!(out, "- note: {}", escaped(&words::advisory(advisory)));
+    }
+    out
+}
+
+/// Two configurations.
+pub fn comparison(view: CompareView<'_>) -> String {
+    let mut out = format!(
+        "# {}\n\n{}\n\n- A: {}\n- B: {}\n\n**{}**\n",
+        escaped(view.title),
+        comparison::about(view),
+        escaped(view.name_a),
+        escaped(view.name_b),
+        escaped(&comparison::verdict(view))
+    );
+    let parts = [
+        ("Changed", comparison::tables::changes(view)),
+        ("Objectives", comparison::tables::objectives(view, true)),
+        ("Figures", comparison::tables::figures(view)),
+    ];
+    for (heading, table) in parts.iter().filter(|(_, table)| !table.rows.is_empty()) {
+        section(&mut out, heading, table);
+    }
+    for sentence in [
+        comparison::precision(view.found),
+        comparison::drawn_alike(view.found),
+    ] {
+        let _ = write!(out, "\n{}\n", escaped(&sentence));
+    }
+    let notes = comparison::tables::notes(view);
+    if !notes.is_empty() {
+        out.push('\n');
+    }
+    for note in notes {
+        let _ = writeln!(out, "- note: {}", escaped(&note));
     }
     out
 }
@@ -92,6 +129,9 @@ fn traffic(out: &mut String, findings: &Findings) {
         .collect();
     if !outcomes.is_empty() {
         let _ = writeln!(out, "- outcomes: {}", outcomes.join(", "));
+    }
+    if let Some(trouble) = words::trouble(findings) {
+        let _ = writeln!(out, "- trouble: {trouble}");
     }
     for path in text::traffic::instances(findings) {
         let _ = writeln!(

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::experiment::Findings;
+use crate::experiment::plan::Observation;
 use crate::scenario::Scenario;
 
 /// The folder of one result.
@@ -96,6 +97,22 @@ impl OutputDir {
     pub fn stored(&self, name: &str) -> Option<Findings> {
         let bytes = std::fs::read(self.root.join(name)).ok()?;
         serde_json::from_slice(&bytes).ok()
+    }
+
+    /// What is stored of the replications of a choice, if it is there and whole.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "results are read back where they are written"
+    )]
+    pub fn observed(&self, name: &str) -> Option<Vec<Observation>> {
+        let bytes = std::fs::read(self.root.join(name)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Stores what is known of the replications of a choice.
+    pub fn observe(&self, name: &str, known: &[Observation]) -> Result<(), OutputError> {
+        let made = serde_json::to_vec(known).map_err(io::Error::from);
+        self.write_made(name, made)
     }
 
     /// Stores the findings of a point.

@@ -69,6 +69,7 @@ pub fn summary(id: &str, seed: u64, findings: &Findings) -> Value {
         "costs": findings.costs.iter().map(|part| {
             (part.name(), with_unit(&part.usd, "usd"))
         }).collect::<serde_json::Map<_, _>>(),
+        "elasticity": findings.elasticities,
         "overflow_s": findings.overflow_s,
         "advisories": findings.advisories,
     })
@@ -214,6 +215,7 @@ pub fn schema() -> Value {
             "served_ages": { "type": "object" },
             "scale_ups": { "type": "object" },
             "costs": named,
+            "elasticity": { "type": "array", "items": { "type": "object", "required": ["service"] } },
             "overflow_s": maybe,
             "advisories": { "type": "array", "items": { "type": "object", "required": ["code"] } },
         },

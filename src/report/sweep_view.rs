@@ -17,14 +17,7 @@ pub struct SweepView<'a> {
 impl SweepView<'_> {
     /// The last part of a path that tells it from the others: `web.count` for `components.web.count`.
     pub fn short_path<'a>(&self, path: &'a str) -> &'a str {
-        let parts: Vec<usize> = path.match_indices('.').map(|(at, _)| at + 1).collect();
-        let tails = parts.iter().rev().map(|at| &path[*at..]);
-        // Two parts say more than one: `web.count`, not `count`.
-        let is_clear = |tail: &&str| {
-            let same = self.paths.iter().filter(|other| other.ends_with(*tail));
-            tail.contains('.') && same.count() == 1
-        };
-        tails.into_iter().find(is_clear).unwrap_or(path)
+        short_path(self.paths, path)
     }
 
     /// What a point sets apart from its traffic.
@@ -46,4 +39,16 @@ impl SweepView<'_> {
             text.join(", ")
         }
     }
+}
+
+/// See [`SweepView::short_path`].
+pub(super) fn short_path<'a>(paths: &[String], path: &'a str) -> &'a str {
+    let parts: Vec<usize> = path.match_indices('.').map(|(at, _)| at + 1).collect();
+    let tails = parts.iter().rev().map(|at| &path[*at..]);
+    // Two parts say more than one: `web.count`, not `count`.
+    let is_clear = |tail: &&str| {
+        let same = paths.iter().filter(|other| other.ends_with(*tail));
+        tail.contains('.') && same.count() == 1
+    };
+    tails.into_iter().find(is_clear).unwrap_or(path)
 }

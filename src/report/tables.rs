@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::words;
-use crate::experiment::{CallerFindings, Findings, QueueFindings, SourceFindings, Spread};
+use crate::experiment::{
+    CallerFindings, ElasticityFindings, Findings, QueueFindings, SourceFindings, Spread,
+};
 use crate::metrics::{Metric, Unit};
 use crate::objective::show;
 use crate::stats::Estimate;
@@ -124,6 +126,37 @@ pub(super) fn busy(findings: &Findings) -> Table {
         table.rows.push(vec![format!("{limit} turns away"), share]);
     }
     table
+}
+
+/// How well autoscaled services followed the demand for them; nothing without an autoscaler.
+pub(super) fn elasticity(findings: &Findings) -> Option<Table> {
+    if findings.elasticities.is_empty() {
+        return None;
+    }
+    let share = |own: &Estimate| Some(show(Unit::Fraction, own.value));
+    let own = findings.elasticities.iter();
+    let own: Vec<_> = own.map(|own| (own.service.clone(), own)).collect();
+    let mut table = where_something_is(
+        &own,
+        &[
+            ("too few for", &|own: &ElasticityFindings| {
+                share(&own.too_few_time)
+            }),
+            ("by", &|own| share(&own.too_few_by)),
+            ("too many for", &|own| share(&own.too_many_time)),
+            ("by ", &|own| share(&own.too_many_by)),
+            ("instability", &|own| share(&own.instability)),
+            ("deviation", &|own| {
+                Some(show(Unit::Number, own.deviation.value))
+            }),
+            ("cost with foresight", &|own| {
+                let cost = own.cost_with_foresight_usd.as_ref()?;
+                Some(show(Unit::Dollars, cost.value))
+            }),
+        ],
+    );
+    table.expendable = &["instability", "deviation"];
+    Some(table)
 }
 
 /// Those who had to persist: whoever had something to retry, to copy or to keep back. Nothing if nobody had.

@@ -68,7 +68,7 @@ fn scale_of_rate(per_second: f64) -> f64 {
 }
 
 /// Two significant digits, never as an exponent: `0.11`, `12`, `0.0031`.
-fn two_digits(value: f64) -> String {
+pub(super) fn two_digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -210,6 +210,43 @@ pub fn recovery(own: &Recovery) -> String {
             }
         ),
     }
+}
+
+/// True if the run ends while an objective is broken: whatever it took until then, it may take longer.
+fn ends_in_trouble(findings: &Findings) -> bool {
+    let broken = findings.objectives.iter().flat_map(|own| &own.violated);
+    findings.overflow_s.is_some()
+        || broken.map(|own| own.to_s).fold(0.0, f64::max) >= findings.horizon_s
+}
+
+/// How long the system took to come back, for a cell; `>` where it had not at the end.
+pub fn back_in(findings: &Findings, recovery: &Estimate) -> String {
+    let more = if ends_in_trouble(findings) { "> " } else { "" };
+    format!("{more}{}", show(Unit::Seconds, recovery.value.round()))
+}
+
+/// How long the system was in trouble, and what that cost; nothing if it was not.
+pub fn trouble(findings: &Findings) -> Option<String> {
+    let figure = |metric| findings.figure(metric);
+    let all = figure(Metric::TroubleTime).filter(|all| all.value > 0.0)?;
+    let longest = figure(Metric::RecoveryTime)?;
+    let time = estimate(Unit::Seconds, all);
+    let mut text = format!("for {time}");
+    if ends_in_trouble(findings) {
+        text += ", up to the end";
+    } else if longest.value > all.value {
+        text += &format!(", back after {}", estimate(Unit::Seconds, longest));
+    } else if longest.value < all.value {
+        text += &format!(", at most {} at a time", estimate(Unit::Seconds, longest));
+    }
+    if let Some(lost) = figure(Metric::RequestsLost).filter(|lost| lost.value > 0.0) {
+        text += &format!("; {}", with_suffix(lost.value));
+        if let Some(half) = lost.half_width() {
+            text += &format!(" ± {}", with_suffix(half));
+        }
+        text += " requests lost";
+    }
+    Some(text)
 }
 
 /// Whether stated figures can be true, in a sentence.

@@ -104,69 +104,126 @@ fn unpack(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     Ok(plain)
 }
 
+/// The position of a column in the header of a file; reports one that is not there.
+fn position(
+    file: &At<String>,
+    name: &At<String>,
+    text: &str,
+    out: &mut Diagnostics,
+) -> Option<usize> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = match reader.headers() {
+        Ok(header) => header.clone(),
+        Err(error) => {
+            let problem = format!("{} is not CSV: {error}", file.value);
+            out.push(Diagnostic::error(file.origin, problem));
+            return None;
+        }
+    };
+    let at = header.iter().position(|own| own.trim() == name.value);
+    if at.is_none() {
+        let there_are = header.iter().collect::<Vec<_>>().join(", ");
+        let similar = nearest(name, header.iter());
+        let problem = format!("{} has no column `{}`", file.value, name.value);
+        out.push(
+            Diagnostic::error(name.origin, problem)
+                .label(format!("columns: {there_are}"))
+                .maybe_help(similar.map(|name| format!("a similar column exists: `{name}`"))),
+        );
+    }
+    at
+}
+
 impl Data for DataFiles<'_> {
     fn column(&mut self, column: &Column<'_>, out: &mut Diagnostics) -> Option<Vec<f64>> {
-        let text = self.text(column.file, out)?;
-        let before = out.n_errors();
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(false)
-            .from_reader(text.as_bytes());
-        let header = match reader.headers() {
-            Ok(header) => header.clone(),
-            Err(error) => {
-                let problem = format!("{} is not CSV: {error}", column.file.value);
-                out.push(Diagnostic::error(column.file.origin, problem));
-                return None;
-            }
+        self.read_column(column.file, column.name, out, |own, at, text, out| {
+            own.cells(column, (at, text), out)
+        })
+    }
+
+    fn labels(
+        &mut self,
+        file: &At<String>,
+        name: &At<String>,
+        out: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)> {
+        let mut names: Vec<String> = Vec::new();
+        let mut known: BTreeMap<String, u32> = BTreeMap::new();
+        let read = |own: &mut Self, at: usize, text: &str, out: &mut Diagnostics| {
+            let mut number_of = |cell: &str| {
+                let cell = cell.trim();
+                if cell.is_empty() {
+                    return None;
+                }
+                if let Some(number) = known.get(cell) {
+                    return Some(*number);
+                }
+                let number = names.len() as u32;
+                known.insert(cell.to_owned(), number);
+                names.push(cell.to_owned());
+                Some(number)
+            };
+            own.rows((file, at, text), "something", &mut number_of, out)
         };
-        let Some(at) = header
-            .iter()
-            .position(|name| name.trim() == column.name.value)
-        else {
-            let there_are = header.iter().collect::<Vec<_>>().join(", ");
-            let similar = nearest(column.name, header.iter());
-            let problem = format!(
-                "{} has no column `{}`",
-                column.file.value, column.name.value
-            );
-            out.push(
-                Diagnostic::error(column.name.origin, problem)
-                    .label(format!("columns: {there_are}"))
-                    .maybe_help(similar.map(|name| format!("a similar column exists: `{name}`"))),
-            );
-            return None;
-        };
-        let values = self.cells(column, (at, &text), &mut reader, out);
-        if out.n_errors() > before {
-            return None;
-        }
-        if values.is_empty() {
-            let problem = format!("{} has a header, but no rows", column.file.value);
-            out.push(Diagnostic::error(column.file.origin, problem));
-            return None;
-        }
-        Some(values)
+        let numbers = self.read_column(file, name, out, read)?;
+        Some((numbers, names))
     }
 }
 
 impl DataFiles<'_> {
+    /// Reads a column by `read`, which is given its position and the text of the file; nothing if there is no
+    /// such column, no row, or a problem, which is reported.
+    fn read_column<T>(
+        &mut self,
+        file: &At<String>,
+        name: &At<String>,
+        out: &mut Diagnostics,
+        read: impl FnOnce(&mut Self, usize, &str, &mut Diagnostics) -> Vec<T>,
+    ) -> Option<Vec<T>> {
+        let text = self.text(file, out)?;
+        let before = out.n_errors();
+        let at = position(file, name, &text, out)?;
+        let values = read(self, at, &text, out);
+        if out.n_errors() > before {
+            return None;
+        }
+        if values.is_empty() {
+            let problem = format!("{} has a header, but no rows", file.value);
+            out.push(Diagnostic::error(file.origin, problem));
+            return None;
+        }
+        Some(values)
+    }
+
     fn cells(
         &mut self,
         column: &Column<'_>,
         (at, text): (usize, &str),
-        reader: &mut csv::Reader<&[u8]>,
         out: &mut Diagnostics,
     ) -> Vec<f64> {
+        let mut read = column.read;
+        self.rows((column.file, at, text), column.expected, &mut read, out)
+    }
+
+    fn rows<T>(
+        &mut self,
+        (file, at, text): (&At<String>, usize, &str),
+        expected: &str,
+        read: &mut dyn FnMut(&str) -> Option<T>,
+        out: &mut Diagnostics,
+    ) -> Vec<T> {
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(false)
+            .from_reader(text.as_bytes());
         let mut values = Vec::new();
         let mut bad = Vec::new();
         for record in reader.records() {
             match record {
-                Ok(record) => match (column.read)(&record[at]) {
+                Ok(record) => match read(&record[at]) {
                     Some(value) => values.push(value),
                     None => {
                         let number = record.position().map_or(0, csv::Position::line);
-                        let problem =
-                            format!("expected {}, found \"{}\"", column.expected, &record[at]);
+                        let problem = format!("expected {expected}, found \"{}\"", &record[at]);
                         bad.push((number, Some(record[at].to_owned()), problem));
                     }
                 },
@@ -197,12 +254,12 @@ impl DataFiles<'_> {
                 text: line,
                 span,
             };
-            self.bad_line(&column.file.value, &line, problem, out);
+            self.bad_line(&file.value, &line, problem, out);
         }
         if n_bad > MAX_BAD_LINES {
-            let problem = format!("{n_bad} lines of {} cannot be read", column.file.value);
+            let problem = format!("{n_bad} lines of {} cannot be read", file.value);
             let shown = format!("the first {MAX_BAD_LINES} are shown");
-            out.push(Diagnostic::error(column.file.origin, problem).label(shown));
+            out.push(Diagnostic::error(file.origin, problem).label(shown));
         }
         values
     }

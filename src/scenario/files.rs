@@ -9,6 +9,9 @@ use std::path::{Component, Path, PathBuf};
 pub trait Files {
     /// The bytes of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The names of the files in a folder, in any order.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
 }
 
 /// The file system.
@@ -22,6 +25,14 @@ impl Files for Disk {
     )]
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(folder)?;
+        let name = |entry: io::Result<std::fs::DirEntry>| {
+            entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+        };
+        entries.map(name).collect()
     }
 }
 
@@ -44,6 +55,18 @@ impl Files for Memory {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let found = self.files.get(&tidy(path)).cloned();
         found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let folder = tidy(folder);
+        let inside = self
+            .files
+            .keys()
+            .filter(|path| path.parent() == Some(&folder));
+        let names = inside.filter_map(|path| path.file_name());
+        Ok(names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect())
     }
 }
 
@@ -79,6 +102,10 @@ impl<F: Files + ?Sized> Files for Remembering<'_, F> {
         let bytes = self.inner.read(&path)?;
         self.seen.borrow_mut().insert(path, bytes.clone());
         Ok(bytes)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.inner.list(folder)
     }
 }
 

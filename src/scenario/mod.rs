@@ -15,22 +15,26 @@ mod data;
 mod document;
 mod files;
 mod names;
+mod plan;
 mod resolved;
+mod revisions;
 mod shape;
 mod sweep;
 
 use std::path::Path;
 
 pub use catalogue::{FAMILIES, catalogue};
+pub use changes::{Change, changes};
 pub use data::DataFile;
 pub use document::Document;
 use files::Remembering;
 pub use files::{Disk, Files, Memory};
+pub use plan::PlanSpec;
 pub use resolved::INPUTS;
 pub use shape::{
     InstanceType, KeysSpec, Replications, ReplicationsSpec, RunSpec, ScenarioSpec, Vary,
 };
-pub use sweep::{Point, Setting, SweepSpec, show};
+pub use sweep::{Point, Setting, SweepSpec, sets_traffic, show};
 
 use crate::component::Blueprint;
 use crate::diag::{Diagnostics, Sources};
@@ -112,6 +116,8 @@ pub struct Loaded {
     pub scenario: Scenario,
     /// Its sweep, if it has one.
     pub sweep: Option<Sweep>,
+    /// What may be chosen, if it says so.
+    pub plan: Option<Planned>,
     /// What is odd, but does not forbid running.
     pub warnings: Problems,
 }
@@ -127,9 +133,35 @@ pub struct Sweep {
     files: Memory,
 }
 
+/// What may be chosen, checked: every choice can be run.
+#[derive(Debug)]
+pub struct Planned {
+    /// How sure the answer is to be.
+    pub rule: PlanSpec,
+    /// The choices.
+    pub choices: Sweep,
+    /// Whether they are those of the sweep, without what sets the traffic.
+    pub is_of_sweep: bool,
+}
+
 /// Loads a scenario file, lays overrides `path=value` on top, and checks it, every point of its sweep
 /// included.
 pub fn load(files: &dyn Files, path: &Path, sets: &[String]) -> Result<Loaded, Problems> {
+    load_for(files, path, sets, false)
+}
+
+/// Loads a scenario file as [`load`] does, to plan with it: where it has no `[plan]` with choices, they are those
+/// of its sweep that do not set the traffic.
+pub fn load_plan(files: &dyn Files, path: &Path, sets: &[String]) -> Result<Loaded, Problems> {
+    load_for(files, path, sets, true)
+}
+
+fn load_for(
+    files: &dyn Files,
+    path: &Path,
+    sets: &[String],
+    is_planned: bool,
+) -> Result<Loaded, Problems> {
     let mut found = Diagnostics::default();
     let files = Remembering::new(files);
     let mut document = Document::load(&files, path, sets, &mut found);
@@ -139,38 +171,67 @@ pub fn load(files: &dyn Files, path: &Path, sets: &[String]) -> Result<Loaded, P
         check(&files, &mut document, &mut found)
     };
     let sweep = compiled.as_ref().and_then(|(_, spec)| spec.sweep.clone());
-    let sweep = match sweep {
-        Some(sweep) => check_points(&sweep, &files, &mut document, &mut found),
-        None => None,
-    };
-    match compiled {
-        Some((scenario, spec)) if !found.has_errors() => Ok(Loaded {
-            name: path
-                .file_stem()
-                .map_or("scenario".to_owned(), |n| n.to_string_lossy().into_owned()),
-            scenario,
-            sweep: sweep.map(|points| Sweep {
-                paths: spec.sweep.as_ref().map_or(Vec::new(), |sweep| {
-                    sweep.paths().into_iter().map(str::to_owned).collect()
-                }),
-                points,
-                resolved: spec
-                    .sweep
-                    .as_ref()
-                    .map_or(String::new(), resolved::sweep_text),
-                base: document.clone(),
-                files: files.into_memory(),
-            }),
-            warnings: Problems {
+    let sweep = sweep.map(|sweep| {
+        let points = check_points(&sweep, &files, &mut document, &mut found);
+        (resolved::sweep_text(&sweep), sweep, points)
+    });
+    let planned = compiled
+        .as_ref()
+        .and_then(|(_, spec)| planned(spec, is_planned));
+    let planned = planned.map(|(rule, axes, is_of_sweep)| {
+        let points = check_points(&axes, &files, &mut document, &mut found);
+        (rule, axes, points, is_of_sweep)
+    });
+    let (scenario, _) = match compiled {
+        Some(compiled) if !found.has_errors() => compiled,
+        _ => {
+            return Err(Problems {
                 found,
                 sources: document.sources,
-            },
-        }),
-        _ => Err(Problems {
+            });
+        }
+    };
+    let memory = files.into_memory();
+    let checked = |axes: &SweepSpec, points: Option<Vec<Point>>, resolved: String| {
+        Some(Sweep {
+            paths: axes.paths().into_iter().map(str::to_owned).collect(),
+            points: points?,
+            resolved,
+            base: document.clone(),
+            files: memory.clone(),
+        })
+    };
+    let sweep = sweep.and_then(|(text, axes, points)| checked(&axes, points, text));
+    let plan = planned.and_then(|(rule, axes, points, is_of_sweep)| {
+        let text = resolved::plan_text(&rule, &axes);
+        Some(Planned {
+            choices: checked(&axes, points, text)?,
+            rule,
+            is_of_sweep,
+        })
+    });
+    let name = path.file_stem();
+    Ok(Loaded {
+        name: name.map_or("scenario".to_owned(), |n| n.to_string_lossy().into_owned()),
+        scenario,
+        sweep,
+        plan,
+        warnings: Problems {
             found,
             sources: document.sources,
-        }),
+        },
+    })
+}
+
+/// What may be chosen, and whether that is what the sweep tries.
+fn planned(spec: &ScenarioSpec, is_planned: bool) -> Option<(PlanSpec, SweepSpec, bool)> {
+    let rule = spec.plan.clone().unwrap_or_else(PlanSpec::built_in);
+    if let Some(choices) = &rule.choose {
+        let axes = choices.axes.clone();
+        return Some((rule, axes, false));
     }
+    let sweep = spec.sweep.as_ref().filter(|_| is_planned)?;
+    Some((rule, sweep.without_traffic()?, true))
 }
 
 /// Reads and compiles a document.
@@ -187,13 +248,13 @@ fn check(
         names::check(&document.root, out);
         return None;
     };
-    let versions = changes::versions(&spec, document, out);
-    let places = changes::places(&spec, &versions);
+    let versions = revisions::versions(&spec, document, out);
+    let places = revisions::places(&spec, &versions);
     let mut data = DataFiles::new(files, document);
     let blueprint = compile::compile(&spec, places.clone(), &mut data, out);
     let mut used = data.into_used();
     let mut blueprint = blueprint?;
-    used.extend(changes::add(
+    used.extend(revisions::add(
         versions,
         &places,
         (files, document),
@@ -251,6 +312,23 @@ impl Sweep {
     /// The points.
     pub fn points(&self) -> &[Point] {
         &self.points
+    }
+
+    /// The position of every point on each axis, by the order in which its values first come.
+    pub fn places(&self) -> Vec<Vec<usize>> {
+        let mut values: Vec<Vec<&str>> = vec![Vec::new(); self.paths.len()];
+        let mut places = Vec::with_capacity(self.points.len());
+        for point in &self.points {
+            let place = point.settings.iter().zip(&mut values).map(|(own, values)| {
+                let known = values.iter().position(|label| *label == own.label);
+                known.unwrap_or_else(|| {
+                    values.push(&own.label);
+                    values.len() - 1
+                })
+            });
+            places.push(place.collect());
+        }
+        places
     }
 
     /// The sweep as text; together with the scenario's it identifies what is run.

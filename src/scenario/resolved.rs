@@ -1,6 +1,7 @@
 //! The scenario written back: every default, fragment and override in place.
 
 use super::data::DataFile;
+use super::plan::PlanSpec;
 use super::shape::ScenarioSpec;
 use super::sweep::SweepSpec;
 use crate::spec::Spec as _;
@@ -8,12 +9,13 @@ use crate::spec::Spec as _;
 /// The folder of data files beside a resolved scenario.
 pub const INPUTS: &str = "inputs";
 
-/// The text, without the sweep, and the data files under the names they have in it: by their contents, so
+/// The text, without the sweep and the plan, and the data files under the names they have in it: by their contents, so
 /// that the text alone says what is run.
 pub(super) fn resolve(spec: &ScenarioSpec, used: Vec<DataFile>) -> (String, Vec<DataFile>) {
     let own = ScenarioSpec {
         uses: Vec::new(),
         sweep: None,
+        plan: None,
         ..spec.clone()
     };
     let mut tree = own
@@ -43,7 +45,25 @@ pub(super) fn sweep_text(sweep: &SweepSpec) -> String {
     tree_text(&toml::Value::Table(table))
 }
 
-fn tree_text(tree: &toml::Value) -> String {
+/// A plan as text.
+pub(super) fn plan_text(plan: &PlanSpec, axes: &SweepSpec) -> String {
+    let plan = plan.write().map(|plan| ("plan".to_owned(), plan));
+    let table: toml::Table = plan.into_iter().collect();
+    // Where the choices are those of the sweep, they are part of the plan all the same.
+    let sweep = plan_axes(axes);
+    format!("{}{sweep}", tree_text(&toml::Value::Table(table)))
+}
+
+fn plan_axes(axes: &SweepSpec) -> String {
+    let points = axes.points();
+    let labels = points.iter().flat_map(|own| &own.settings);
+    labels
+        .map(|own| format!("# {} = {}\n", own.path, own.label))
+        .collect()
+}
+
+/// A scenario's tree as text.
+pub(super) fn tree_text(tree: &toml::Value) -> String {
     toml::to_string_pretty(tree).expect("a tree of plain values can be written")
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::plan::PlanSpec;
 use super::sweep::SweepSpec;
 use crate::component::ComponentSpec;
 use crate::component::source::Source;
@@ -42,6 +43,8 @@ spec! {
         pub objectives: Objectives,
         /// What `capsim sweep` tries.
         pub sweep: Option<SweepSpec>,
+        /// What `capsim plan` may choose, and how sure it is to be.
+        pub plan: Option<PlanSpec>,
     }
     check(Self::check)
 }
@@ -91,6 +94,10 @@ spec! {
         /// With more requests in flight than this a replication stops: the system is hopelessly
         /// overloaded, and every further request would only take memory.
         pub max_in_flight: At<Count> = At::built_in(Count::new(1_000_000)),
+        /// How many lines `log.csv` has at most: requests of the first replication, from their arrival to
+        /// their end, and their waits in lines, in the order in which they were over. For small runs that are
+        /// to be understood to the instant.
+        pub log: At<u32> = At::built_in(0),
     }
     check(Self::check)
 }
@@ -122,8 +129,15 @@ impl RunSpec {
             let problem = format!("at most {MAX_IN_FLIGHT} requests can be in flight");
             out.push(Diagnostic::error(self.max_in_flight.origin, problem));
         }
+        if self.log.value > MOST_LOG {
+            let problem = format!("a log has at most {MOST_LOG} lines");
+            out.push(Diagnostic::error(self.log.origin, problem));
+        }
     }
 }
+
+/// 40 bytes each.
+const MOST_LOG: u32 = 10_000_000;
 
 /// 128 bytes each with their links: 6.4 GB.
 const MAX_IN_FLIGHT: u32 = 50_000_000;

@@ -6,10 +6,20 @@ use serde_json::json;
 
 use super::document::Document;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::spec::{Definitions, Entry, Fields, Node, Spec, Table, Value};
+use crate::policy::persistence::Persistence;
+use crate::spec::{At, Definitions, Entry, Fields, Node, Spec, Table, Value};
 
 /// The most points of one sweep.
 const MOST_POINTS: u128 = 100_000;
+
+/// True for parameters that set the traffic. How a source's clients persist does not: it is something to
+/// choose, as the parameters of components are.
+pub fn sets_traffic(path: &str) -> bool {
+    let mut parts = path.split('.');
+    let is_source = parts.next() == Some("sources");
+    let key = parts.nth(1).unwrap_or("");
+    is_source && !Persistence::KEYS.contains(&key)
+}
 
 /// A parameter by its path, and a value for it.
 #[derive(Debug, Clone)]
@@ -140,6 +150,36 @@ impl SweepSpec {
         points
     }
 
+    /// What is left to choose for the traffic that the scenario has: without the parameters that set it.
+    /// Nothing if that is nothing.
+    pub(super) fn without_traffic(&self) -> Option<Self> {
+        let mut own = self.clone();
+        own.axes.retain(|axis| !sets_traffic(&axis.path));
+        let mut seen = BTreeSet::new();
+        own.points.retain_mut(|point| {
+            point.retain(|setting| !sets_traffic(&setting.path));
+            seen.insert(
+                point
+                    .iter()
+                    .map(|own| own.label.clone())
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let is_empty = own.axes.is_empty() && own.points.iter().all(Vec::is_empty);
+        (!is_empty).then_some(own)
+    }
+
+    /// The axes of `choose`.
+    pub(super) fn read_choices(node: &Node, out: &mut Diagnostics) -> Option<Self> {
+        let before = out.n_errors();
+        let axes = read_axes(node, out);
+        (out.n_errors() == before).then(|| Self {
+            axes,
+            points: Vec::new(),
+            written: node.clone(),
+        })
+    }
+
     /// The paths that are set, in order.
     pub fn paths(&self) -> Vec<&str> {
         let first = self.points.first();
@@ -216,10 +256,49 @@ fn leaves<'a>(table: &'a Table, prefix: &str, found: &mut Vec<(String, &'a Entry
             format!("{prefix}.{}", entry.key)
         };
         match &entry.node.value {
-            Value::Table(inner) => leaves(inner, &path, found),
+            Value::Table(inner) if !is_range(inner) => leaves(inner, &path, found),
             _ => found.push((path, entry)),
         }
     }
+}
+
+/// Whether a table stands for equally spaced values: `{ from = 2, to = 20, step = 2 }`.
+fn is_range(table: &Table) -> bool {
+    let known = |entry: &Entry| ["from", "to", "step"].contains(&entry.key.as_str());
+    table.get("from").is_some() && table.entries.iter().all(known)
+}
+
+/// The values of a range of whole numbers.
+fn read_range(node: &Node, out: &mut Diagnostics) -> Option<Vec<Node>> {
+    let fields = Fields::open(node, &["from", "to", "step"], out)?;
+    let from = fields.take::<At<u64>>("from", None, out);
+    let to = fields.take::<At<u64>>("to", None, out);
+    let step = fields.take::<At<u64>>("step", Some(At::built_in(1)), out);
+    let (from, to, step) = (from?, to?, step?);
+    if from.value > to.value {
+        let problem = "the range ends before it begins";
+        let from = format!("from {}", from.value);
+        out.push(Diagnostic::error(to.origin, problem).related(node.origin, from));
+        return None;
+    }
+    if step.value == 0 {
+        out.push(Diagnostic::error(
+            step.origin,
+            "the step must be more than 0",
+        ));
+        return None;
+    }
+    let n = (to.value - from.value) / step.value + 1;
+    if u128::from(n) > MOST_POINTS {
+        let problem = format!("a range of {n} values; at most {MOST_POINTS} are tried");
+        out.push(Diagnostic::error(node.origin, problem));
+        return None;
+    }
+    let value = |at: u64| Node {
+        value: Value::Whole((from.value + at * step.value) as i64),
+        origin: node.origin,
+    };
+    Some((0..n).map(value).collect())
 }
 
 fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
@@ -243,6 +322,11 @@ fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
                     values: values.clone(),
                 });
             }
+            Value::Table(_) => axes.extend(read_range(&entry.node, out).map(|values| Axis {
+                path,
+                origin: entry.key_origin,
+                values,
+            })),
             Value::List(_) => {
                 out.push(Diagnostic::error(
                     entry.node.origin,
@@ -251,7 +335,8 @@ fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
             }
             _ => {
                 let problem = format!("expected a list of values, found {}", entry.node.describe());
-                out.push(Diagnostic::error(entry.node.origin, problem));
+                let help = "write [5, 10, 20], or { from = 5, to = 20, step = 5 }";
+                out.push(Diagnostic::error(entry.node.origin, problem).help(help));
             }
         }
     }

@@ -21,6 +21,15 @@ pub trait Data {
     /// All cells of a column, in the order of the rows, at least one. Reports a file that cannot be
     /// read, a column that is not there, the lines whose cell is not as expected.
     fn column(&mut self, column: &Column<'_>, out: &mut Diagnostics) -> Option<Vec<f64>>;
+
+    /// All cells of a column as text: numbers that stand for names, in the order of the rows, and the names in
+    /// the order in which they come first. Reports what [`Data::column`] does.
+    fn labels(
+        &mut self,
+        file: &At<String>,
+        name: &At<String>,
+        out: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)>;
 }
 
 /// Reads a finite number.

@@ -269,6 +269,7 @@ macro_rules! whole {
 }
 
 whole! {
+    i32: i64::from(i32::MIN), i64::from(i32::MAX);
     u32: 0, i64::from(u32::MAX);
     u64: 0, i64::MAX;
 }

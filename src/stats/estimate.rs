@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 
+use super::Sample;
+
 /// How sure an interval is to be: the share of intervals that contain the truth, above 0 and below 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Confidence(f64);
@@ -18,8 +20,15 @@ impl Confidence {
         self.0
     }
 
+    /// The level at which each of `n` intervals has to hold for all of them to hold at this one together,
+    /// however they depend on each other (Bonferroni).
+    #[must_use]
+    pub fn for_all(self, n: usize) -> Self {
+        Self(1.0 - (1.0 - self.0) / n.max(1) as f64)
+    }
+
     /// The two-sided quantile of Student's t with `freedom` degrees of freedom.
-    fn student(self, freedom: usize) -> f64 {
+    pub(super) fn student(self, freedom: usize) -> f64 {
         let law = StudentsT::new(0.0, 1.0, freedom as f64).expect("at least one degree of freedom");
         law.inverse_cdf(f64::midpoint(1.0, self.0))
     }
@@ -27,6 +36,26 @@ impl Confidence {
     /// The two-sided quantile of the standard normal law.
     fn normal(self) -> f64 {
         Normal::standard().inverse_cdf(f64::midpoint(1.0, self.0))
+    }
+
+    /// `centre ± t · sqrt(Σ (x - centre)² / (n (n - 1)))`; nothing with fewer than two values.
+    pub(super) fn around(self, centre: f64, values: &[f64]) -> Option<(f64, f64)> {
+        let n = values.len();
+        if n < 2 {
+            return None;
+        }
+        let squares: f64 = values.iter().map(|x| (x - centre) * (x - centre)).sum();
+        let half = self.student(n - 1) * (squares / (n * (n - 1)) as f64).sqrt();
+        Some((centre - half, centre + half))
+    }
+
+    /// Wilson's score interval for `part` successes in `whole` independent trials.
+    pub(super) fn wilson(self, part: u64, whole: u64) -> (f64, f64) {
+        let (n, z) = (whole as f64, self.normal());
+        let p = part as f64 / n;
+        let centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+        let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+        ((centre - half).max(0.0), (centre + half).min(1.0))
     }
 }
 
@@ -44,74 +73,26 @@ impl Estimate {
     ///
     /// Law, *Simulation Modeling and Analysis*, 5th ed., 4.5 (replication/deletion approach).
     pub fn mean(values: &[f64], confidence: Confidence) -> Option<Self> {
-        let n = values.len();
-        if n == 0 {
-            return None;
-        }
-        let value = values.iter().sum::<f64>() / n as f64;
-        Some(Self {
-            value,
-            interval: interval_around(value, values, confidence),
-        })
+        let own = values.iter().copied().map(Some).collect();
+        Some(Sample::mean(own)?.estimate(confidence))
     }
 
     /// A figure computed from all replications together, with the spread of the replications' own
-    /// figures around it: the sectioning estimator for quantiles, less biased than their average.
-    /// Nothing without a pooled figure; replications without a figure of their own are left out.
-    ///
-    /// Asmussen & Glynn, *Stochastic Simulation* (2007), III.5; Nakayama, ACM TOMACS 24 (2014).
+    /// figures around it ([`Sample::sections`]). Nothing without a pooled figure; replications without a
+    /// figure of their own are left out.
     pub fn sections(
         pooled: Option<f64>,
         sections: impl IntoIterator<Item = Option<f64>>,
         confidence: Confidence,
     ) -> Option<Self> {
-        let value = pooled?;
-        let own: Vec<f64> = sections.into_iter().flatten().collect();
-        Some(Self {
-            value,
-            interval: interval_around(value, &own, confidence),
-        })
+        let own = sections.into_iter().collect();
+        Some(Sample::sections(pooled, own)?.estimate(confidence))
     }
 
     /// A share of requests: (part, whole) per replication, pooled, with the jackknife interval, inside
-    /// 0..=1. Where the replications leave no spread at all (every share 0, or every share 1) Wilson's
-    /// interval stands in, so that "none in 3,000" is not reported as "never". Nothing if all wholes are
-    /// zero.
+    /// 0..=1 ([`Sample::share`]). Nothing if all wholes are zero.
     pub fn share(parts: &[(u64, u64)], confidence: Confidence) -> Option<Self> {
-        let used: Vec<_> = parts.iter().filter(|(_, whole)| *whole > 0).collect();
-        let part: u64 = used.iter().map(|(part, _)| part).sum();
-        let whole: u64 = used.iter().map(|(_, whole)| whole).sum();
-        if whole == 0 {
-            return None;
-        }
-        let value = part as f64 / whole as f64;
-        let n = used.len();
-        if n < 2 {
-            return Some(Self {
-                value,
-                interval: None,
-            });
-        }
-        if part == 0 || part == whole {
-            return Some(Self {
-                value,
-                interval: Some(wilson(part, whole, confidence)),
-            });
-        }
-        let pseudo: Vec<f64> = used
-            .iter()
-            .map(|(own, of)| {
-                let without = if whole > *of {
-                    (part - own) as f64 / (whole - of) as f64
-                } else {
-                    value
-                };
-                n as f64 * value - (n - 1) as f64 * without
-            })
-            .collect();
-        let interval = interval_around(value, &pseudo, confidence)
-            .map(|(low, high)| (low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)));
-        Some(Self { value, interval })
+        Some(Sample::share(parts)?.estimate(confidence))
     }
 
     /// Half the width of the interval.
@@ -131,26 +112,6 @@ impl Estimate {
             interval,
         }
     }
-}
-
-/// `centre ± t · sqrt(Σ (x - centre)² / (n (n - 1)))`; nothing with fewer than two values.
-fn interval_around(centre: f64, values: &[f64], confidence: Confidence) -> Option<(f64, f64)> {
-    let n = values.len();
-    if n < 2 {
-        return None;
-    }
-    let squares: f64 = values.iter().map(|x| (x - centre) * (x - centre)).sum();
-    let half = confidence.student(n - 1) * (squares / (n * (n - 1)) as f64).sqrt();
-    Some((centre - half, centre + half))
-}
-
-/// Wilson's score interval for `part` successes in `whole` independent trials.
-fn wilson(part: u64, whole: u64, confidence: Confidence) -> (f64, f64) {
-    let (n, z) = (whole as f64, confidence.normal());
-    let p = part as f64 / n;
-    let centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
-    let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    ((centre - half).max(0.0), (centre + half).min(1.0))
 }
 
 #[cfg(test)]

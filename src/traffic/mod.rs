@@ -8,4 +8,6 @@
 
 pub mod arrivals;
 pub mod curve;
+pub mod hashed;
+pub mod recording;
 pub mod tools;

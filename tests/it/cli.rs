@@ -374,3 +374,94 @@ fn hopeless_overload_ends_with_a_verdict() {
     let place = Place::new(unasserted);
     assert_eq!(place.capsim(&["run", "small.toml"]).status.code(), Some(1));
 }
+
+#[test]
+fn a_comparison_answers_and_ends_as_asked() {
+    let place = Place::new(SMALL);
+    let args = [
+        "compare",
+        "small.toml",
+        "--set-both",
+        "components.web.count=2",
+    ];
+    let with = |more: &[&str]| place.capsim(&[&args[..], more].concat());
+    let done = with(&["--set", "components.web.count=3"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let folder = place.only("output/small");
+    let id = folder
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    insta::assert_snapshot!(text(&done.stdout).replace(&id, "COMPARE"));
+    let read = |name: &str| std::fs::read(folder.join(name)).expect(name);
+    let json: serde_json::Value = serde_json::from_slice(&read("compare.json")).expect("JSON");
+    let schema = place.capsim(&["schema", "compare"]).stdout;
+    let schema = serde_json::from_slice(&schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let wrong: Vec<_> = validator
+        .iter_errors(&json)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    insta::assert_snapshot!(
+        "compare_markdown",
+        String::from_utf8(read("compare.md")).expect("text")
+    );
+    for name in [
+        "manifest.json",
+        "a/summary.txt",
+        "b/scenario.resolved.toml",
+        "charts/differences.svg",
+    ] {
+        assert!(!read(name).is_empty());
+    }
+    // Cheaper, and worse: a pipeline hears of it if it asks.
+    let worse = ["--set", "components.web.count=1", "--quiet"];
+    assert_eq!(with(&worse).status.code(), Some(0));
+    assert_eq!(
+        with(&[&worse[..], &["--exit-code"]].concat()).status.code(),
+        Some(3)
+    );
+    let same = ["--set", "title=Another", "--exit-code", "--quiet"];
+    let same = with(&same);
+    assert_eq!(same.status.code(), Some(0));
+    assert_eq!(
+        text(&same.stdout),
+        "nothing was changed: A and B are the same configuration\n"
+    );
+}
+
+#[test]
+fn a_comparison_with_nothing_or_with_mistakes_is_not_run() {
+    let place = Place::new(SMALL);
+    let alone = place.capsim(&["compare", "small.toml"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(text(&alone.stderr).contains("there is nothing to compare small.toml with"));
+    std::fs::write(place.path("bad.toml"), "[run]\nhorizon = 5\n").expect("written");
+    let bad = place.capsim(&[
+        "compare",
+        "bad.toml",
+        "small.toml",
+        "--set",
+        "components.wob.count=2",
+    ]);
+    let said = text(&bad.stderr);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(
+        said.contains("in bad.toml") && said.contains("a similar name exists: `web`"),
+        "{said}"
+    );
+    for tolerance in ["-1%", "much"] {
+        let bad = place.capsim(&[
+            "compare",
+            "small.toml",
+            "--set",
+            "title=B",
+            "--tolerance",
+            tolerance,
+        ]);
+        assert_eq!(bad.status.code(), Some(2), "{}", text(&bad.stderr));
+    }
+    assert!(!place.path("output").exists());
+}

@@ -313,6 +313,44 @@ fn a_pooler_waits_as_erlang_says() {
     assert!((open.expect("open").value - 4.0).abs() < 0.01);
 }
 
+/// By session a client keeps the connection that it got first: as many clients as connections never wait at the
+/// pooler, and hold all of them; of more clients some get none, and are disconnected, where by transaction there
+/// is enough for all.
+#[test]
+fn a_session_keeps_its_connection() {
+    let of = |rate: f64, clients: &str, pooler: &str| {
+        let text = system(
+            (6000, rate, 1000),
+            "time = { exponential = \"100ms\" }",
+            clients,
+            "cores = 64",
+        )
+        .replace("query = \"pg\"", "query = \"bouncer\"")
+        .replace("to = \"pg\"", "to = \"bouncer\"")
+            + "[components.bouncer]\nkind = \"pooler\"\nto = \"pg\"\ntimeout = \"1s\"\n"
+            + pooler;
+        run(&load(&text).scenario)
+    };
+    let enough = of(30.0, "max = 4", "pooling = \"session\"\nsize = 4\n");
+    let own = resource(&enough, "bouncer", "pool pg");
+    assert!((own.used.expect("used").value - 4.0).abs() < 0.01);
+    assert!(own.wait_mean_s.expect("waits").value < 1e-6);
+    let before = resource(&enough, "web", "pool db").wait_mean_s;
+    let before = before.expect("waits").value;
+    assert!((before - 0.0509).abs() < 0.003, "{before}");
+    let timeouts = |pooling: &str| {
+        let findings = of(
+            10.0,
+            "max = 20",
+            &format!("pooling = \"{pooling}\"\nsize = 2\n"),
+        );
+        share(&findings, "pool_timeout")
+    };
+    let (session, transaction) = (timeouts("session"), timeouts("transaction"));
+    assert!(transaction < 1e-3, "{transaction}");
+    assert!(session > 0.02, "{session}");
+}
+
 /// Two replicas share the reads evenly, the primary keeps the writes; each server has connections of its own.
 #[test]
 fn replicas_carry_the_reads() {

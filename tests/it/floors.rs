@@ -14,6 +14,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         ("engine", &[]),
         ("rng", &["blake3", "rand", "rand_xoshiro"]),
         ("stats", &["serde", "statrs"]),
+        ("theory", &[]),
         ("spec", &["serde_json", "toml"]),
     ],
     &[
@@ -35,6 +36,7 @@ const FLOORS: &[&[(&str, &[&str])]] = &[
         &["blake3", "csv", "flate2", "serde_json", "toml"],
     )],
     &[("experiment", &["rayon", "serde"])],
+    &[("backtest", &["csv", "flate2", "serde_json", "toml"])],
     &[(
         "report",
         &[

@@ -5,6 +5,8 @@
     reason = "tests look at files and are told how much to do"
 )]
 
+mod autoscalers;
+mod backtests;
 mod balancers;
 mod breakers;
 mod caches;
@@ -12,6 +14,7 @@ mod callers;
 mod cdns;
 mod cli;
 mod clients;
+mod comparisons;
 mod conformance;
 mod costs;
 mod databases;

@@ -3,6 +3,7 @@
 //! Small systems with everything that the language knows, in combinations that nobody would write:
 //! starved pools, backlogs of nothing, instances killed while they drain, clients that give up at once.
 
+mod autoscalers;
 mod caches;
 mod gateways;
 mod health;
@@ -168,14 +169,7 @@ impl Generator {
         self.life(text);
         self.provisioning(text);
         self.pool(at, workers, text);
-        if self.chance(50) {
-            let (min, max) = (self.between(1, 2), self.between(2, 6));
-            let target = self.one_of(&["1ms", "20ms", "500ms"]);
-            let _ = writeln!(
-                text,
-                "[components.s{at}.autoscaler]\nkind = \"heroku_p95\"\nmin = {min}\nmax = {max}\ntarget = \"{target}\"\npatience = 1"
-            );
-        }
+        self.autoscaler(at, text);
         self.consumes(text);
         self.own_cache(at, workers.are_processes, text);
         self.limiter(at, workers.are_processes, text);

@@ -48,6 +48,8 @@ pub struct Plan {
     pub ttl: Option<SimDuration>,
     /// Whether hits renew that.
     pub renewed_by_hits: bool,
+    /// Whether those who come later to fill it leave a good entry alone.
+    pub keeps_first: bool,
     /// By which share of it at most it is cut at random.
     pub jitter: f64,
     /// How expired entries are removed.
@@ -282,6 +284,9 @@ impl State {
                 made: now,
             };
             let shelf = self.units.shelf(at);
+            if self.plan.keeps_first && shelf.peek(key).is_some_and(|own| now < own.good_until) {
+                return self.ends_refresh(id, cx);
+            }
             let filled = shelf.fill(key, entry, now, |key| size(key, &self.plan, cx));
             if filled == Filled::Refused {
                 cx.recorder.count(self.counts.refused);
@@ -363,7 +368,7 @@ fn after(now: SimTime, span: SimDuration) -> SimTime {
 #[inline]
 pub(super) fn key(keys: KeysId, id: RequestId, cx: &Context) -> u64 {
     let (catalogue, request) = (&cx.program.keys[keys.0 as usize], cx.requests.get(id));
-    let mut key = catalogue.key(request.number);
+    let mut key = cx.program.key(keys, request);
     if request.flags.has(catalogue.varies()) {
         let source = cx.program.source_of[request.flow as usize];
         key = catalogue.own_key(key, (source, cx.requests.extra(id).client));

@@ -211,6 +211,9 @@ spec! {
         /// Whether being asked for makes an entry good for another `ttl`; else it counts from when the
         /// entry was filled.
         pub renewed_by_hits: At<bool> = At::built_in(false),
+        /// Whether an entry that is good is left alone by whoever missed it too and comes later to fill it, as by
+        /// `ADD` or `SET NX`; else the last one to fill it replaces it, and its `ttl` begins anew.
+        pub keeps_first: At<bool> = At::built_in(false),
         /// By which share of it at most the `ttl` is cut, at random for each entry, so that what was filled
         /// together does not expire together.
         pub jitter: At<Fraction> = At::built_in(Fraction::ZERO),
@@ -393,6 +396,11 @@ impl Cache {
                     self.renewed_by_hits.value,
                     self.renewed_by_hits.origin,
                     "be renewed",
+                ),
+                (
+                    self.keeps_first.value,
+                    self.keeps_first.origin,
+                    "be left alone",
                 ),
                 (
                     self.jitter.value > Fraction::ZERO,

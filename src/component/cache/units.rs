@@ -67,7 +67,7 @@ impl Ratios {
         let catalogue = &cx.program.keys[keys.0 as usize];
         let mut known = self.catalogues.iter();
         let begins = known.find(|own| own.0 == keys).map_or(0, |own| own.1);
-        let class = begins + catalogue.classes().of(catalogue.key(request.number));
+        let class = begins + catalogue.classes().of(cx.program.key(keys, request));
         let below = self.own[unit].asked(class, cx.now());
         // Two look-ups of one request have chances of their own.
         let drawn = request.seed() ^ u64::from(request.frame.pc) << 32;
@@ -82,6 +82,7 @@ impl Units {
             return Self::Ratios(Ratios::new((rules, catalogues), plan, program));
         }
         let is_plain = !plan.renewed_by_hits
+            && !plan.keeps_first
             && plan.jitter == 0.0
             && plan.sweep.is_none()
             && !plan.minds_misses

@@ -29,6 +29,7 @@ use super::Context;
 use super::cpu::Slowdown;
 use super::program::{Demand, Op, Visit};
 use super::request::RequestId;
+use crate::component::work::Work;
 use crate::diag::{Diagnostic, Diagnostics, Origin};
 use crate::dist::Law;
 use crate::policy::replication;
@@ -215,7 +216,7 @@ spec! {
         /// The service's pool whose connection it uses; without it, a connection of its own.
         pub pool: Option<At<String>>,
         /// How long it takes on a core of its own.
-        pub time: Law,
+        pub time: Work,
         /// What it does to the database.
         pub access: At<Access> = At::built_in(Access::Read),
         /// The row that it changes: a key of this catalogue, drawn by its popularity. It has the row to itself

@@ -318,7 +318,7 @@ impl State {
     /// A query begins with its work on the cores.
     #[inline]
     fn begins(&mut self, id: RequestId, time: Demand, cx: &mut Context) {
-        let mut work = cx.program.draw(time, cx.requests.get(id).seed());
+        let mut work = cx.program.work(time, cx.requests.get(id));
         if self.cold_since.is_some() && self.disk.is_none() {
             let coldness = self.coldness(cx.now());
             work = SimDuration::from_nanos_f64(work.as_nanos() as f64 * coldness);

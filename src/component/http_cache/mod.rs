@@ -8,6 +8,7 @@
 
 mod spec;
 
+use super::arena::NOBODY;
 use super::fetch::{
     Came, Counts, Held, OK, answer_of, begins_fetch, ends_fetch, outcome_of, says_age,
 };
@@ -60,6 +61,8 @@ struct Own {
     is_unchanged: bool,
     /// Its client has asked that.
     was_conditional: bool,
+    /// The connection that nobody reads from before it is through, where it is a renewal in the background.
+    connection: u32,
 }
 
 /// An HTTP cache at work.
@@ -114,6 +117,7 @@ impl State {
                 waits: false,
                 is_unchanged: false,
                 was_conditional: flags.has(Flags::CONDITIONAL),
+                connection: NOBODY,
             }
         });
         let has_waited = own.waits;
@@ -196,8 +200,10 @@ impl State {
         let own = Own {
             visit,
             was_conditional: false,
+            connection: cx.requests.extra(id).connection,
             ..*theirs
         };
+        cx.connections.holds(own.connection);
         let request = cx.opens_beside(id, 0);
         self.goes(request, own, asks, cx);
         cx.wake(request, Wake::GoOn);
@@ -212,6 +218,7 @@ impl State {
         cx: &mut Context,
     ) -> Option<Outcome> {
         let own = self.held.take(number)?;
+        cx.lets_go(own.connection);
         let now = cx.now();
         if own.waits {
             cx.recorder.level(self.waiting).down(now, 1);

@@ -14,6 +14,7 @@
 mod books;
 mod opening;
 mod revise;
+mod sessions;
 mod state;
 
 pub(super) use state::{FIRST_SIGNAL, Pool, is_in_line};
@@ -183,6 +184,8 @@ pub struct Plan {
     pub max_age: Option<SimDuration>,
     /// By up to which part of it less.
     pub max_age_variance: Fraction,
+    /// Whether it leads to a pooler that keeps a connection for each of its own.
+    pub by_session: bool,
 }
 
 /// Which pool: whose, and its number there.

@@ -46,9 +46,9 @@ pub(in crate::component) struct Pool {
     /// Whether an idle connection is good as it is.
     is_plain: bool,
     /// Whether it matters which connection a request holds.
-    tracks: bool,
+    pub(super) tracks: bool,
     /// By request: the connection that it holds, where that matters.
-    held: Vec<Connection>,
+    pub(super) held: Vec<Connection>,
     pub(super) openings: Arena<Opening>,
     ages: Salt,
     lane: Option<LaneId>,
@@ -82,7 +82,10 @@ impl Pool {
         } else {
             (0, 0)
         };
-        let tracks = plan.max_age.is_some() || rules.max_uses != u32::MAX || !rules.is_plain();
+        let tracks = plan.max_age.is_some()
+            || rules.max_uses != u32::MAX
+            || !rules.is_plain()
+            || plan.by_session;
         Self {
             id,
             units: (0..n_units)
@@ -159,6 +162,7 @@ impl Pool {
     #[cold]
     fn has_closed(&mut self, at: usize, closed: u32, cx: &mut Context) {
         self.note_closed(closed, cx);
+        self.ends_sessions(at, cx);
         self.opens_in_background(at, cx);
     }
 
@@ -273,7 +277,13 @@ impl Pool {
     }
 
     #[inline]
-    fn takes_back(&mut self, at: usize, connection: Connection, broken: bool, cx: &mut Context) {
+    pub(super) fn takes_back(
+        &mut self,
+        at: usize,
+        connection: Connection,
+        broken: bool,
+        cx: &mut Context,
+    ) {
         let now = cx.now();
         cx.recorder.level(self.in_use).down(now, 1);
         if let Some(capacity) = self.shrinks_to {
@@ -462,6 +472,7 @@ impl Pool {
             let held = unit.n_held();
             unit.stop();
             cx.recorder.level(self.in_use).down(now, u64::from(held));
+            self.ends_sessions(at, cx);
         }
         self.note_closed(closed, cx);
     }

@@ -2,10 +2,10 @@
 //!
 //! A client connection costs the pooler little and the database nothing. A query is passed on by the
 //! pooler's single thread, waits for one of the pooler's own connections, holds it for as long as it takes
-//! (a transaction of one query), and gives it back. Pooling by session, where a client holds a connection
-//! until it leaves, is a limit on clients and nothing else: leave the pooler out, and set `max_connections`
-//! of the database.
+//! (a transaction of one query), and gives it back. Pooling by session, a client keeps the connection that it got
+//! for its first query until it disconnects: then there can be no more clients who query than connections.
 
+mod sessions;
 mod state;
 
 pub use state::State;
@@ -23,6 +23,17 @@ use crate::presets;
 use crate::spec;
 use crate::spec::{At, Count, Preset};
 use crate::units::SimDuration;
+use crate::words;
+
+words! {
+    /// For how long a client of a pooler has a connection to the database.
+    pub enum Pooling {
+        /// For a transaction, which is one query here; a statement is the same.
+        Transaction = "transaction",
+        /// From its first query until it disconnects. Pools whose connections stay open keep all of the pooler's.
+        Session = "session",
+    }
+}
 
 /// Poolers of real software.
 pub const PRESETS: &[Preset] = presets! {
@@ -39,6 +50,8 @@ spec! {
         pub to: At<String>,
         /// How many connections to the database it holds at most.
         pub size: At<Count>,
+        /// For how long a client has a connection to the database.
+        pub pooling: At<Pooling> = At::built_in(Pooling::Transaction),
         /// How many clients may be connected; no limit unless given.
         pub max_connections: Option<At<Count>>,
         /// What a query costs its single thread.
@@ -106,6 +119,8 @@ impl Pooler {
 pub struct Plan {
     /// Its name.
     pub name: String,
+    /// For how long a client has one of its connections.
+    pub pooling: Pooling,
     /// Its own connections.
     pub pool: pool::Plan,
     /// How many clients may be connected.

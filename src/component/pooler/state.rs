@@ -1,6 +1,7 @@
 //! A pooler at work.
 
-use super::Plan;
+use super::sessions::{Found, Sessions};
+use super::{Plan, Pooling};
 use crate::component::arena::Arena;
 use crate::component::cpu::Cpu;
 use crate::component::pool::{FIRST_SIGNAL, Pool, PoolId};
@@ -9,7 +10,7 @@ use crate::component::request::RequestId;
 use crate::component::{
     Component, Context, Event, NodeId, Notice, Resource, Signal, Step, Tally, Wake,
 };
-use crate::metrics::LevelId;
+use crate::metrics::{LevelId, Outcome};
 use crate::rng::Streams;
 use crate::units::SimDuration;
 
@@ -28,6 +29,7 @@ pub struct State {
     cpu: Cpu,
     /// Its connections to the database; there is one such pool.
     pub(in crate::component) pools: Vec<Pool>,
+    sessions: Sessions,
     logins: Arena<(PoolId, u32)>,
     n_logins: u64,
     queries: LevelId,
@@ -54,6 +56,7 @@ impl State {
             own,
             cpu: Cpu::new(1.0, 256),
             pools: vec![pool],
+            sessions: Sessions::default(),
             logins: Arena::default(),
             n_logins: 0,
             queries: recorder.add_level(),
@@ -90,6 +93,80 @@ impl State {
         self.n_logins += 1;
         let login = self.logins.add((pool, opening));
         self.works(work, RequestId::from_index(LOGIN | login), cx);
+    }
+
+    /// A query needs a connection to the database; its client has `session`, or none.
+    pub(in crate::component) fn lends(
+        &mut self,
+        id: RequestId,
+        session: u32,
+        cx: &mut Context,
+    ) -> Step {
+        if self.plan.pooling == Pooling::Session {
+            match self.sessions.begins(id, session) {
+                Found::First => {}
+                Found::Own => {
+                    self.pools[0].needs_no_wait(cx);
+                    return Step::Next;
+                }
+                Found::Broken => return Step::Fail(Outcome::DatabaseReset),
+            }
+        }
+        self.pools[0].ask(id, cx)
+    }
+
+    /// A query is over; gives the session that its client has from now on.
+    pub(in crate::component) fn is_repaid(
+        &mut self,
+        id: RequestId,
+        cx: &mut Context,
+    ) -> Option<u32> {
+        if self.plan.pooling == Pooling::Transaction {
+            self.pools[0].give_back(id, false, cx);
+            return None;
+        }
+        if self.sessions.ends(id).is_some() {
+            return None;
+        }
+        let connection = self.pools[0].leaves_with_client(id);
+        Some(self.sessions.opens(connection))
+    }
+
+    /// A query ends in the middle. With its client gone, so is its session.
+    pub(in crate::component) fn is_cut_short(
+        &mut self,
+        id: RequestId,
+        broken: bool,
+        with_client: bool,
+        cx: &mut Context,
+    ) {
+        let session = match self.plan.pooling {
+            Pooling::Session => self.sessions.ends(id),
+            Pooling::Transaction => None,
+        };
+        let Some(session) = session else {
+            return self.pools[0].give_back(id, broken, cx);
+        };
+        if broken {
+            self.sessions.breaks(session);
+        }
+        if with_client {
+            self.session_ends(session, cx);
+        }
+    }
+
+    /// A client has disconnected that held a connection.
+    pub(in crate::component) fn session_ends(&mut self, session: u32, cx: &mut Context) {
+        if let Some((connection, broken)) = self.sessions.closes(session) {
+            self.pools[0].comes_back(connection, broken, cx);
+        }
+    }
+
+    /// A database has closed all connections; the clients who hold one hear of it when they use it.
+    pub(in crate::component) fn hears_of_break(&mut self, database: NodeId) {
+        if self.plan.to() == database {
+            self.sessions.break_all();
+        }
     }
 
     fn works(&mut self, work: SimDuration, id: RequestId, cx: &mut Context) {
@@ -172,7 +249,9 @@ impl Component for State {
         let clients = cx.recorder.level_now(self.clients);
         assert_eq!(clients, seen.connections(own), "clients of {name}");
         for pool in &self.pools {
-            assert_eq!(pool.audit(cx), seen.pool(own, 0), "connections of {name}");
+            let (mut held, in_line) = seen.pool(own, 0);
+            held += self.sessions.n_at_rest();
+            assert_eq!(pool.audit(cx), (held, in_line), "connections of {name}");
         }
     }
 }

@@ -173,7 +173,7 @@ impl State {
             cx.notices.push_back(Notice::Overloaded);
         }
         let request = cx.requests.get(id);
-        let number = salt.uniform(request.seed());
+        let number = cx.program.apart(request.flow, salt.uniform(request.seed()));
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
         let at = self.messages.add(Message {

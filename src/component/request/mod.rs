@@ -227,8 +227,12 @@ pub struct Extra {
     /// The status code with which the rate limiter answered that turned it away last, where somebody in front keeps
     /// answers.
     pub status: Option<u16>,
+    /// The connection that it came over, where those of its source are shared.
+    pub connection: u32,
     /// The look-up for whose cache it gets something in the background.
     pub refreshes: u16,
+    /// Legs of the present walk that came before this one; means nothing outside of one.
+    pub legs: u32,
 }
 
 impl Extra {
@@ -245,8 +249,10 @@ impl Extra {
         job: NONE,
         heir_of: None,
         is_part: false,
+        legs: 0,
         age: SimDuration::ZERO,
         status: None,
+        connection: NONE,
         refreshes: 0,
     };
 

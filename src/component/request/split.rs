@@ -89,6 +89,7 @@ impl Requests {
             granted: false,
             job: NONE,
             heir_of: None,
+            connection: NONE,
             is_part: true,
             ..extra
         };

@@ -1,6 +1,7 @@
 //! What a service hears of, reports, and is audited for.
 
 use super::Runtime;
+use super::door::KNOCK;
 use super::launch::{IMAGE, LAUNCH, MACHINE, MACHINE_IDLE, READY, RESUMED, WARM};
 use super::life::{BOOT_FAILED, CRASH, CYCLE, RESTART};
 use super::processes::{PAUSE, PAUSE_OVER, PROCESS_CHECK, PROCESS_UP};
@@ -22,6 +23,7 @@ impl Component for State {
             GRACE_OVER => self.kill(signal.part, cx),
             LOOK => self.look(signal.part, cx),
             SCRAPE => self.scrape(signal.part, cx),
+            KNOCK => self.knock(cx),
             LAUNCH => self.asks_provider(signal.part, cx),
             MACHINE => self.machine_is_there(signal.part, cx),
             IMAGE => self.image_is_there(signal.part, cx),
@@ -103,6 +105,8 @@ impl Component for State {
         if let Some(processes) = &self.processes {
             all.extend(processes.gauges(&self.plan.name));
         }
+        let door = self.door.as_ref();
+        all.extend(door.map(|door| gauge("requests_held", door.level)));
         let throttled = self.levels.throttled;
         all.extend(throttled.map(|level| gauge("instances_throttled", level)));
         let pools = self.pools.iter();

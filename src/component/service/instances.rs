@@ -2,7 +2,6 @@
 //! in [`life`](super::life).
 
 use super::life::OnStop;
-use super::scaling::Scaling;
 use super::state::{BOOTED, GRACE_OVER, Loop, State};
 use super::{CutShort, Plan, Runtime};
 use crate::component::balancer::Census;
@@ -80,12 +79,18 @@ impl Instance {
 }
 
 impl State {
+    /// How many requests each instance has that is in service.
+    pub fn requests_by_instance(&self) -> impl Iterator<Item = u32> + '_ {
+        let all = self.instances.iter();
+        let serve = all.filter(|own| own.life == Life::InService);
+        serve.map(|own| own.connections)
+    }
+
     /// The run begins: the first instances are in service at once, the autoscaler sets its clock.
     pub(super) fn start_instances(&mut self, cx: &mut Context) {
         let mut count = self.plan.count;
-        let range = self.scaling.as_ref().and_then(Scaling::range);
-        if let Some((min, max)) = range {
-            count = count.clamp(min, max.max(min));
+        if let Some(scaling) = &self.scaling {
+            count = scaling.at_start(count);
         }
         self.set_clocks(cx);
         self.desired = count;
@@ -114,12 +119,14 @@ impl State {
 
     /// True if an instance is one of those there are to be: it serves, or will, and is not being replaced.
     pub(super) fn is_there(&self, at: usize) -> bool {
-        let life = self.instances[at].life;
-        matches!(life, Life::InService | Life::Starting | Life::Down)
-            && !self
-                .lives
-                .as_ref()
-                .is_some_and(|lives| lives.is_leaving(at as u32))
+        let lives = self.lives.as_ref();
+        match self.instances[at].life {
+            Life::InService | Life::Starting | Life::Down => {
+                !lives.is_some_and(|lives| lives.is_leaving(at as u32))
+            }
+            Life::Draining => lives.is_some_and(|lives| lives.is_restarting(at as u32)),
+            Life::Stopped => false,
+        }
     }
 
     /// How the instances are.
@@ -227,6 +234,7 @@ impl State {
         self.has_come(at, cx);
         self.life_begins(at, cx);
         self.processes_start(at, cx);
+        self.opens_door(cx);
     }
 
     /// Whoever sends requests to the instances is to hear of this one; false if it knows it already.
@@ -269,9 +277,15 @@ impl State {
             }
             return self.is_paid_no_more(at, cx);
         }
-        if instance.life != Life::InService {
-            return;
+        if instance.life == Life::InService {
+            self.drains(at, cx);
         }
+    }
+
+    /// An instance that serves is told to stop.
+    pub(super) fn drains(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let instance = &mut self.instances[at as usize];
         instance.life = Life::Draining;
         cx.recorder.level(self.levels.in_service).down(now, 1);
         cx.recorder.level(self.levels.draining).up(now, 1);
@@ -296,8 +310,11 @@ impl State {
         if let Some(slot) = instance.pending.take() {
             cx.scheduler.cancel(slot);
         }
-        instance.life = Life::Stopped;
         cx.recorder.level(self.levels.draining).down(now, 1);
+        if self.lives.as_ref().is_some_and(|own| own.is_restarting(at)) {
+            return self.starts_again(at, cx);
+        }
+        self.instances[at as usize].life = Life::Stopped;
         self.closes(at, cx);
         self.is_paid_no_more(at, cx);
         self.start_missing(cx);

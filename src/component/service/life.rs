@@ -5,6 +5,8 @@
 //! refuses their connections. Sources: Heroku's dyno life cycle (daily cycling, preboot, boot timeout),
 //! Kubernetes' pod life cycle.
 
+use std::collections::VecDeque;
+
 use super::instances::Life;
 use super::state::State;
 use crate::component::{Context, Event, Gauge, Kept};
@@ -99,6 +101,12 @@ struct Own {
     cycle: Option<Slot>,
     /// Serves until the one that replaces it is there.
     is_leaving: bool,
+    /// Boots again after a crash.
+    is_rebooting: bool,
+    /// Waits for its turn to boot again.
+    is_in_turn: bool,
+    /// Is on its way out, and will be started again.
+    is_restarting: bool,
 }
 
 /// What happens to the instances of a service by themselves.
@@ -106,6 +114,8 @@ struct Own {
 pub(super) struct Lives {
     plan: LifePlan,
     own: Vec<Own>,
+    /// Who waits for a turn to boot again, and perhaps some who did and were given up.
+    turns: VecDeque<u32>,
     crashes: Stream,
     cycles: Stream,
     /// Instances that have crashed and wait to be started again.
@@ -126,6 +136,7 @@ impl Lives {
         Self {
             plan: plan.clone(),
             own: vec![Own::default(); n_places as usize],
+            turns: VecDeque::with_capacity(n_places as usize),
             crashes: streams.stream(name, "crash"),
             cycles: streams.stream(name, "cycle"),
             down: cx.recorder.add_level(),
@@ -138,6 +149,11 @@ impl Lives {
     /// True if an instance serves only until the one that replaces it is there.
     pub(super) fn is_leaving(&self, at: u32) -> bool {
         self.own[at as usize].is_leaving
+    }
+
+    /// True if an instance is on its way out only to be started again.
+    pub(super) fn is_restarting(&self, at: u32) -> bool {
+        self.own[at as usize].is_restarting
     }
 
     /// Instances stay members of whoever sends requests to them while they are down.
@@ -163,6 +179,15 @@ impl Lives {
         ]
     }
 
+    /// True if another instance may boot again now.
+    fn has_a_turn(&self) -> bool {
+        let most = self.plan.restart.at_a_time;
+        most.is_none_or(|most| {
+            let booting = self.own.iter().filter(|own| own.is_rebooting).count();
+            booting < most.get() as usize
+        })
+    }
+
     /// Forgets what was scheduled for as long as an instance serves.
     fn unschedules(&mut self, at: u32, cx: &mut Context) {
         let own = &mut self.own[at as usize];
@@ -175,6 +200,7 @@ impl Lives {
 impl State {
     /// An instance serves from now on: its crash and its end are scheduled.
     pub(super) fn life_begins(&mut self, at: u32, cx: &mut Context) {
+        self.reboot_is_over(at, cx);
         let Some(lives) = &mut self.lives else { return };
         let own_id = self.own;
         let mut signal =
@@ -207,7 +233,24 @@ impl State {
             lives.unschedules(at, cx);
             let own = &mut lives.own[at as usize];
             own.is_leaving = false;
+            own.is_in_turn = false;
+            own.is_restarting = false;
             own.back_off = BackOff::default();
+        }
+        self.reboot_is_over(at, cx);
+    }
+
+    /// An instance does not boot again any longer, for one reason or another: it is the next one's turn.
+    fn reboot_is_over(&mut self, at: u32, cx: &mut Context) {
+        let Some(lives) = &mut self.lives else { return };
+        if !std::mem::take(&mut lives.own[at as usize].is_rebooting) {
+            return;
+        }
+        while let Some(next) = lives.turns.pop_front() {
+            // Whoever was given up meanwhile is not in line any more.
+            if std::mem::take(&mut lives.own[next as usize].is_in_turn) {
+                return self.restarts(next, cx);
+            }
         }
     }
 
@@ -311,6 +354,47 @@ impl State {
         }
     }
 
+    /// The first `n` instances in service are told to stop, and are started again.
+    pub(in crate::component) fn restart_first(&mut self, n: u32, cx: &mut Context) {
+        let places = 0..self.instances.len();
+        let serve = places.filter(|at| self.instances[*at].life == Life::InService);
+        let those: Vec<_> = serve.take(n as usize).collect();
+        for at in those {
+            self.restart_in_place(at as u32, cx);
+        }
+    }
+
+    /// An instance is told to stop: it takes in nothing more. It is started again when it has stopped.
+    fn restart_in_place(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &mut self.lives else { return };
+        lives.unschedules(at, cx);
+        lives.own[at as usize].is_restarting = true;
+        if !lives.stay_members() {
+            self.deregister(at, cx);
+        }
+        self.instances[at as usize].limit = 0;
+        if let Some(meters) = &mut self.meters {
+            meters.changes(at, now);
+        }
+        self.drains(at, cx);
+    }
+
+    /// An instance that was told to restart has stopped: it boots.
+    pub(super) fn starts_again(&mut self, at: u32, cx: &mut Context) {
+        let now = cx.now();
+        let Some(lives) = &mut self.lives else { return };
+        lives.own[at as usize].is_restarting = false;
+        cx.recorder.level(lives.down).up(now, 1);
+        self.instances[at as usize].life = Life::Down;
+        self.closes(at, cx);
+        if self.is_open(at as usize) {
+            let signal = Event::Signal(self.own, RESTART, at);
+            let slot = cx.signal_after(SimDuration::ZERO, Class::Control, signal);
+            self.instances[at as usize].pending = Some(slot);
+        }
+    }
+
     /// The requests of an instance that has crashed are gone: it is started again after its wait.
     pub(super) fn has_crashed(&mut self, at: u32, cx: &mut Context) {
         self.closes(at, cx);
@@ -335,6 +419,15 @@ impl State {
     /// The wait of an instance that had crashed is over: it boots.
     pub(super) fn restarts(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
+        if let Some(lives) = &mut self.lives {
+            if !lives.has_a_turn() {
+                lives.own[at as usize].is_in_turn = true;
+                lives.turns.push_back(at);
+                self.instances[at as usize].pending = None;
+                return;
+            }
+            lives.own[at as usize].is_rebooting = true;
+        }
         self.gives_up_down(cx);
         self.instances[at as usize].life = Life::Starting;
         cx.recorder.level(self.levels.starting).up(now, 1);
@@ -356,6 +449,7 @@ impl State {
         cx.recorder.level(lives.down).up(now, 1);
         cx.recorder.level(self.levels.starting).down(now, 1);
         self.instances[at as usize].life = Life::Down;
+        self.reboot_is_over(at, cx);
         self.waits_to_restart(at, cx);
     }
 

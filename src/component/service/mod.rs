@@ -10,6 +10,8 @@
 //! there cannot be more runnable than vCPUs, each burst simply takes its time.
 
 mod books;
+mod branches;
+mod door;
 mod instances;
 mod launch;
 mod leaving;
@@ -29,6 +31,7 @@ mod warm;
 mod workers;
 mod zones;
 
+pub use branches::{Alternative, Alternatives, Leg, WalkStep};
 pub use launch::STAGES;
 pub(super) use leaving::is_waiting;
 pub use life::{Cycle, LifePlan, OnStop, Replace};
@@ -161,6 +164,8 @@ pub struct Plan {
     pub name: String,
     /// vCPUs per instance.
     pub vcpu: f64,
+    /// Whether that changes during the run.
+    pub is_resized: bool,
     /// Price of an instance.
     pub cost: CostPerHour,
     /// Instances at the start.
@@ -207,11 +212,18 @@ pub struct Plan {
     pub pools: Vec<pool::Plan>,
     /// What changes the number of instances, with a name each: its kind, where the scenario gives none.
     pub autoscalers: Vec<ControllerPlan>,
+    /// For how long requests are held while there is no instance; not at all unless given.
+    pub holds: Option<SimDuration>,
     /// When the run ends: no controller looks after that.
     pub horizon: SimDuration,
 }
 
 impl Plan {
+    /// True if somebody scales it who knows what nobody can know.
+    pub fn is_yardstick(&self) -> bool {
+        self.autoscalers.iter().any(|own| own.spec.knows_future())
+    }
+
     /// What memory an instance has, where that is looked at.
     pub fn memory_limit(&self) -> Option<Bytes> {
         let memory = self.processes.as_ref()?.memory.as_ref()?;
@@ -256,7 +268,7 @@ impl Plan {
 
     /// True if there can be more runnable than vCPUs, or something stops all of them.
     pub fn shares_cpu(&self) -> bool {
-        f64::from(self.most_runnable()) > self.cpus() || self.stalls()
+        f64::from(self.most_runnable()) > self.cpus() || self.stalls() || self.is_resized
     }
 
     /// True if there are pauses that stop everything in an instance.

@@ -12,6 +12,7 @@ use crate::units::SimDuration;
 use crate::{spec, words};
 use rand::Rng as _;
 
+use super::instances::Life;
 use super::state::CPU;
 
 words! {
@@ -121,6 +122,26 @@ impl State {
             (false, true) => cx.recorder.level(level).up(now, 1),
             (true, false) => cx.recorder.level(level).down(now, 1),
             _ => {}
+        }
+    }
+
+    /// All instances have so many vCPUs from now on, also those that are on their way.
+    pub(in crate::component) fn resizes(&mut self, vcpu: f64, cx: &mut Context) {
+        let now = cx.now();
+        let before = (self.plan.cpus() * 1000.0) as u64;
+        self.plan.vcpu = vcpu;
+        let after = (self.plan.cpus() * 1000.0) as u64;
+        for at in 0..self.instances.len() {
+            let instance = &mut self.instances[at];
+            let used = instance.cpu.used_milli();
+            instance.cpu.set_cores(now, vcpu);
+            if !matches!(instance.life, Life::InService | Life::Draining) {
+                continue;
+            }
+            let level = cx.recorder.level(self.levels.cpu);
+            level.up(now, after);
+            level.down(now, before);
+            self.cpu_has_changed(at as u32, used, cx);
         }
     }
 

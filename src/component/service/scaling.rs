@@ -4,7 +4,11 @@
 //! when it wants a change, and whoever speaks last is heard.
 
 use super::state::{LOOK, SCRAPE, State};
-use crate::autoscaler::{Autoscaler, AutoscalerSpec, Clock, Group, Reading, Reason, Sight};
+use crate::autoscaler::count::Bounds;
+use crate::autoscaler::oracle::Foresight;
+use crate::autoscaler::{
+    Autoscaler, AutoscalerSpec, Clock, Decision, Group, Reading, Reason, Sight,
+};
 use crate::component::{Context, Event, NodeId};
 use crate::engine::Class;
 use crate::metrics::LevelId;
@@ -24,6 +28,8 @@ pub struct ControllerPlan {
     pub enabled: bool,
     /// The queues whose length it goes by.
     pub queues: Vec<NodeId>,
+    /// What will come, if it is one that knows.
+    pub foresight: Option<Foresight>,
 }
 
 /// What an autoscaler saw and did at one look.
@@ -60,8 +66,11 @@ pub(super) struct Controller {
     looked: SimTime,
     /// Response times since then.
     responses: Histogram,
+    /// Those since its sensor last read, if that goes by them.
+    sensed: Option<Box<Histogram>>,
     /// What stands in the queues that it goes by.
     backlogs: Vec<LevelId>,
+    foresight: Option<Foresight>,
 }
 
 /// The autoscalers of a service.
@@ -83,6 +92,7 @@ impl Scaling {
         let controllers = plans.iter().map(|plan| {
             let autoscaler = plan.spec.start();
             let clock = autoscaler.clock();
+            let sensed = autoscaler.senses_responses();
             let drawn = SimDuration::from_nanos(1 + phases.next_u64() % clock.period.as_nanos());
             Controller {
                 autoscaler,
@@ -91,7 +101,9 @@ impl Scaling {
                 first: clock.first.unwrap_or(drawn),
                 looked: SimTime::ZERO,
                 responses: Histogram::default(),
+                sensed: sensed.then(Box::default),
                 backlogs: Vec::new(),
+                foresight: plan.foresight.clone(),
             }
         });
         Self {
@@ -103,12 +115,21 @@ impl Scaling {
         }
     }
 
-    /// The fewest that every autoscaler allows that is switched on, and the most that any of them may ask for;
-    /// nothing if none is.
-    pub(super) fn range(&self) -> Option<(u32, u32)> {
+    /// How many instances there are at the start, if it is up to the autoscalers that are switched on: not fewer than
+    /// any of them has, nor more than all of them.
+    pub(super) fn at_start(&self, count: u32) -> u32 {
         let on = self.controllers.iter().filter(|own| own.enabled);
-        let ranges = on.map(|own| own.autoscaler.range());
-        ranges.reduce(|(min, max), own| (own.0.max(min), own.1.max(max)))
+        let ranges = on.filter_map(|own| own.autoscaler.range_at_start());
+        let both = |one: (u32, u32), other: (u32, u32)| (one.0.max(other.0), one.1.max(other.1));
+        let (min, max) = ranges.reduce(both).unwrap_or((0, Bounds::UNLIMITED));
+        let count = count.clamp(min, max.max(min));
+        self.holds_to().clamp(count.into()).0
+    }
+
+    /// Within what the group is held, by those of the controllers who do that and are switched on.
+    fn holds_to(&self) -> Bounds {
+        let on = self.controllers.iter().filter(|own| own.enabled);
+        on.fold(Bounds::NONE, |all, own| all.and(own.autoscaler.holds_to()))
     }
 
     /// An instance has answered a request.
@@ -116,6 +137,9 @@ impl Scaling {
     pub(super) fn answered(&mut self, response: SimDuration) {
         for own in &mut self.controllers {
             own.responses.record(response);
+            if let Some(sensed) = &mut own.sensed {
+                sensed.record(response);
+            }
         }
     }
 }
@@ -158,7 +182,9 @@ impl State {
         scaling.readings.reserve(self.instances.len());
         for (at, own) in scaling.controllers.iter().enumerate() {
             let signal = |code| Event::Signal(self.own, code, at as u32);
-            cx.signal_after(own.first, Class::Control, signal(LOOK));
+            if own.first <= self.plan.horizon {
+                cx.signal_after(own.first, Class::Control, signal(LOOK));
+            }
             if own.clock.scrape.is_some() {
                 // At once, so that there is something to compare the next with.
                 cx.signal_after(SimDuration::ZERO, Class::Control, signal(SCRAPE));
@@ -166,10 +192,10 @@ impl State {
         }
     }
 
-    /// Shows the group to a controller.
+    /// Shows the group to a controller, or to its sensor.
     fn shows_group<T>(
         &mut self,
-        at: u32,
+        (at, code): (u32, u8),
         cx: &Context,
         to: impl FnOnce(&mut Autoscaler, &Group<'_>) -> T,
     ) -> Option<T> {
@@ -187,10 +213,15 @@ impl State {
             instances: &scaling.readings,
             cpus: self.plan.cpus(),
             memory: self.plan.memory_limit(),
-            responses: &own.responses,
+            responses: match &own.sensed {
+                Some(sensed) if code == SCRAPE => sensed,
+                _ => &own.responses,
+            },
             ended: cx.recorder.n_ended(),
             failed: cx.recorder.n_failed(),
             backlogs: &scaling.waiting,
+            held: self.n_held(),
+            foresight: own.foresight.as_ref(),
         };
         let said = to(&mut own.autoscaler, &group);
         self.scaling = Some(scaling);
@@ -199,24 +230,60 @@ impl State {
 
     /// A controller's sensor reads the instances.
     pub(super) fn scrape(&mut self, at: u32, cx: &mut Context) {
-        self.shows_group(at, cx, |autoscaler, group| autoscaler.scrape(group));
-        let Some(scaling) = &self.scaling else { return };
-        let every = scaling.controllers[at as usize].clock.scrape;
-        if let Some(every) = every {
-            self.again(SCRAPE, at, every, cx);
+        let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| autoscaler.scrape(group);
+        self.shows_group((at, SCRAPE), cx, to);
+        let Some(scaling) = &mut self.scaling else {
+            return;
+        };
+        let own = &mut scaling.controllers[at as usize];
+        if let Some(sensed) = &mut own.sensed {
+            sensed.clear();
+        }
+        if let Some(every) = own.clock.scrape {
+            self.again(SCRAPE, at, cx.now() + every, cx);
         }
     }
 
     /// An autoscaler looks.
     pub(super) fn look(&mut self, at: u32, cx: &mut Context) {
+        let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| autoscaler.decide(group);
+        let said = self.shows_group((at, LOOK), cx, to);
+        let Some(decision) = said else { return };
+        self.carries_out(at, decision, cx);
+        let scaling = self.scaling.as_ref();
+        if let Some(own) = scaling.map(|own| &own.controllers[at as usize]) {
+            let next = own.autoscaler.next(cx.now());
+            self.again(LOOK, at, next, cx);
+        }
+    }
+
+    /// The first request is held: those autoscalers decide that hear of it, if it still is.
+    pub(super) fn knock(&mut self, cx: &mut Context) {
+        let plans = self.plan.autoscalers.iter().enumerate();
+        let hearing = plans.filter(|(_, plan)| plan.spec.holds_requests().is_some());
+        let hearing: Vec<u32> = hearing.map(|(at, _)| at as u32).collect();
+        for at in hearing {
+            let to = |autoscaler: &mut Autoscaler, group: &Group<'_>| {
+                (group.held > 0).then(|| autoscaler.knock(group))
+            };
+            let said = self.shows_group((at, LOOK), cx, to);
+            if let Some(decision) = said.flatten() {
+                self.carries_out(at, decision, cx);
+            }
+        }
+    }
+
+    /// Does what an autoscaler has decided, as far as it may, and takes note of it.
+    fn carries_out(&mut self, at: u32, decision: Decision, cx: &mut Context) {
         let (now, from) = (cx.now(), self.desired);
-        let said = self.shows_group(at, cx, |autoscaler, group| autoscaler.decide(group));
-        let (Some(decision), Some(scaling)) = (said, &mut self.scaling) else {
+        let Some(scaling) = &mut self.scaling else {
             return;
         };
         let paused = scaling.paused;
+        let (held, bound) = scaling.holds_to().clamp(decision.instances.into());
         let own = &mut scaling.controllers[at as usize];
         let is_paused = now < paused || !own.enabled;
+        let to = if is_paused { from } else { held };
         let since = now.since(own.looked).as_secs_f64();
         let per_second = own.responses.n() as f64 / since;
         scaling.looks.push(Change {
@@ -224,28 +291,29 @@ impl State {
             by: at as u16,
             from,
             wanted: decision.wanted,
-            to: if is_paused { from } else { decision.instances },
+            to,
             throughput: Rate::per_second(per_second).unwrap_or(Rate::ZERO),
             response_p95: own.responses.quantile(0.95),
             sight: decision.sight,
             reason: if is_paused {
                 Reason::Paused
+            } else if bound.is_some() {
+                Reason::AtLimit
             } else {
                 decision.reason
             },
         });
         own.responses.clear();
         own.looked = now;
-        let period = own.clock.period;
-        if decision.instances != from && !is_paused {
-            self.scale_to(decision.instances, cx);
+        if to != from {
+            self.scale_to(to, cx);
         }
-        self.again(LOOK, at, period, cx);
     }
 
     /// Sets a controller's clock for the next time, if that is within the run.
-    fn again(&self, code: u8, at: u32, after: SimDuration, cx: &mut Context) {
-        if cx.now() + after <= SimTime::ZERO + self.plan.horizon {
+    fn again(&self, code: u8, at: u32, then: SimTime, cx: &mut Context) {
+        if then <= SimTime::ZERO + self.plan.horizon {
+            let after = then.since(cx.now());
             cx.signal_after(after, Class::Control, Event::Signal(self.own, code, at));
         }
     }

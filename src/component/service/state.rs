@@ -1,5 +1,6 @@
 //! A service at work: requests come in, get a worker, use its CPU, and leave.
 
+use super::door::Door;
 use super::instances::{Instance, Life};
 use super::launch::Launches;
 use super::life::Lives;
@@ -97,6 +98,8 @@ pub struct State {
     pub(super) boots: Stream,
     /// Whether there can be more runnable than vCPUs.
     pub(super) shares_cpu: bool,
+    /// Where requests are held while there is no instance.
+    pub(super) door: Option<Box<Door>>,
     /// Timers of those who may wait for a worker only so long, where that is always the same.
     queue_lane: Option<LaneId>,
     /// Whoever comes before is told to come again later.
@@ -167,6 +170,7 @@ impl State {
                 .queue_timeout
                 .and_then(|(_, constant)| constant)
                 .map(|length| cx.scheduler.add_lane(length)),
+            door: plan.holds.map(|patience| Box::new(Door::new(patience, cx))),
             closed_until: SimTime::ZERO,
             slow: Vec::new(),
             launches: plan.launches().then(|| {
@@ -239,7 +243,10 @@ impl State {
     #[cold]
     fn why_refused(&self, id: RequestId, cx: &Context) -> Outcome {
         let at = cx.requests.get(id).frame.instance;
-        match self.instances[at as usize].life {
+        let instance = &self.instances[at as usize];
+        match instance.life {
+            // It is told to restart: its port is closed.
+            Life::Draining if instance.limit == 0 => Outcome::ConnectRefused,
             Life::InService | Life::Draining => Outcome::ConnectionLimit,
             Life::Stopped | Life::Starting | Life::Down => Outcome::ConnectRefused,
         }
@@ -360,7 +367,7 @@ impl State {
             unreachable!("only instructions that need the CPU run on it")
         };
         let (mut work, instance, now) = (
-            cx.program.draw(demand, request.seed()),
+            cx.program.work(demand, request),
             request.frame.instance,
             cx.now(),
         );

@@ -1,11 +1,12 @@
 //! What an operation consists of.
 
+use super::branches::{Alternative, Alternatives, WalkStep};
 use crate::component::cache::LookUp;
 use crate::component::database::{Access, Query};
 use crate::component::queue::Publish;
 use crate::component::rate_limiter::RateLimitStep;
 use crate::component::service::response::ResponseSpec;
-use crate::dist::Law;
+use crate::component::work::Work;
 use crate::policy::http_cache::CacheControl;
 use crate::policy::persistence::Persistence;
 use crate::spec::{At, With};
@@ -45,6 +46,10 @@ leads! {
         Call(With<Call, Persistence>) = "call",
         /// Puts a message into a queue, and goes on.
         Publish(With<Publish, Persistence>) = "publish",
+        /// Does one of several things.
+        Choose(Alternatives) = "choose",
+        /// Goes from one thing to the next, each chosen by the one before it.
+        Walk(With<WalkStep, Persistence>) = "walk",
     }
 }
 
@@ -58,11 +63,13 @@ impl OperationSpec {
 
 impl OperationStep {
     /// True if nothing is written to a database or put into a queue.
-    fn only_reads(&self) -> bool {
+    pub(super) fn only_reads(&self) -> bool {
         match self {
             Self::LookUp(own) => own.on_miss.iter().all(Self::only_reads),
             Self::Query(own) => own.own.access.value == Access::Read,
             Self::Publish(_) => false,
+            Self::Choose(own) => own.choose.iter().all(Alternative::only_reads),
+            Self::Walk(own) => own.own.only_reads(),
             Self::Cpu(_) | Self::Wait(_) | Self::RateLimit(_) | Self::Call(_) => true,
         }
     }
@@ -72,7 +79,7 @@ spec! {
     /// Works on a CPU: `{ cpu = { lognormal = { mean = "3ms", cv = 0.9 } } }`.
     pub struct CpuStep {
         /// How much time on a core of its own it takes.
-        pub cpu: Law,
+        pub cpu: Work,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
     }
@@ -82,7 +89,7 @@ spec! {
     /// Waits for something that is not modelled any further: `{ wait = "20ms" }`.
     pub struct WaitStep {
         /// How long.
-        pub wait: Law,
+        pub wait: Work,
         /// How often the step is done at all.
         pub probability: At<Fraction> = At::built_in(Fraction::ONE),
     }

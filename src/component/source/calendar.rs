@@ -71,7 +71,7 @@ impl Calendar {
                 times: [SimTime::NEVER; BATCH],
                 n_come: BATCH,
             }),
-            Begins::Users { users, over } => Self::Ramp {
+            Begins::Users { users, over, .. } => Self::Ramp {
                 come: 0,
                 users: *users,
                 over: *over,

@@ -8,6 +8,7 @@ mod books;
 pub mod browser;
 mod calendar;
 pub mod clients;
+mod drawn;
 pub mod flow;
 pub mod network;
 pub mod open;
@@ -17,8 +18,11 @@ pub mod users;
 
 pub use books::Account;
 pub(super) use calendar::Entry;
+pub(super) use drawn::Drawn;
 pub use state::State;
 pub(super) use state::{Drive, pause_lanes};
+
+use std::sync::Arc;
 
 use super::NodeId;
 use super::program::Demand;
@@ -27,6 +31,7 @@ use crate::policy::persistence::Persistence;
 use crate::spec::{Definitions, Node, Own, With};
 use crate::traffic::arrivals::Gaps;
 use crate::traffic::curve::Curve;
+use crate::traffic::recording::Recording;
 use crate::traffic::tools;
 use crate::traffic::tools::artillery::Artillery;
 use crate::traffic::tools::k6::K6;
@@ -36,7 +41,7 @@ use crate::units::{Rate, SimDuration};
 use clients::Clients;
 use flow::Move;
 use open::Open;
-use users::Users;
+use users::{DrawnUsers, Users};
 
 crate::kinds! {
     /// Where requests come from. Without a `kind` it is an open source.
@@ -98,6 +103,8 @@ pub enum Begins {
         users: u32,
         /// Over how long.
         over: SimDuration,
+        /// How their pauses are drawn, if not as the pauses of others are.
+        drawn: Option<DrawnUsers>,
     },
     /// Users, visitors or rounds as a load tool has them.
     Tool(Box<tools::Plan>),
@@ -130,6 +137,10 @@ pub struct Plan {
     pub kind: &'static str,
     /// When something begins.
     pub begins: Begins,
+    /// What is recorded of its requests, if anything is.
+    pub recording: Option<Arc<Recording>>,
+    /// By class of the recording: which choice it is.
+    pub class_of: Vec<u16>,
     /// What its requests enter.
     pub enters: NodeId,
     /// How long a client waits, if that is all there is to it.
@@ -155,6 +166,15 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// Its classes, for all moves.
     pub choices: Vec<Choice>,
+}
+
+impl Plan {
+    /// True if the numbers of its requests are [places](crate::traffic::recording::Place): rows and attempts of a
+    /// recording, or users and rounds.
+    pub fn numbers_places(&self) -> bool {
+        let drawn = matches!(&self.begins, Begins::Users { drawn: Some(_), .. });
+        drawn || self.recording.is_some()
+    }
 }
 
 /// On which ends of a request a user breaks off its round.

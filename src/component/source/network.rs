@@ -38,6 +38,11 @@ spec! {
         /// The share of requests that come over an open connection, where it is not known who the clients
         /// are and when they came last.
         pub reuse: Option<At<Fraction>>,
+        /// Whether all requests of the source go over connections that they share and that stay open, as those of a
+        /// load generator or of a proxy do: the one used last is taken first, and a new one is opened where none
+        /// is idle. An nginx that renews an answer in the background reads no further request from the connection
+        /// of whoever was given the old one until it is through.
+        pub shared: bool = false,
         /// How fast a client receives; as fast as can be unless given.
         pub bandwidth: Option<At<Bandwidth>>,
         /// How fast a client sends; as fast as it receives unless given.
@@ -69,6 +74,8 @@ pub struct Way {
     pub jitter: Option<Demand>,
     /// Round trips before the first request of a connection.
     pub set_up: u32,
+    /// Whether requests share connections.
+    pub is_shared: bool,
     /// For how long an idle connection stays open.
     pub keep_alive: SimDuration,
     reuse_below: Option<u64>,
@@ -97,6 +104,7 @@ impl Way {
                 Tls::Tls13 => 2,
                 Tls::Tls12 => 3,
             },
+            is_shared: spec.shared,
             keep_alive: spec.keep_alive.value,
             reuse_below: reuse.map(crate::component::program::threshold),
             down,
@@ -196,11 +204,13 @@ mod tests {
     fn way(bandwidth: &str) -> Way {
         Way {
             rtt: Demand {
+                recorded: None,
                 law: LawId(0),
                 salt: Salt::new("test", "rtt"),
             },
             jitter: None,
             set_up: 2,
+            is_shared: false,
             keep_alive: SimDuration::from_secs(60),
             reuse_below: None,
             down: bandwidth.parse().ok(),

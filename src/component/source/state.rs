@@ -5,9 +5,11 @@ use rand::Rng as _;
 use super::books::{Account, Books};
 use super::browser::Browsers;
 use super::calendar::{Calendar, Entry};
+use super::drawn::{Drawn, Next};
 use super::flow::Move;
 use super::network::Way;
 use super::population::People;
+use super::users::DrawnUsers;
 use super::{Begins, BreaksOff, Choice, Plan};
 use crate::component::arena::NOBODY;
 use crate::component::program::Demand;
@@ -16,9 +18,11 @@ use crate::component::{Context, Gauge, Kept, NodeId};
 use crate::engine::LaneId;
 use crate::metrics::{Outcome, Recorder};
 use crate::rng::{Salt, Stream, Streams};
+use crate::traffic::recording::{Place, Recording};
 use crate::traffic::tools::locust::Wait;
 use crate::traffic::tools::{Limits, Load};
 use crate::units::{SimDuration, SimTime};
+use std::sync::Arc;
 
 /// How a source works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +59,17 @@ pub struct State {
     /// True if its requests are their own only attempts.
     pub(in crate::component) is_plain: bool,
     numbers: Stream,
+    /// The requests that come next, where clients are known.
+    next: Next,
     /// Makes the rounds of users differ between replications.
     base: u64,
+    /// How the pauses of its users are drawn, if not as those of others are.
+    pub(in crate::component) drawn: Option<DrawnUsers>,
+    /// What is recorded of its requests, if anything is; the row of the next one; by class of the recording,
+    /// its choice.
+    recording: Option<Arc<Recording>>,
+    next_row: u32,
+    class_of: Vec<u16>,
     /// No request arrives at or after this.
     horizon: SimTime,
     pub(in crate::component) salt: Salt,
@@ -73,6 +86,8 @@ pub struct State {
     pub(in crate::component) people: Option<People>,
     pub(in crate::component) browsers: Option<Browsers>,
     pub(in crate::component) way: Option<Way>,
+    /// Connections that no request uses, the one used last at the end, where requests share them.
+    pub(in crate::component) idle_connections: Option<Vec<u32>>,
     /// By client: when its connection was used last.
     used: Vec<SimTime>,
     /// An answer that takes longer counts as late.
@@ -115,7 +130,7 @@ impl State {
     ) -> Self {
         let (drive, rounds_left, limits) = drive(plan);
         let mut numbers = streams.stream(&plan.name, "requests");
-        let base = if drive == Drive::Requests {
+        let base = if drive == Drive::Requests && plan.recording.is_none() {
             0
         } else {
             numbers.next_u64()
@@ -130,7 +145,15 @@ impl State {
             drive,
             is_plain: plan.caller.is_none(),
             numbers,
+            next: Next::new(),
             base,
+            drawn: match &plan.begins {
+                Begins::Users { drawn, .. } => drawn.clone(),
+                _ => None,
+            },
+            recording: plan.recording.clone(),
+            next_row: 0,
+            class_of: plan.class_of.clone(),
             horizon,
             salt: Salt::new(&plan.name, "class"),
             rounds: Salt::new(&plan.name, "rounds"),
@@ -147,6 +170,7 @@ impl State {
                 (Some(people), Some(_)) => vec![SimTime::NEVER; people.count as usize],
                 _ => Vec::new(),
             },
+            idle_connections: (plan.way.as_ref()).and_then(|way| way.is_shared.then(Vec::new)),
             way: plan.way.clone(),
             late_after: plan.late_after,
             breaks_off: plan.breaks_off,
@@ -204,14 +228,68 @@ impl State {
         (self.calendar.entry(), self.next_arrival())
     }
 
-    /// The number and the class of the request that arrives.
+    /// True if its clients are known and drawn, and who sends the next request has not been drawn yet.
     #[inline]
-    pub(in crate::component) fn next_request(&mut self) -> (u64, Choice) {
-        let number = self.numbers.next_u64();
-        if let [only] = self.choices[..] {
-            return (number, only);
+    pub(in crate::component) fn has_to_draw(&self) -> bool {
+        self.people.is_some() && self.recording.is_none() && self.next.is_empty()
+    }
+
+    /// Draws the requests that come next; gives them.
+    pub(in crate::component) fn draws(&mut self) -> &[Drawn] {
+        match &self.people {
+            Some(people) => self.next.draws(people, &mut self.numbers),
+            None => &[],
         }
-        (number, self.choose(number, 0, self.choices.len() as u16))
+    }
+
+    /// The request that arrives, and its class. Where clients are known, it has been [drawn](Self::draws).
+    #[inline]
+    pub(in crate::component) fn next_request(&mut self) -> (Drawn, Choice) {
+        if self.recording.is_some() {
+            return self.next_recorded();
+        }
+        let drawn = if self.people.is_some() {
+            self.next.comes()
+        } else {
+            Drawn {
+                number: self.numbers.next_u64(),
+                client: NOBODY,
+                address: NOBODY,
+            }
+        };
+        (drawn, self.choice_of(drawn.number))
+    }
+
+    #[inline]
+    fn choice_of(&self, number: u64) -> Choice {
+        match self.choices[..] {
+            [only] => only,
+            _ => self.choose(number, 0, self.choices.len() as u16),
+        }
+    }
+
+    /// The request of the next row of a recording.
+    #[inline(never)]
+    fn next_recorded(&mut self) -> (Drawn, Choice) {
+        let row = self.next_row;
+        self.next_row += 1;
+        let number = Place::number(self.base, row);
+        let client = self.client_of(number);
+        let drawn = Drawn {
+            number,
+            client,
+            address: self.address_of(client),
+        };
+        let recording = self.recording.as_ref();
+        let classes = recording.and_then(|own| own.classes.as_ref());
+        let choice = match classes {
+            Some(classes) => {
+                let class = classes.numbers[row as usize] as usize;
+                self.choices[self.class_of[class] as usize]
+            }
+            None => self.choice_of(number),
+        };
+        (drawn, choice)
     }
 
     /// The class of a request, out of some of the source's choices.
@@ -234,6 +312,9 @@ impl State {
 
     /// The number of a user's round.
     pub(in crate::component) fn number_of_round(&self, seat: u32, round: u32) -> u64 {
+        if self.drawn.is_some() {
+            return Place::attempt_of(Place::number(self.base, seat), round);
+        }
         let place = u64::from(seat) << 32 | u64::from(round);
         self.rounds.uniform(self.base ^ place)
     }
@@ -297,8 +378,14 @@ impl State {
 
     /// The client who sends the request, or makes the visit, with this number.
     pub(in crate::component) fn client_of(&self, number: u64) -> u32 {
-        let people = self.people.as_ref();
-        people.map_or(NOBODY, |people| people.client_of(number))
+        let Some(people) = &self.people else {
+            return NOBODY;
+        };
+        let recorded = self.recording.as_ref().and_then(|own| own.clients.as_ref());
+        match (recorded, Place::of(number)) {
+            (Some(clients), Some(place)) => people.client_in(clients.numbers[place.row as usize]),
+            _ => people.client_of(number),
+        }
     }
 
     /// A client's address, as a number.

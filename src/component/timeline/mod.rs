@@ -12,6 +12,8 @@ mod maintenance;
 mod pause_autoscaler;
 mod reboot;
 mod resize;
+mod resize_instances;
+mod restart;
 mod scale;
 mod set;
 mod slow;
@@ -131,10 +133,14 @@ macro_rules! actions {
 actions! {
     /// Changes the number of instances by hand.
     ScaleByHand: scale = "scale",
+    /// Changes how many vCPUs instances have, while they run.
+    ResizeInstances: resize_instances = "resize_instances",
     /// Replaces all instances by new ones, a few at a time or all together.
     DeployVersion: deploy = "deploy",
     /// Instances crash.
     CrashInstances: crash = "crash",
+    /// Instances are told to stop, and started again.
+    RestartInstances: restart = "restart",
     /// All instances in one zone are gone, and for some time none can start there.
     ZoneLoss: lose_zone = "lose_zone",
     /// The autoscalers of a service stop deciding for some time.

@@ -1,6 +1,8 @@
 //! From the records of the replications to findings.
 
 mod advisories;
+mod elasticity;
+pub(super) mod measured;
 mod objectives;
 mod queues;
 mod requests;
@@ -8,16 +10,17 @@ mod resources;
 mod series;
 mod sources;
 mod stated;
+mod trouble;
 
 use super::findings::{Findings, Stop};
 use super::record::{self, ClassRecord, Record};
 use super::{bottleneck, recovery};
-use crate::component::{Bill, Blueprint, Gauge, Resource, System};
+use crate::component::{Bill, Blueprint, Gauge, Plan, Resource, System};
 use crate::metrics::{Unit, Windows};
 use crate::objective::Verdict;
 use crate::rng::Streams;
 use crate::scenario::Scenario;
-use crate::stats::{Confidence, Estimate, Histogram};
+use crate::stats::{Confidence, Estimate, Histogram, Sample};
 use crate::units::{SimDuration, SimTime};
 
 /// Puts the replications of a scenario together.
@@ -60,10 +63,13 @@ pub(super) fn estimate(scenario: &Scenario, records: &[Record], stop: Stop) -> F
         scale_ups: own.scale_ups(),
         bottleneck,
         costs: own.costs(),
+        elasticities: own.elasticities(),
         series,
         latency_cdf: own.latency_cdf(),
         looks: own.looks(),
+        log: own.log(),
         overflow_s: overflow.map(SimTime::as_secs_f64),
+        is_yardstick: own.is_yardstick(),
         requests: own.pooled.arrived,
         events: records.iter().map(|record| record.n_events).sum(),
         figures,
@@ -111,12 +117,23 @@ impl<'a> Estimating<'a> {
         }
     }
 
+    /// Whether something in it cannot be had.
+    fn is_yardstick(&self) -> bool {
+        let mut nodes = self.blueprint().nodes.iter();
+        nodes.any(|node| matches!(node, Plan::Service(plan) if plan.is_yardstick()))
+    }
+
     fn blueprint(&self) -> &Blueprint {
         self.scenario.blueprint()
     }
 
     fn windows(&self) -> &Windows {
         &self.blueprint().windows
+    }
+
+    /// What the replications say of a figure that each of them has; nothing where it has no data.
+    fn sample(&self, of: impl Fn(&Record) -> Option<f64>) -> Option<Sample> {
+        Sample::mean(self.records.iter().map(of).collect())
     }
 
     fn mean(&self, of: impl Fn(&Record) -> f64) -> Option<Estimate> {
@@ -134,14 +151,24 @@ impl<'a> Estimating<'a> {
     }
 
     fn quantile(&self, p: f64, pooled: &Histogram, own: &[Histogram]) -> Option<Estimate> {
-        let seconds = |histogram: &Histogram| histogram.quantile(p).map(SimDuration::as_secs_f64);
-        Estimate::sections(seconds(pooled), own.iter().map(seconds), self.confidence)
+        Some(quantile_sample(p, pooled, own)?.estimate(self.confidence))
     }
 
     fn histogram_mean(&self, pooled: &Histogram, own: &[Histogram]) -> Option<Estimate> {
-        let seconds = |histogram: &Histogram| histogram.mean().map(SimDuration::as_secs_f64);
-        Estimate::sections(seconds(pooled), own.iter().map(seconds), self.confidence)
+        Some(mean_sample(pooled, own)?.estimate(self.confidence))
     }
+}
+
+/// A quantile in seconds, of all replications and of each.
+fn quantile_sample(p: f64, pooled: &Histogram, own: &[Histogram]) -> Option<Sample> {
+    let seconds = |histogram: &Histogram| histogram.quantile(p).map(SimDuration::as_secs_f64);
+    Sample::sections(seconds(pooled), own.iter().map(seconds).collect())
+}
+
+/// A mean in seconds, of all replications and of each.
+fn mean_sample(pooled: &Histogram, own: &[Histogram]) -> Option<Sample> {
+    let seconds = |histogram: &Histogram| histogram.mean().map(SimDuration::as_secs_f64);
+    Sample::sections(seconds(pooled), own.iter().map(seconds).collect())
 }
 
 /// Half of the width of an interval relative to its figure; for a share, relative to the smaller of the

@@ -2,60 +2,76 @@
 
 use std::collections::BTreeMap;
 
-use super::{Estimating, merged};
+use super::{Estimating, mean_sample, merged, quantile_sample};
 use crate::component::{Plan, balancer};
 use crate::experiment::findings::{ClassFindings, OutcomeShare};
 use crate::experiment::record::{ClassRecord, Record, WindowRecord};
 use crate::metrics::{Metric, Outcome};
-use crate::stats::Estimate;
+use crate::stats::{Estimate, Sample};
+
+/// Requests that were served, of those that should have been: what was still in flight when an overloaded system
+/// was stopped was not served; what was cut off with the test says nothing about the system.
+pub(super) fn served_of(class: &ClassRecord, record: &Record) -> (u64, u64) {
+    let left = if record.overflow.is_some() {
+        class.arrived - class.ended()
+    } else {
+        0
+    };
+    let interrupted = class.outcomes[Outcome::Interrupted.index()];
+    (class.n_served(), class.ended() + left - interrupted)
+}
 
 impl Estimating<'_> {
     /// Figures of requests: of all classes, or of one.
     pub(super) fn request_figures(&self, own: &[ClassRecord]) -> BTreeMap<String, Estimate> {
+        self.named(self.request_samples(own))
+    }
+
+    /// Figures of the whole run.
+    pub(super) fn figures(&self) -> BTreeMap<String, Estimate> {
+        self.named(self.samples())
+    }
+
+    fn named(&self, samples: Vec<(Metric, Sample)>) -> BTreeMap<String, Estimate> {
+        let figure = |(metric, sample): (Metric, Sample)| {
+            (metric.name().to_owned(), sample.estimate(self.confidence))
+        };
+        samples.into_iter().map(figure).collect()
+    }
+
+    /// What the replications say of requests: of all classes, or of one.
+    pub(super) fn request_samples(&self, own: &[ClassRecord]) -> Vec<(Metric, Sample)> {
         let pooled = merged(own);
         let (whole, parts): (_, Vec<_>) = (
             pooled.latencies(),
             own.iter().map(ClassRecord::latencies).collect(),
         );
-        let mut figures = BTreeMap::new();
-        let mut put = |metric: Metric, estimate: Option<Estimate>| {
-            figures.extend(estimate.map(|estimate| (metric.name().to_owned(), estimate)));
+        let mut samples = Vec::new();
+        let mut put = |metric: Metric, sample: Option<Sample>| {
+            samples.extend(sample.map(|sample| (metric, sample)));
         };
         for metric in Metric::ALL {
             if let Some(p) = metric.latency_quantile() {
-                put(*metric, self.quantile(p, &whole, &parts));
+                put(*metric, quantile_sample(p, &whole, &parts));
             }
         }
-        put(Metric::LatencyMean, self.histogram_mean(&whole, &parts));
+        put(Metric::LatencyMean, mean_sample(&whole, &parts));
         let shares: Vec<_> = own
             .iter()
             .zip(self.records)
-            .map(|(class, record)| {
-                // What was still in flight when an overloaded system was stopped was not served.
-                let lost = if record.overflow.is_some() {
-                    class.arrived - class.ended()
-                } else {
-                    0
-                };
-                // What was cut off with the test says nothing about the system.
-                let interrupted = class.outcomes[Outcome::Interrupted.index()];
-                (class.n_served(), class.ended() + lost - interrupted)
-            })
+            .map(|(class, record)| served_of(class, record))
             .collect();
-        let success = Estimate::share(&shares, self.confidence);
+        let success = Sample::share(&shares);
+        put(Metric::ErrorRate, success.as_ref().map(Sample::complement));
         put(Metric::SuccessRate, success);
-        put(
-            Metric::ErrorRate,
-            success.map(|rate| rate.map(|rate| 1.0 - rate)),
-        );
-        figures
+        samples
     }
 
-    /// Figures of the whole run.
-    pub(super) fn figures(&self) -> BTreeMap<String, Estimate> {
-        let mut figures = self.request_figures(&self.totals);
-        let mut put = |metric: Metric, estimate: Option<Estimate>| {
-            figures.extend(estimate.map(|estimate| (metric.name().to_owned(), estimate)));
+    /// What the replications say of the whole run.
+    pub(super) fn samples(&self) -> Vec<(Metric, Sample)> {
+        let mut samples = self.request_samples(&self.totals);
+        let mut put = |metric: Metric, sample: Option<Sample>| {
+            samples.extend(sample.map(|sample| (metric, sample)));
         };
         let warm_up = self.windows().warm_up;
         let measured = |record: &'_ Record| {
@@ -70,54 +86,41 @@ impl Estimating<'_> {
             let rates = measured(record)
                 .into_iter()
                 .map(|w| of(&w) as f64 / w.seconds);
-            rates.fold(0.0, f64::max)
+            Some(rates.fold(0.0, f64::max))
         };
         let sum = |record: &Record, of: fn(&WindowRecord) -> u64| {
             measured(record).iter().map(|w| of(w) as f64).sum::<f64>()
         };
-        put(
-            Metric::Offered,
-            self.rate(|record| sum(record, |w| w.arrived)),
-        );
-        put(
-            Metric::OfferedPeak,
-            self.mean(|record| best(record, |w| w.arrived)),
-        );
-        put(
-            Metric::Throughput,
-            self.rate(|record| sum(record, |w| w.given)),
-        );
+        // Replications in which nothing was measured have no rate.
+        let rate = |record: &Record, of: fn(&WindowRecord) -> u64| {
+            (record.measured_s > 0.0).then(|| sum(record, of) / record.measured_s)
+        };
+        put(Metric::Offered, self.sample(|r| rate(r, |w| w.arrived)));
+        put(Metric::OfferedPeak, self.sample(|r| best(r, |w| w.arrived)));
+        put(Metric::Throughput, self.sample(|r| rate(r, |w| w.given)));
         put(
             Metric::ThroughputPeak,
-            self.mean(|record| best(record, |w| w.given)),
+            self.sample(|r| best(r, |w| w.given)),
         );
-        put(
-            Metric::Goodput,
-            self.rate(|record| sum(record, |w| w.answered)),
-        );
+        put(Metric::Goodput, self.sample(|r| rate(r, |w| w.answered)));
         put(
             Metric::GoodputPeak,
-            self.mean(|record| best(record, |w| w.answered)),
+            self.sample(|r| best(r, |w| w.answered)),
         );
-        put(
-            Metric::Attempts,
-            self.rate(|record| sum(record, |w| w.attempts)),
-        );
+        put(Metric::Attempts, self.sample(|r| rate(r, |w| w.attempts)));
         let amplification = |record: &Record| {
             let arrived = sum(record, |w| w.arrived);
             (arrived > 0.0).then(|| sum(record, |w| w.attempts) / arrived)
         };
-        let ratios: Vec<f64> = self.records.iter().filter_map(amplification).collect();
-        put(
-            Metric::AttemptsPerRequest,
-            Estimate::mean(&ratios, self.confidence),
-        );
-        put(Metric::Cost, self.mean(|record| record.costs.iter().sum()));
+        put(Metric::AttemptsPerRequest, self.sample(amplification));
+        let cost = |record: &Record| Some(record.costs.iter().sum());
+        put(Metric::Cost, self.sample(cost));
         put(
             Metric::InstancesPeak,
-            self.mean(|record| record.instances_peak),
+            self.sample(|record| Some(record.instances_peak)),
         );
-        figures
+        samples.extend(self.trouble());
+        samples
     }
 
     /// Figures by class.
@@ -141,19 +144,24 @@ impl Estimating<'_> {
             if self.pooled.outcomes[outcome.index()] == 0 {
                 return None;
             }
-            let own = |class: &ClassRecord| (class.outcomes[outcome.index()], class.ended());
-            let parts: Vec<_> = self.totals.iter().map(own).collect();
             Some(OutcomeShare {
                 name: outcome.name().to_owned(),
                 words: self.words_of(*outcome),
-                share: Estimate::share(&parts, self.confidence)?,
+                share: self.outcome_sample(*outcome)?.estimate(self.confidence),
             })
         };
         Outcome::ALL.iter().filter_map(share).collect()
     }
 
+    /// What the replications say of how many requests ended like this.
+    pub(super) fn outcome_sample(&self, outcome: Outcome) -> Option<Sample> {
+        let own = |class: &ClassRecord| (class.outcomes[outcome.index()], class.ended());
+        let parts: Vec<_> = self.totals.iter().map(own).collect();
+        Sample::share(&parts)
+    }
+
     /// What an outcome is called, with the code that clients are told where all come to the same product.
-    fn words_of(&self, outcome: Outcome) -> String {
+    pub(super) fn words_of(&self, outcome: Outcome) -> String {
         let blueprint = self.blueprint();
         let model = |source: &crate::component::source::Plan| match &blueprint.nodes
             [source.enters.index()]

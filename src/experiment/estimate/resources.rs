@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Estimating;
+use super::{Estimating, quantile_sample};
 use crate::component::{Bill, Gauge, Kept, Resource};
 use crate::experiment::findings::{CostPart, ResourceFindings, Times};
 use crate::experiment::record::Record;
-use crate::stats::{Estimate, Histogram};
+use crate::stats::{Estimate, Histogram, Sample};
 
 /// Every look-up is one of these.
 const LOOK_UPS: [&str; 7] = [
@@ -43,27 +43,12 @@ impl Estimating<'_> {
     }
 
     fn resource(&self, at: usize, resource: &Resource) -> ResourceFindings {
-        let warm_up = self.windows().warm_up;
-        // Time averages over the measured windows, weighted by their lengths.
-        let average = |record: &Record, which: usize| {
-            let own = record.resources[at]
-                .iter()
-                .zip(&record.windows)
-                .skip(warm_up);
-            let (sum, time) = own.fold((0.0, 0.0), |(sum, time), (levels, window)| {
-                (sum + levels[which] * window.seconds, time + window.seconds)
-            });
-            (time > 0.0).then_some(sum / time)
-        };
         let over = |of: &dyn Fn(&Record) -> Option<f64>| {
             let values: Vec<f64> = self.records.iter().filter_map(of).collect();
             Estimate::mean(&values, self.confidence)
         };
         let bounded = resource.capacity.is_some();
-        let utilization = |record: &Record| {
-            let (used, there) = (average(record, 0)?, average(record, 1)?);
-            (bounded && there > 0.0).then_some(used / there)
-        };
+        let warm_up = self.windows().warm_up;
         let peak = |record: &Record| {
             let own = record.resources[at]
                 .iter()
@@ -71,15 +56,7 @@ impl Estimating<'_> {
                 .filter(|levels| levels[1] > 0.0);
             own.map(|levels| levels[0] / levels[1]).reduce(f64::max)
         };
-        let waits: Vec<Histogram> = self
-            .records
-            .iter()
-            .filter_map(|record| record.waits[at].clone())
-            .collect();
-        let mut pooled = Histogram::default();
-        for own in &waits {
-            pooled.merge(own);
-        }
+        let (pooled, waits) = self.waits(at);
         let quantile = |p| self.quantile(p, &pooled, &waits);
         let waited: Vec<_> = waits
             .iter()
@@ -89,13 +66,15 @@ impl Estimating<'_> {
             component: resource.component.clone(),
             what: resource.what.clone(),
             unit: resource.unit.to_owned(),
-            used: over(&|record| average(record, 0)),
-            utilization: over(&utilization),
+            used: over(&|record| self.average(record, at, 0)),
+            utilization: self
+                .utilization_sample(at, resource)
+                .map(|own| own.estimate(self.confidence)),
             utilization_peak: over(&|record| if bounded { peak(record) } else { None })
                 .map(|e| e.value),
             waiting: resource
                 .waiting
-                .and_then(|_| over(&|record| average(record, 2))),
+                .and_then(|_| over(&|record| self.average(record, at, 2))),
             wait_mean_s: self.histogram_mean(&pooled, &waits),
             wait_p50_s: quantile(0.5),
             wait_p95_s: quantile(0.95),
@@ -104,15 +83,70 @@ impl Estimating<'_> {
         }
     }
 
+    /// Time average of what is used (0), there (1) or waiting (2) of a resource, over the measured windows.
+    pub(super) fn average(&self, record: &Record, at: usize, which: usize) -> Option<f64> {
+        let own = record.resources[at].iter().map(|levels| levels[which]);
+        self.over_windows(record, own)
+    }
+
+    /// What windows say, averaged over the measured ones by their lengths; nothing if none was measured.
+    pub(super) fn over_windows(
+        &self,
+        record: &Record,
+        values: impl Iterator<Item = f64>,
+    ) -> Option<f64> {
+        let own = values.zip(&record.windows).skip(self.windows().warm_up);
+        let (sum, time) = own.fold((0.0, 0.0), |(sum, time), (value, window)| {
+            (sum + value * window.seconds, time + window.seconds)
+        });
+        (time > 0.0).then_some(sum / time)
+    }
+
+    /// The busy share of what has a limit.
+    pub(super) fn utilization_sample(&self, at: usize, resource: &Resource) -> Option<Sample> {
+        resource.capacity?;
+        self.sample(|record| {
+            let (used, there) = (self.average(record, at, 0)?, self.average(record, at, 1)?);
+            (there > 0.0).then_some(used / there)
+        })
+    }
+
+    /// A quantile of the waits for a resource.
+    pub(super) fn wait_sample(&self, p: f64, at: usize) -> Option<Sample> {
+        let (pooled, waits) = self.waits(at);
+        quantile_sample(p, &pooled, &waits)
+    }
+
+    /// Waits for a resource: of all replications, and of each.
+    fn waits(&self, at: usize) -> (Histogram, Vec<Histogram>) {
+        let own = self.records.iter();
+        let waits: Vec<Histogram> = own.filter_map(|record| record.waits[at].clone()).collect();
+        let mut pooled = Histogram::default();
+        for own in &waits {
+            pooled.merge(own);
+        }
+        (pooled, waits)
+    }
+
     /// Shares of look-ups that were answered at once, by cache.
     pub(super) fn hit_ratios(&self) -> BTreeMap<String, Estimate> {
+        self.estimated(self.hit_samples())
+    }
+
+    /// What the replications say of [`Estimating::hit_ratios`].
+    pub(super) fn hit_samples(&self) -> Vec<(String, Sample)> {
         let ratio = |cache: &str| {
-            Some((
-                cache.to_owned(),
-                self.share_of(cache, &["hits", "stale", "updating"])?,
-            ))
+            let sample = self.share_of(cache, &["hits", "stale", "updating"])?;
+            Some((cache.to_owned(), sample))
         };
         self.caches().filter_map(ratio).collect()
+    }
+
+    fn estimated(&self, samples: Vec<(String, Sample)>) -> BTreeMap<String, Estimate> {
+        let samples = samples.into_iter();
+        samples
+            .map(|(name, sample)| (name, sample.estimate(self.confidence)))
+            .collect()
     }
 
     /// Shares of look-ups of which something else became, by cache; of caches to which that can happen.
@@ -120,7 +154,7 @@ impl Estimating<'_> {
         let shares = |cache: &str| {
             let share = |what: &&str| {
                 self.counter(cache, what)?;
-                let share = self.share_of(cache, &[*what])?;
+                let share = self.share_of(cache, &[*what])?.estimate(self.confidence);
                 (share.value > 0.0).then(|| ((*what).to_owned(), share))
             };
             let shares: BTreeMap<_, _> = CACHE_SHARES.iter().filter_map(share).collect();
@@ -183,23 +217,28 @@ impl Estimating<'_> {
     }
 
     /// Look-ups of a cache of which one of these became, as a share of all.
-    fn share_of(&self, cache: &str, what: &[&str]) -> Option<Estimate> {
+    fn share_of(&self, cache: &str, what: &[&str]) -> Option<Sample> {
         let sum = |record: &Record, what: &[&str]| -> u64 {
             let counters = what.iter().filter_map(|what| self.counter(cache, what));
             counters.map(|at| record.counters[at]).sum()
         };
         let part = |record: &Record| (sum(record, what), sum(record, &LOOK_UPS));
         let parts: Vec<_> = self.records.iter().map(part).collect();
-        Estimate::share(&parts, self.confidence)
+        Sample::share(&parts)
     }
 
     /// Shares of the requests that limits turned away, by limit.
     pub(super) fn turned_away(&self) -> BTreeMap<String, Estimate> {
+        self.estimated(self.turned_away_samples())
+    }
+
+    /// What the replications say of [`Estimating::turned_away`].
+    pub(super) fn turned_away_samples(&self) -> Vec<(String, Sample)> {
         self.shares("rejected", &["passed", "delayed"])
     }
 
     /// What share a count makes up of itself and others of the same component.
-    fn shares(&self, what: &str, others: &[&str]) -> BTreeMap<String, Estimate> {
+    fn shares(&self, what: &str, others: &[&str]) -> Vec<(String, Sample)> {
         let counters: Vec<&Gauge> = self
             .gauges
             .iter()
@@ -210,7 +249,7 @@ impl Estimating<'_> {
                 .iter()
                 .position(|gauge| gauge.component == component && gauge.what == what)
         };
-        let mut shares = BTreeMap::new();
+        let mut shares = Vec::new();
         for (at, gauge) in counters.iter().enumerate() {
             let rest = others.iter().map(|other| find(&gauge.component, other));
             let (true, Some(rest)) = (gauge.what == what, rest.collect::<Option<Vec<_>>>()) else {
@@ -221,7 +260,7 @@ impl Estimating<'_> {
                 (record.counters[at], record.counters[at] + rest)
             };
             let parts: Vec<_> = self.records.iter().map(part).collect();
-            let share = Estimate::share(&parts, self.confidence);
+            let share = Sample::share(&parts);
             shares.extend(share.map(|share| (gauge.component.clone(), share)));
         }
         shares

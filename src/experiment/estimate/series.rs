@@ -1,9 +1,8 @@
 //! Figures over time, and what autoscalers did.
 
 use super::Estimating;
-use crate::component::Kept;
-use crate::experiment::findings::{Column, Look, Series};
-use crate::experiment::record::{LookRecord, Record};
+use crate::experiment::findings::{Column, LogLine, Look, Series};
+use crate::experiment::record::{LogRecord, LookRecord, Record};
 use crate::stats::Estimate;
 
 impl Estimating<'_> {
@@ -27,6 +26,19 @@ impl Estimating<'_> {
             reason: look.reason.words().to_owned(),
         };
         first.looks.iter().map(look).collect()
+    }
+
+    /// What happened to single requests in the first replication.
+    pub(super) fn log(&self) -> Vec<LogLine> {
+        let line = |own: &LogRecord| LogLine {
+            subject: own.subject.clone(),
+            from_s: own.from.as_secs_f64(),
+            to_s: own.to.as_secs_f64(),
+            outcome: own.outcome.map(str::to_owned),
+            attempts: own.attempts,
+        };
+        let first = self.records.first();
+        first.map_or(Vec::new(), |own| own.log.iter().map(line).collect())
     }
 
     /// Figures by window.
@@ -117,10 +129,7 @@ impl Estimating<'_> {
                 });
             }
         }
-        let levels = self
-            .gauges
-            .iter()
-            .filter(|gauge| matches!(gauge.kept, Kept::Level(_) | Kept::Sample(_)));
+        let levels = self.gauges.iter().filter(|gauge| gauge.is_followed());
         for (at, gauge) in levels.enumerate() {
             add(&gauge.component, gauge.what.into(), &|r, w| {
                 Some(r.gauges[at][w])

@@ -51,6 +51,10 @@ impl Rules for State {
     }
 
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.counts.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, _: SimTime) -> Verdict {
         let count = self.counts.get(sender.number(self.key));
         if *count >= self.max {

@@ -92,6 +92,10 @@ impl Rules for State {
     }
 
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.windows.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let window = self.windows.get(sender.number(self.key));
         if now >= window.ends {

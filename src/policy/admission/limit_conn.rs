@@ -98,6 +98,12 @@ impl Rules for State {
         state
     }
 
+    fn expects(&self, sender: Sender) {
+        for zone in &self.zones {
+            zone.counts.fetch(sender.number(zone.key));
+        }
+    }
+
     fn adopts(&mut self, fresh: Self, _: SimTime) {
         for (own, new) in self.zones.iter_mut().zip(fresh.zones) {
             (own.max, own.most_keys) = (new.max, new.most_keys);

@@ -311,6 +311,12 @@ impl Rules for State {
         state
     }
 
+    fn expects(&self, sender: Sender) {
+        for zone in &self.zones {
+            zone.entries.fetch(sender.number(zone.key));
+        }
+    }
+
     fn adopts(&mut self, fresh: Self, _: SimTime) {
         for (own, new) in self.zones.iter_mut().zip(fresh.zones) {
             (own.rate, own.burst, own.delay) = (new.rate, new.burst, new.delay);

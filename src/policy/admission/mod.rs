@@ -96,6 +96,9 @@ trait Rules: Sized {
     /// A request comes.
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict;
 
+    /// A request of this sender will come: what is kept of it may be fetched. Only time depends on it.
+    fn expects(&self, _sender: Sender) {}
+
     /// A request that has passed is over.
     fn done(&mut self, _sender: Sender) {}
 
@@ -154,6 +157,12 @@ macro_rules! limits {
             #[inline]
             pub fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
                 match self { $( Self::$variant(state) => state.ask(sender, now), )* }
+            }
+
+            /// A request of this sender will come: what is kept of it may be fetched. Only time depends on it.
+            #[inline]
+            pub fn expects(&self, sender: Sender) {
+                match self { $( Self::$variant(state) => state.expects(sender), )* }
             }
 
             /// A request that has passed is over.

@@ -135,6 +135,10 @@ impl Rules for State {
     }
 
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.counts.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let number = sender.number(self.key);
         match self.count {

@@ -112,6 +112,10 @@ impl Rules for State {
     }
 
     #[inline]
+    fn expects(&self, sender: Sender) {
+        self.buckets.fetch(sender.number(self.key));
+    }
+
     fn ask(&mut self, sender: Sender, now: SimTime) -> Verdict {
         let number = sender.number(self.key);
         let since = self.buckets.get(number).since;

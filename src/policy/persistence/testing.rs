@@ -1,13 +1,22 @@
 //! Reading tables from text in tests.
 
 use crate::diag::{Diagnostics, Origin, Sources};
-use crate::spec::{Column, Data, Entry, Node, Spec, Table, Value};
+use crate::spec::{At, Column, Data, Entry, Node, Spec, Table, Value};
 
 /// There are no data files.
 pub(super) struct NoData;
 
 impl Data for NoData {
     fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
+        None
+    }
+
+    fn labels(
+        &mut self,
+        _: &At<String>,
+        _: &At<String>,
+        _: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)> {
         None
     }
 }

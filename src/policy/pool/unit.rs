@@ -18,6 +18,8 @@ pub struct Connection {
     pub number: u32,
     /// The other side has closed it.
     pub dead: bool,
+    /// What a pooler on the other side keeps for it as long as it is open; [`Connection::NOTHING`] if nothing.
+    pub session: u32,
 }
 
 impl Connection {
@@ -28,7 +30,11 @@ impl Connection {
         uses: 0,
         number: 0,
         dead: false,
+        session: Self::NOTHING,
     };
+
+    /// No session.
+    pub const NOTHING: u32 = u32::MAX;
 }
 
 /// What comes of asking for a connection.
@@ -92,6 +98,8 @@ pub struct Unit {
     failures: u32,
     opener: Opener,
     waiting: VecDeque<u32>,
+    /// What poolers kept for those closed since this was asked for last.
+    sessions: Vec<u32>,
 }
 
 impl Unit {
@@ -109,6 +117,17 @@ impl Unit {
     #[inline]
     pub fn take_closed(&mut self) -> u32 {
         std::mem::take(&mut self.closed)
+    }
+
+    /// What a pooler kept for a connection that was closed; to be asked for until there is nothing more.
+    pub fn take_session(&mut self) -> Option<u32> {
+        self.sessions.pop()
+    }
+
+    fn ends_session(&mut self, connection: Connection) {
+        if connection.session != Connection::NOTHING {
+            self.sessions.push(connection.session);
+        }
     }
 
     /// Somebody asks for a connection.
@@ -149,6 +168,7 @@ impl Unit {
             self.dead -= u32::from(connection.dead);
             if is_old || (connection.dead && is_tested) {
                 self.closed += u32::from(!connection.dead);
+                self.ends_session(connection);
                 if rules.background().is_none() {
                     self.opening += 1;
                     return Some(Asked::Opens);
@@ -186,6 +206,7 @@ impl Unit {
     fn closes(&mut self, rules: &Rules, connection: Connection, broken: bool) -> Turn {
         self.open -= 1;
         self.closed += u32::from(!connection.dead);
+        self.ends_session(connection);
         if broken && rules.breaks == Breaks::FirstUse {
             for own in &mut self.idle {
                 own.expires = SimTime::ZERO;
@@ -208,6 +229,7 @@ impl Unit {
         {
             if connection.expires <= now && rules.expires == Expires::OnCheckout {
                 self.closed += 1;
+                self.ends_session(connection);
                 self.opening += 1;
                 return Turn::Opens(next);
             }
@@ -216,6 +238,7 @@ impl Unit {
         if rules.overflow > 0 && self.idle.len() >= rules.max as usize {
             self.open -= 1;
             self.closed += 1;
+            self.ends_session(connection);
             return self.after_close(rules);
         }
         let connection = Connection {
@@ -381,7 +404,11 @@ impl Unit {
     pub fn close_idle(&mut self, rules: &Rules, now: SimTime) -> u32 {
         let before = (self.idle.len(), self.dead);
         if rules.expires == Expires::WhenIdle {
-            self.idle.retain(|own| own.expires > now);
+            for at in (0..self.idle.len()).rev() {
+                if self.idle[at].expires <= now {
+                    self.closes_idle(at);
+                }
+            }
         }
         let mut spare = (self.open - (before.0 - self.idle.len()) as u32).saturating_sub(rules.min);
         if let Some(timeout) = rules.idle_timeout {
@@ -389,7 +416,7 @@ impl Unit {
                 // Which of them go: those opened last.
                 for at in (0..self.idle.len()).rev() {
                     if spare > 0 && self.idle[at].idle_since + timeout <= now {
-                        self.idle.remove(at);
+                        self.closes_idle(at);
                         spare -= 1;
                     }
                 }
@@ -400,7 +427,7 @@ impl Unit {
                         .front()
                         .is_some_and(|own| own.idle_since + timeout <= now)
                 {
-                    self.idle.pop_front();
+                    self.closes_idle(0);
                     spare -= 1;
                 }
             }
@@ -411,13 +438,19 @@ impl Unit {
         gone - (before.1 - self.dead)
     }
 
+    fn closes_idle(&mut self, at: usize) {
+        if let Some(connection) = self.idle.remove(at) {
+            self.ends_session(connection);
+        }
+    }
+
     /// The other side closes every connection. Gives back how many live idle ones are gone; those in use
     /// come back broken.
     pub fn breaks(&mut self, rules: &Rules) -> u32 {
         let live = self.idle.len() as u32 - self.dead;
         if rules.breaks == Breaks::Seen {
             self.open -= self.idle.len() as u32;
-            self.idle.clear();
+            self.clears_idle();
             self.dead = 0;
         } else {
             self.dead = self.idle.len() as u32;
@@ -430,13 +463,20 @@ impl Unit {
 
     /// The pool is gone, with everything in it.
     pub fn stop(&mut self) {
-        self.idle.clear();
+        self.clears_idle();
         self.waiting.clear();
         *self = Self {
             idle: std::mem::take(&mut self.idle),
             waiting: std::mem::take(&mut self.waiting),
+            sessions: std::mem::take(&mut self.sessions),
             ..Self::default()
         };
+    }
+
+    fn clears_idle(&mut self) {
+        while !self.idle.is_empty() {
+            self.closes_idle(self.idle.len() - 1);
+        }
     }
 
     /// Connections that the other side knows, those being opened left out.

@@ -6,9 +6,12 @@
 //! Text is measured with the widths of the embedded font, so nothing is cut off or overlaps. The same
 //! findings give the same bytes.
 
+mod accuracy;
 mod capacity;
 mod cdf;
 mod cost;
+mod differences;
+mod followers;
 mod font;
 mod heat_cells;
 mod heatmap;
@@ -37,8 +40,9 @@ mod wording;
 #[cfg(feature = "png")]
 pub use png::{PngError, png};
 
+use crate::backtest::{Comparison, Summary};
 use crate::experiment::Findings;
-use crate::report::{SweepView, words};
+use crate::report::{CompareView, SweepView, words};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +85,21 @@ pub fn of_sweep(title: &str, sweep: SweepView<'_>) -> Vec<Chart> {
         load_curves::chart(title, sweep),
         heatmap::chart(title, sweep),
         cost::chart(title, sweep),
+        followers::chart(title, sweep),
+    ];
+    charts.into_iter().flatten().collect()
+}
+
+/// The charts of a comparison that have data.
+pub fn of_comparison(view: CompareView<'_>) -> Vec<Chart> {
+    differences::chart(view).into_iter().collect()
+}
+
+/// The charts of a backtest that have data.
+pub fn of_backtest(comparisons: &[Comparison], summary: &Summary) -> Vec<Chart> {
+    let charts = [
+        accuracy::scatter(comparisons, summary),
+        accuracy::over_time(comparisons),
     ];
     charts.into_iter().flatten().collect()
 }

@@ -56,9 +56,9 @@ impl Panel {
     pub(super) fn grid(&self, sheet: &mut Sheet, has_x: bool) {
         let Frame {
             left,
-            top,
             right,
             bottom,
+            ..
         } = self.frame;
         let mut free = bottom + SMALL;
         for (value, label) in &self.y.ticks {
@@ -73,6 +73,17 @@ impl Panel {
                 free = y - SMALL * 0.6;
             }
         }
+        self.lines_up(sheet, has_x);
+        sheet.line((left, bottom), (right, bottom), AXIS, 3);
+    }
+
+    /// The grid of the horizontal axis alone, with its values below the panel.
+    pub(super) fn upright(&self, sheet: &mut Sheet) {
+        self.lines_up(sheet, true);
+    }
+
+    fn lines_up(&self, sheet: &mut Sheet, has_x: bool) {
+        let Frame { top, bottom, .. } = self.frame;
         let mut free = 0.0;
         for (value, label) in &self.x.ticks {
             let x = self.x.at(*value);
@@ -88,7 +99,6 @@ impl Panel {
                 free = x + half + 20.0;
             }
         }
-        sheet.line((left, bottom), (right, bottom), AXIS, 3);
     }
 
     /// What the horizontal axis shows, below its values.

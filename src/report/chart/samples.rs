@@ -239,15 +239,16 @@ impl Sample {
             scale_ups: BTreeMap::new(),
             bottleneck: Some(self.bottleneck()),
             costs: Vec::new(),
+            elasticities: Vec::new(),
             series: self.series(),
             latency_cdf: cdf.collect(),
-            looks: vec![
-                self.look(0.12, 4, 6),
-                self.look(0.2, 6, 9),
-                self.look(0.8, 9, 5),
-            ],
+            log: Vec::new(),
+            looks: [(0.12, 4, 6), (0.2, 6, 9), (0.8, 9, 5)]
+                .map(|(at, from, to)| self.look(at, from, to))
+                .into(),
             overflow_s: self.overflow.then_some(self.horizon_s * 0.5),
             advisories: Vec::new(),
+            is_yardstick: false,
             requests: 1_000_000,
             events: 4_000_000,
         }

@@ -4,6 +4,7 @@ use crate::math::{log10, powf};
 use crate::metrics::Unit;
 use crate::objective::show;
 use crate::report::words::clock;
+use crate::units::three_digits;
 
 /// How values are spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,20 @@ impl Scale {
             f64::from(n) * step,
             (0..=n).map(tick).collect(),
         )
+    }
+
+    /// Relative differences from `low` (0 or less) to `high` (0 or more), ending at round ones.
+    pub(super) fn signed(low: f64, high: f64) -> Self {
+        let step = round_step((high - low) / 6.0);
+        let (first, last) = ((low / step).floor(), (high / step - 1e-9).ceil());
+        let tick = |at: i64| {
+            let value = at as f64 * step;
+            let sign = if at > 0 { "+" } else { "" };
+            let label = format!("{sign}{} %", three_digits(value * 100.0));
+            (value, Some(if at == 0 { "A".to_owned() } else { label }))
+        };
+        let ticks = (first as i64..=last as i64).map(tick).collect();
+        Self::new(Law::Linear, first * step, last * step, ticks)
     }
 
     /// From zero to just beyond `most`, for axes whose far end is looked at: no space is left there.

@@ -1,9 +1,13 @@
 //! Text for people.
 
+mod comparison;
+mod planning;
 mod run;
 mod sweep;
 pub(crate) mod traffic;
 
+pub use comparison::comparison;
+pub use planning::planning;
 pub use run::run;
 pub use sweep::{choices, sweep};
 
@@ -130,6 +134,7 @@ impl Style {
             ("·", "|"),
             ("…", "..."),
             ("×", "x"),
+            ("−", "-"),
         ]
         .iter()
         .fold(text, |text, (sign, ascii)| text.replace(sign, ascii))

@@ -56,6 +56,9 @@ pub fn run(title: &str, seed: u64, findings: &Findings, style: Style) -> String 
     if !busy.rows.is_empty() {
         let _ = writeln!(text, "\n{}", style.table("BUSY", busy));
     }
+    if let Some(elasticity) = tables::elasticity(findings) {
+        let _ = writeln!(text, "\n{}", style.table("ELASTICITY", elasticity));
+    }
     for advisory in &findings.advisories {
         let note = format!("note: {}", words::advisory(advisory));
         let _ = write!(text, "\n{}", wrap(&note, style.width, 0));
@@ -63,7 +66,7 @@ pub fn run(title: &str, seed: u64, findings: &Findings, style: Style) -> String 
     style.plain(text.trim_end().to_owned() + "\n")
 }
 
-fn objectives(text: &mut String, findings: &Findings, style: Style) {
+pub(super) fn objectives(text: &mut String, findings: &Findings, style: Style) {
     if findings.objectives.is_empty() {
         return;
     }

@@ -7,6 +7,7 @@ use crate::experiment::{Choice, Findings, choose, offered_by};
 use crate::metrics::{Metric, Unit};
 use crate::objective::{Verdict, show};
 use crate::report::{SweepView, words};
+use crate::units::with_suffix;
 
 /// The table of a sweep, and what to choose.
 pub fn sweep(title: &str, sweep: SweepView<'_>, style: Style) -> String {
@@ -23,7 +24,13 @@ pub fn sweep(title: &str, sweep: SweepView<'_>, style: Style) -> String {
 
 /// The table: too wide for the page, it loses figures in a fixed order before lines are cut.
 fn table(sweep: SweepView<'_>, style: Style) -> String {
-    const EXPENDABLE: [Metric; 3] = [Metric::OfferedPeak, Metric::Cost, Metric::LatencyP99];
+    // How many were lost is also told by the share of errors.
+    const EXPENDABLE: [Metric; 4] = [
+        Metric::OfferedPeak,
+        Metric::LatencyP99,
+        Metric::RequestsLost,
+        Metric::Cost,
+    ];
     let mut figures = columns(sweep);
     let mut lines = align(&rows(sweep, &figures, style), 0);
     for metric in EXPENDABLE {
@@ -58,6 +65,8 @@ fn rows(
                 Some(value) if metric.latency_quantile().is_some() => {
                     words::estimate(metric.unit(), value)
                 }
+                Some(value) if *metric == Metric::RecoveryTime => words::back_in(findings, value),
+                Some(value) if *metric == Metric::RequestsLost => with_suffix(value.value),
                 Some(value) => show(metric.unit(), value.value),
                 None => "no data".to_owned(),
             });
@@ -73,17 +82,21 @@ fn rows(
 
 /// The figures of the table: those that differ, or matter, or are bounded.
 fn columns(sweep: SweepView<'_>) -> Vec<(&'static str, Metric)> {
-    let any_cost = sweep
-        .findings
-        .iter()
-        .any(|f| f.figure(Metric::Cost).is_some_and(|c| c.value > 0.0));
+    let any = |metric: Metric| {
+        let mut figures = sweep.findings.iter().map(|own| own.figure(metric));
+        figures.any(|figure| figure.is_some_and(|figure| figure.value > 0.0))
+    };
     let mut columns = vec![
         ("offered, peak", Metric::OfferedPeak),
         ("p95", Metric::LatencyP95),
         ("p99", Metric::LatencyP99),
         ("errors", Metric::ErrorRate),
     ];
-    if any_cost {
+    if any(Metric::RecoveryTime) {
+        columns.push(("back in", Metric::RecoveryTime));
+        columns.push(("lost", Metric::RequestsLost));
+    }
+    if any(Metric::Cost) {
         columns.push(("cost", Metric::Cost));
     }
     columns

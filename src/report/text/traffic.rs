@@ -24,6 +24,9 @@ pub(super) fn traffic(text: &mut String, findings: &Findings, style: Style) {
             .collect()
     };
     let _ = writeln!(text, "{}", style.listed("OUTCOMES", &outcomes));
+    if let Some(trouble) = words::trouble(findings) {
+        let _ = writeln!(text, "{}", style.labelled("TROUBLE", &trouble));
+    }
     for path in instances(findings) {
         let _ = writeln!(text, "{}", style.labelled("INSTANCES", &path));
     }

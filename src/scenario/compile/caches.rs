@@ -38,6 +38,7 @@ impl Compiler<'_> {
             policy: own.policy.clone(),
             ttl: own.ttl.map(|ttl| ttl.value),
             renewed_by_hits: own.renewed_by_hits.value,
+            keeps_first: own.keeps_first.value,
             jitter: own.jitter.get(),
             sweep: own.sweep.map(|sweep| sweep.value),
             negative_ttl: own.negative_ttl.map(|ttl| ttl.value),

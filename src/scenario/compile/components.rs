@@ -2,16 +2,14 @@
 
 use super::super::shape::{ScenarioSpec, check_vcpu};
 use super::Compiler;
+use super::autoscalers::autoscalers;
 use super::processes::usual_termination;
-use crate::autoscaler::Switched;
 use crate::component::program::threshold;
-use crate::component::service::{
-    self, Backlog, ControllerPlan, LifePlan, Runtime, Service, WhenFull,
-};
+use crate::component::service::{self, Backlog, LifePlan, Runtime, Service, WhenFull};
 use crate::component::timeline::{Action, Entry, Happening};
 use crate::component::{ComponentSpec, NodeId, Plan, dependency, source};
 use crate::diag::Diagnostic;
-use crate::spec::{At, With};
+use crate::spec::At;
 use crate::units::{CostPerHour, CostPerSize};
 
 /// Workers of all places for instances of a service; each takes some bytes.
@@ -99,6 +97,7 @@ impl Compiler<'_> {
             queue_timeout,
             retry_after: own.retry_after.map(|span| span.value),
             vcpu,
+            is_resized: false,
             quota,
             processes: processes?,
             drops: when_full.is_some_and(|what| what.value == WhenFull::Drop),
@@ -124,45 +123,12 @@ impl Compiler<'_> {
                 let pools: Vec<_> = pools.into_iter().collect::<Option<_>>()?;
                 self.with_replicas(own, &pools)
             },
-            autoscalers: self.plan_autoscalers(own)?,
+            autoscalers: self.plan_autoscalers(name, own)?,
+            holds: autoscalers(own)
+                .filter_map(|(_, spec)| spec.holds_requests())
+                .max(),
             horizon: self.spec.run.horizon.value,
         })
-    }
-
-    /// The autoscalers of a service.
-    fn plan_autoscalers(&mut self, own: &Service) -> Option<Vec<ControllerPlan>> {
-        let plans: Vec<_> = autoscalers(own)
-            .map(
-                |(
-                    name,
-                    With {
-                        own: spec,
-                        shared: switch,
-                    },
-                )| {
-                    let queues = spec.queues();
-                    let queues: Vec<_> =
-                        queues.into_iter().map(|queue| self.queue(queue)).collect();
-                    Some(ControllerPlan {
-                        name: name.to_owned(),
-                        spec: spec.clone(),
-                        enabled: switch.enabled,
-                        queues: queues.into_iter().collect::<Option<_>>()?,
-                    })
-                },
-            )
-            .collect();
-        plans.into_iter().collect()
-    }
-
-    /// The queue of this name; reports it if it is none.
-    fn queue(&mut self, name: &At<String>) -> Option<NodeId> {
-        let (at, component) = self.component(name)?;
-        if !matches!(component, ComponentSpec::Queue(_)) {
-            self.wrong_kind(name, at, "a queue");
-            return None;
-        }
-        Some(NodeId::new(at))
     }
 
     /// What happens to the instances of a service by themselves; nothing within if nothing does.
@@ -297,13 +263,6 @@ impl Compiler<'_> {
     }
 }
 
-/// All autoscalers of a service, with a name each.
-pub(super) fn autoscalers(own: &Service) -> impl Iterator<Item = (&str, &Switched)> {
-    let one = own.autoscaler.iter().map(|spec| (spec.own.word(), spec));
-    let named = own.autoscalers.items.iter();
-    one.chain(named.map(|(name, spec)| (name.value.as_str(), spec)))
-}
-
 /// What the timeline of a scenario has for a component.
 fn happens_to<'a>(spec: &'a ScenarioSpec, name: &str) -> impl Iterator<Item = &'a Action> {
     let all = spec.timeline.items.iter().map(|(_, action)| action);
@@ -317,11 +276,12 @@ pub(in crate::scenario) fn places(spec: &ScenarioSpec) -> Vec<u32> {
         let ComponentSpec::Service(own) = component else {
             return 0;
         };
-        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.own.start().range().1);
+        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
         let most = range.fold(own.count.get(), u32::max);
         let happens = happens_to(spec, name).map(|action| action.places(most));
         let most = happens.fold(most, u32::max);
-        let changes = most > own.count.get() || own.autoscaler.is_some() || own.cycle.is_some();
+        let changes =
+            most > own.count.get() || autoscalers(own).next().is_some() || own.cycle.is_some();
         if changes {
             most.saturating_mul(2)
         } else {

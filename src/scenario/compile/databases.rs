@@ -105,6 +105,7 @@ impl Compiler<'_> {
         };
         Some(pooler::Plan {
             name: name.value.clone(),
+            pooling: own.pooling.value,
             pool: pool::Plan {
                 name: own.to.value.clone(),
                 to: NodeId::new(to),
@@ -117,6 +118,7 @@ impl Compiler<'_> {
                 round_trip: own.round_trip.value,
                 max_age: own.max_age.map(|own| own.value),
                 max_age_variance: Fraction::ZERO,
+                by_session: false,
             },
             max_connections: own.max_connections.map(|own| own.get()),
             connect_cost,
@@ -142,6 +144,10 @@ impl Compiler<'_> {
             self.wrong_kind(&own.to, to, "a database or a pooler");
             return None;
         }
+        let by_session = matches!(
+            behind,
+            ComponentSpec::Pooler(pooler) if pooler.pooling.value == pooler::Pooling::Session
+        );
         if own.per.value == Scope::Worker {
             self.check_worker_scope(service, own.per.origin);
         }
@@ -163,6 +169,7 @@ impl Compiler<'_> {
             round_trip: own.round_trip.value,
             max_age: own.max_age.map(|age| age.value),
             max_age_variance: own.max_age_variance.value,
+            by_session,
         })
     }
 

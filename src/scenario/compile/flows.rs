@@ -5,8 +5,11 @@ use super::{Compiler, DEFAULT};
 use crate::component::program::threshold;
 use crate::component::source::clients::Clients;
 use crate::component::source::flow::{FlowStep, Move, Pause};
+use crate::component::source::users::Users;
 use crate::component::source::{Choice, SourceSpec};
 use crate::diag::{Diagnostic, Origin};
+use crate::dist::Law;
+use crate::dist::exponential::Exponential;
 use crate::spec::At;
 use crate::units::Fraction;
 
@@ -22,7 +25,20 @@ impl Compiler<'_> {
         kind: &SourceSpec,
         traffic: &mut Traffic,
     ) {
+        let drawn;
         let think = match kind {
+            SourceSpec::Users(Users {
+                drawn: Some(own), ..
+            }) => {
+                if !clients.flow.is_empty() {
+                    let problem = "users whose pauses are drawn like this send one request a round";
+                    let error = Diagnostic::error(own.seed.origin, problem);
+                    self.out.push(error.help("leave out `flow`"));
+                }
+                // Its mean is what is said of the pause; it is drawn otherwise.
+                drawn = Pause(Law::Exponential(Exponential(own.think)));
+                Some(&drawn)
+            }
             SourceSpec::Users(own) => own.think.as_ref(),
             _ => None,
         };

@@ -1,7 +1,9 @@
 //! From names to ids: a scenario that was read without a problem becomes a blueprint, or every problem
 //! that its names and numbers have with one another is reported.
 
+mod autoscalers;
 mod balancers;
+mod branches;
 mod caches;
 mod calls;
 mod checks;
@@ -14,17 +16,20 @@ mod limiters;
 mod operations;
 mod processes;
 mod queues;
+mod recordings;
 mod sources;
 
 use std::collections::BTreeMap;
 
 use super::shape::{ScenarioSpec, Vary};
-use crate::component::program::{Demand, Keys, KeysId, Op, Program};
+use crate::component::program::{Demand, Keys, KeysId, Op, Program, RecordedWork};
 use crate::component::request::Flags;
+use crate::component::work::Work;
 use crate::component::{Blueprint, ComponentSpec};
 use crate::component::{caller, queue, source};
 use crate::diag::{Diagnostic, Diagnostics, Origin};
-use crate::dist::Law;
+use crate::dist::exponential::Exponential;
+use crate::dist::{Law, Sampler};
 use crate::metrics::Windows;
 use crate::policy::http_cache::CacheControl;
 use crate::rng::Salt;
@@ -138,7 +143,9 @@ pub(super) fn compile(
     compiler.add_replicas(&mut nodes);
     let timeline = compiler.plan_timeline(&mut nodes);
     let (sources, traffic) = compiler.plan_sources();
+    compiler.join_recordings(&sources);
     compiler.tell_balancers(&mut nodes, &traffic);
+    compiler.tell_oracles(&mut nodes, &sources);
     let classes = traffic.classes;
     let transfer = compiler.priced_transfer(&sources);
     let windows = compiler.cut_windows(&sources);
@@ -162,6 +169,7 @@ pub(super) fn compile(
         windows,
         drain: spec.run.drain.value,
         max_in_flight: spec.run.max_in_flight.get() as usize,
+        log: spec.run.log.value as usize,
         classes,
         flows: traffic.flows,
         responses: traffic.responses,
@@ -186,9 +194,54 @@ impl Compiler<'_> {
     fn demand(&mut self, law: &Law, place: &str) -> Option<Demand> {
         let sampler = law.sampler(self.data, self.out)?;
         let law = self.program.add_law(sampler);
+        Some(Demand::of(law, Salt::new(place, "demand")))
+    }
+
+    /// What a step asks for at `place`: by a law, or as recorded.
+    fn work(&mut self, work: &Work, place: &str) -> Option<Demand> {
+        let own = match work {
+            Work::Law(law) => return self.demand(law, place),
+            Work::Recorded(own) => own,
+            Work::Hashed(own) => {
+                let law = Law::Exponential(Exponential(own.hashed.mean));
+                let law = own.otherwise.as_ref().unwrap_or(&law);
+                let sampler = law.sampler(self.data, self.out)?;
+                let recorded = RecordedWork {
+                    name: None,
+                    by_source: Vec::new(),
+                    hashed: Some(own.hashed.clone()),
+                    repeated: false,
+                    has_law: true,
+                };
+                return self.recorded(sampler, recorded, place);
+            }
+        };
+        // Where no law is needed there is one that is never drawn from.
+        let never = Sampler::constant(SimDuration::ZERO);
+        let law = match &own.otherwise {
+            Some(law) => law.sampler(self.data, self.out)?,
+            None => never,
+        };
+        let recorded = RecordedWork {
+            name: Some(own.recorded.clone()),
+            by_source: Vec::new(),
+            hashed: own.hashed.clone(),
+            repeated: own.repeated.value,
+            has_law: own.otherwise.is_some(),
+        };
+        self.recorded(law, recorded, place)
+    }
+
+    fn recorded(&mut self, law: Sampler, own: RecordedWork, place: &str) -> Option<Demand> {
+        let law = self.program.add_law(law);
+        if self.program.recorded.len() >= usize::from(u16::MAX) {
+            // Reported with the laws, of which there are as many.
+            return None;
+        }
         Some(Demand {
             law,
             salt: Salt::new(place, "demand"),
+            recorded: Some(self.program.add_recorded(own)),
         })
     }
 

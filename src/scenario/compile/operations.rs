@@ -20,15 +20,15 @@ use crate::units::{Fraction, SimDuration};
 pub(super) const MOST_OPS: usize = u16::MAX as usize;
 
 /// Where a step stands: the service, its operation, and a path for draws.
-struct Place<'a> {
-    service: usize,
+pub(super) struct Place<'a> {
+    pub(super) service: usize,
     spec: &'a Service,
     operation: &'a str,
-    path: String,
+    pub(super) path: String,
 }
 
 impl Place<'_> {
-    fn inner(&self, part: &str) -> Self {
+    pub(super) fn inner(&self, part: &str) -> Self {
         Place {
             path: format!("{}/{part}", self.path),
             ..*self
@@ -127,27 +127,27 @@ impl Compiler<'_> {
             // The size and the work of compressing it are drawn at one place: large answers take more.
             let salt = Salt::new(&place.path, "response");
             let law = self.program.add_law(response.sizes());
-            self.responses.insert(start, Demand { law, salt });
+            self.responses.insert(start, Demand::of(law, salt));
             if let Some(work) = response.compressing() {
                 let law = self.program.add_law(work);
-                self.emit(Op::Cpu(Demand { law, salt }));
+                self.emit(Op::Cpu(Demand::of(law, salt)));
             }
         }
         self.emit(Op::End);
     }
 
-    fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
+    pub(super) fn add_steps(&mut self, place: &Place<'_>, steps: &[OperationStep]) {
         for (number, step) in steps.iter().enumerate() {
             let place = place.inner(&number.to_string());
             match step {
                 OperationStep::Cpu(step) => {
-                    let demand = self.demand(&step.cpu, &place.path);
+                    let demand = self.work(&step.cpu, &place.path);
                     self.with_chance(&place, step.probability, |own| {
                         own.program.ops.extend(demand.map(Op::Cpu));
                     });
                 }
                 OperationStep::Wait(step) => {
-                    let demand = self.demand(&step.wait, &place.path);
+                    let demand = self.work(&step.wait, &place.path);
                     self.with_chance(&place, step.probability, |own| {
                         own.program.ops.extend(demand.map(Op::Wait));
                     });
@@ -178,6 +178,8 @@ impl Compiler<'_> {
                         });
                     });
                 }
+                OperationStep::Choose(step) => self.add_alternatives(&place, &step.choose),
+                OperationStep::Walk(step) => self.add_walk(&place, &step.own, &step.shared),
                 OperationStep::Call(step) => {
                     let (own, rules) = (&step.own, &step.shared);
                     self.with_chance(&place, own.probability, |compiler| {
@@ -191,7 +193,7 @@ impl Compiler<'_> {
     }
 
     /// Puts a chance in front of what `add` adds, unless it is always done.
-    fn with_chance(
+    pub(super) fn with_chance(
         &mut self,
         place: &Place<'_>,
         chance: At<Fraction>,
@@ -311,7 +313,7 @@ impl Compiler<'_> {
     }
 
     fn add_query(&mut self, place: &Place<'_>, step: &Query) {
-        let time = self.demand(&step.time, &place.path);
+        let time = self.work(&step.time, &place.path);
         if let Some(row) = &step.row {
             self.keys(row, Asked::ByKey);
         }

@@ -1,7 +1,7 @@
 //! What processes have of their own, with every law at hand.
 
 use super::Compiler;
-use super::components::autoscalers;
+use super::autoscalers::autoscalers;
 use crate::autoscaler::aws::warm_pool;
 use crate::component::cache::Scope;
 use crate::component::service::{
@@ -201,7 +201,7 @@ impl Compiler<'_> {
             let times = spec.ready_times.get();
             (every.value, spec.ready_after.value, times)
         });
-        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.own.start().range().1);
+        let range = autoscalers(own).map(|(_, autoscaler)| autoscaler.start().range().1);
         let most = range.fold(own.count.get(), u32::max);
         let (machine, image_pull, resume) = (machine?, image_pull?, resume?);
         let warm_pool = spec.warm_pool.as_ref().zip(resume);
@@ -235,7 +235,7 @@ impl Compiler<'_> {
 
 /// Which instance is taken out on the platform of a service's autoscaler.
 pub(super) fn usual_termination(own: &Service) -> Termination {
-    let words = autoscalers(own).map(|(_, autoscaler)| autoscaler.own.word());
+    let words = autoscalers(own).map(|(_, autoscaler)| autoscaler.word());
     let platform = words.map(|word| match word {
         "hpa" | "knative" | "keda" => Termination::Kubernetes,
         aws if aws.starts_with("aws") => Termination::Aws,

@@ -114,6 +114,8 @@ impl Compiler<'_> {
         let mut draft = Draft::new(at, name, entered, clients);
         self.add_flow(&mut draft, clients, &source.own, traffic);
         let begins = self.begins(name, &source.own);
+        let recording = self.recording(&source.own, &draft);
+        let class_of = self.classes_of(recording.as_deref(), clients, &source.own);
         let patience = clients
             .patience
             .as_ref()
@@ -165,6 +167,8 @@ impl Compiler<'_> {
             },
             breaks_off: breaks_off(clients, &source.own, enters == service),
             begins: begins?,
+            recording,
+            class_of,
             enters: NodeId::new(enters),
             timeout: timeout.filter(|_| is_plain),
             caller,
@@ -292,6 +296,7 @@ impl Compiler<'_> {
             SourceSpec::Users(own) => Some(Begins::Users {
                 users: own.users.get(),
                 over: own.over.value,
+                drawn: own.drawn.clone(),
             }),
             tool => Some(Begins::Tool(Box::new(tool.tool()?))),
         }

@@ -13,6 +13,15 @@ impl Data for NoData {
     fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
         None
     }
+
+    fn labels(
+        &mut self,
+        _: &At<String>,
+        _: &At<String>,
+        _: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)> {
+        None
+    }
 }
 
 fn span(text: &str) -> At<SimDuration> {

@@ -10,6 +10,15 @@ impl Data for Recording {
     fn column(&mut self, _: &Column<'_>, _: &mut Diagnostics) -> Option<Vec<f64>> {
         Some(vec![60.0, 0.0, 240.0])
     }
+
+    fn labels(
+        &mut self,
+        _: &At<String>,
+        _: &At<String>,
+        _: &mut Diagnostics,
+    ) -> Option<(Vec<u32>, Vec<String>)> {
+        None
+    }
 }
 
 fn span(text: &str) -> At<SimDuration> {

@@ -115,6 +115,7 @@ impl Generator {
             "max_age = \"300ms\"",
             "retry = \"100ms\"",
             "fails_fast = true",
+            "pooling = \"session\"",
         ];
         for line in lines {
             if self.chance(40) {

@@ -6,19 +6,15 @@ use capsim::experiment::{Findings, ResourceFindings};
 use capsim::stats::Estimate;
 use serde_json::Value;
 
-use super::harness::{Checked, Effort, Figure, run_table};
-use super::laws::{case_files, law, number, seconds};
+use super::figures::{Station, served};
+use super::harness::{Checked, Effort, Figure, Runs, in_seconds, is_for_later, run_table};
+use super::laws::{case_files, law, mean, number, seconds};
 use crate::support::{load, run};
 
 /// Requests of one case, over all replications.
 const MOST_REQUESTS: f64 = 2e6;
 /// Cases that ask for more than this are left out.
 const TOO_LONG: f64 = 35e6;
-
-/// The mean of the law of a pause.
-fn mean(law: &Value) -> f64 {
-    number(law.get("mean").unwrap_or(&law["value"]))
-}
 
 fn users(name: &str, group: &Value, enters: &str) -> String {
     let (users, think) = (&group["users"], law(&group["think"]));
@@ -40,16 +36,6 @@ fn resource<'a>(findings: &'a Findings, component: &str, what: &str) -> &'a Reso
     found.unwrap_or_else(|| panic!("no {what} of {component}"))
 }
 
-/// The sum of two figures whose errors may go together.
-fn sum(a: Estimate, b: Estimate) -> Estimate {
-    let half = a.half_width().unwrap_or(0.0) + b.half_width().unwrap_or(0.0);
-    let value = a.value + b.value;
-    Estimate {
-        value,
-        interval: Some((value - half, value + half)),
-    }
-}
-
 /// M/M/c//N.
 fn check_station(case: &Value, checked: &mut Checked) {
     let parameters = &case["parameters"];
@@ -67,32 +53,11 @@ fn check_station(case: &Value, checked: &mut Checked) {
         parameters["servers"],
         law(&parameters["service"])
     );
-    let findings = run(&load(&text).scenario);
-    let station = resource(&findings, "station", "workers");
-    let figure = |name: &str| findings.figures.get(name).copied();
-    checked.case(case, effort.widened, |metric| {
-        let estimate = match metric["metric"].as_str().expect("a name") {
-            "wait_mean" => station.wait_mean_s,
-            "wait_p50" => station.wait_p50_s,
-            "wait_p95" => station.wait_p95_s,
-            "wait_p99" => station.wait_p99_s,
-            // The 99.9th percentile of waits is not reported.
-            "wait_p999" => None,
-            "p_wait" => station.waited,
-            "utilization" => station.utilization,
-            "in_system_mean" => Some(sum(station.used?, station.waiting?)),
-            "sojourn_mean" => figure("latency_mean"),
-            "sojourn_p50" => figure("latency_p50"),
-            "sojourn_p95" => figure("latency_p95"),
-            "sojourn_p99" => figure("latency_p99"),
-            "sojourn_p999" => figure("latency_p999"),
-            "throughput" => figure("throughput"),
-            other => panic!("no such metric: {other}"),
-        };
-        estimate.map(Figure::from)
-    });
-    let (x, r) = (figure("throughput"), figure("latency_mean"));
-    let found = (x.expect("answers"), r.expect("answers"));
+    let runs = Runs::of(&text);
+    let station = Station::workers(&runs, "station");
+    checked.case(case, effort.widened, |metric| station.figure(metric));
+    let response = runs.of_all(served, |own| in_seconds(own.mean()));
+    let found = (runs.goodput(), response.expect("answers"));
     laws_of_operation(&case["id"], parameters, found, checked);
 }
 
@@ -192,7 +157,8 @@ fn check_network(case: &Value, checked: &mut Checked) {
 pub(super) fn check_family(family: &str) -> Checked {
     let mut checked = Checked::default();
     for case in case_files(family) {
-        if number(&case["advice"]["requests_for_main_metrics"]) > TOO_LONG {
+        if is_for_later(&case, TOO_LONG) {
+            checked.leaves(&case);
             continue;
         }
         if case["parameters"].get("classes").is_some() {

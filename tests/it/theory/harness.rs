@@ -1,25 +1,63 @@
 //! What all families share: how cases are read, run long enough, and compared.
 
-use capsim::component::{Component as _, Kept, System};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use capsim::component::{Component as _, Kept, Node, Resource, System};
 use capsim::engine::Watch;
-use capsim::experiment::{Counters, Record, Session, replicate};
+use capsim::experiment::{Record, keep};
+use capsim::metrics::Entry;
 use capsim::rng::Streams;
+use capsim::scenario::{Memory, Scenario};
+use capsim::stats::laws::student_quantile;
 use capsim::stats::{Confidence, Estimate, Histogram};
+use capsim::units::{SimDuration, SimTime};
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::laws::{number, seconds};
-use crate::support::load;
+use crate::support::load_with;
 
-/// Replications of each case.
+/// Replications of each case that does not say how many it needs.
 pub(super) const REPLICATIONS: u32 = 20;
-/// Student's t with 19 degrees of freedom at 1 % for about 800 comparisons together (Bonferroni).
-const SIGNIFICANT: f64 = 5.8;
-/// The half-width of a 95 % interval with 19 degrees of freedom, in standard errors.
-const HALF_WIDTH: f64 = 2.093;
+/// The level at which values are compared: 1 % for about 2,000 comparisons together (Bonferroni, two-sided).
+const LEVEL: f64 = 1.0 - 0.01 / 2000.0 / 2.0;
 /// What a figure may be off because of how it is kept: a bucket of a histogram is at most 0.8 % wide, and
 /// interpolation leaves far less.
-const BLUR: f64 = 1e-4;
+pub(super) const BLUR: f64 = 1e-4;
+
+/// A bucket of a histogram, relative to what is in it.
+pub(super) const BUCKET: f64 = 0.008;
+
+/// How much a run of the tests may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    /// What every `cargo test` can afford.
+    Commit,
+    /// Up to 50 million requests, or all replications that a case asks for.
+    Nightly,
+    /// Whatever a case asks for.
+    Release,
+}
+
+/// What `CAPSIM_CONFORMANCE_TIER` says; `commit` unless it is set.
+///
+/// # Panics
+/// If it is something else than `commit`, `nightly` or `release`.
+pub(super) fn tier() -> Tier {
+    let Some(given) = std::env::var_os("CAPSIM_CONFORMANCE_TIER") else {
+        return Tier::Commit;
+    };
+    match given.to_str() {
+        Some("commit") => Tier::Commit,
+        Some("nightly") => Tier::Nightly,
+        Some("release") => Tier::Release,
+        _ => panic!("CAPSIM_CONFORMANCE_TIER is commit, nightly or release, not {given:?}"),
+    }
+}
+
+/// Requests of a case in the nightly tier, at most.
+const NIGHTLY: f64 = 50e6;
 
 /// The table of a run.
 pub(super) fn run_table(horizon: f64, warm_up: f64) -> String {
@@ -40,11 +78,21 @@ pub(super) struct Effort {
 }
 
 impl Effort {
+    /// As many as it asks for, but no more than `most` in the commit tier, and not much more than 50 million in the
+    /// nightly one.
     pub(super) fn of(case: &Value, most: f64) -> Self {
-        let wanted = number(&case["advice"]["requests_for_main_metrics"]);
+        let wanted = wanted(case).unwrap_or(most);
+        let most = match tier() {
+            Tier::Commit => most,
+            Tier::Nightly => most.max(NIGHTLY),
+            Tier::Release => f64::INFINITY,
+        };
         let requests = wanted.min(most);
         let widened = (wanted / requests).sqrt();
-        Self { requests, widened }
+        Self {
+            requests: requests * factor(),
+            widened,
+        }
     }
 
     /// With at least so many requests: where a few rare spells decide, their spread must show.
@@ -68,12 +116,55 @@ impl Effort {
     }
 }
 
+/// How many requests a case asks for, if it says so.
+fn wanted(case: &Value) -> Option<f64> {
+    case["advice"]["requests_for_main_metrics"].as_f64()
+}
+
+/// How many replications a case gets that asks for so many, each with about so many requests, and what its tolerances
+/// are multiplied with because they are fewer. In the commit tier there are `most` requests in all, about, and
+/// `least` replications.
+pub(super) fn replications_of(
+    case: &Value,
+    requests: f64,
+    (most, least): (f64, u32),
+) -> (u32, f64) {
+    let wanted = case["advice"]["replications"].as_f64().unwrap_or(100.0);
+    let affordable = match tier() {
+        Tier::Commit => (most / requests).max(f64::from(least)),
+        Tier::Nightly | Tier::Release => f64::INFINITY,
+    };
+    let count = wanted.min(affordable).max(f64::from(REPLICATIONS));
+    ((count * factor()) as u32, (wanted / count).max(1.0).sqrt())
+}
+
+/// True if a case is left to a later tier: with `most` requests, which it gets in this one at most, next to nothing
+/// would be left of its tolerances.
+pub(super) fn is_for_later(case: &Value, most: f64) -> bool {
+    let most = match tier() {
+        Tier::Commit => most,
+        Tier::Nightly => most.max(NIGHTLY),
+        Tier::Release => f64::INFINITY,
+    };
+    wanted(case).is_some_and(|wanted| wanted > most)
+}
+
 /// What a run says of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Figure {
     pub(super) estimate: Estimate,
     /// What it may be off, relative to the value, because of how it is kept.
     pub(super) blur: f64,
+    /// The degrees of freedom of its interval.
+    pub(super) freedom: f64,
+}
+
+impl Figure {
+    /// A figure that is computed, not estimated.
+    pub(super) fn known(value: f64) -> Self {
+        let interval = Some((value, value));
+        Estimate { value, interval }.into()
+    }
 }
 
 impl From<Estimate> for Figure {
@@ -81,15 +172,20 @@ impl From<Estimate> for Figure {
         Self {
             estimate,
             blur: BLUR,
+            freedom: f64::from(REPLICATIONS - 1),
         }
     }
 }
 
 /// The values that were compared, and what is wrong with those that are.
 #[derive(Debug, Default)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     compared: usize,
     wrong: Vec<String>,
+    /// Metrics for which there was no figure.
+    missing: Vec<String>,
+    /// Cases that are left to a later tier.
+    later: Vec<String>,
 }
 
 impl Checked {
@@ -103,17 +199,40 @@ impl Checked {
         widened: f64,
         figure: impl Fn(&Value) -> Option<Figure>,
     ) {
-        let before = self.compared;
         for metric in case["metrics"].as_array().expect("metrics") {
-            if let Some(figure) = figure(metric) {
-                self.metric(&case["id"], metric, figure, widened);
+            match figure(metric) {
+                Some(figure) => {
+                    // What a metric asks for may be more, or less, than what the case does.
+                    let own = metric["requests_for_tol"].as_f64();
+                    let share = own.zip(wanted(case)).map_or(1.0, |(own, all)| own / all);
+                    let widened = (widened * share.sqrt()).max(1.0);
+                    self.metric(&case["id"], metric, figure, widened);
+                }
+                None => self.missing.push(label(&case["id"], metric)),
             }
         }
+    }
+
+    /// Compares those metrics of a case for which there is a figure, where others are looked at elsewhere.
+    pub(super) fn part_of_case(
+        &mut self,
+        case: &Value,
+        widened: f64,
+        figure: impl Fn(&Value) -> Option<Figure>,
+    ) {
+        let before = (self.compared, self.missing.len());
+        self.case(case, widened, figure);
+        self.missing.truncate(before.1);
         assert!(
-            self.compared > before,
+            self.compared > before.0,
             "nothing was compared of {}",
             case["id"]
         );
+    }
+
+    /// Leaves a case to a later tier.
+    pub(super) fn leaves(&mut self, case: &Value) {
+        self.later.push(case["id"].to_string());
     }
 
     /// Compares one metric: within its tolerance, and within the limit of significance.
@@ -122,10 +241,20 @@ impl Checked {
         let relative = metric["tol_rel"].as_f64().unwrap_or(0.0);
         let absolute = metric["tol_abs"].as_f64().unwrap_or(0.0);
         let tolerance = (relative * value.abs()).max(absolute).max(1e-9) * widened;
-        let name = format!("{id} {}", metric["metric"]);
+        let name = label(id, metric);
+        // Where a law ends inside of a bucket, what is interpolated does not.
+        let is_quantile = metric["metric"]
+            .as_str()
+            .is_some_and(|own| own.contains("_p"));
+        let blur = if is_quantile { BUCKET / 4.0 } else { 0.0 };
+        let figure = Figure {
+            blur: figure.blur.max(blur),
+            ..figure
+        };
         // Where the value is that of a limiting system, only a simulation knows what is significant.
         let is_exact = matches!(metric["kind"].as_str(), Some("exact" | "numeric"));
         match metric["sim"].as_array() {
+            _ if metric["kind"] == "bound" => self.bound(&name, figure.estimate, metric, value),
             _ if is_exact => self.value(&name, figure, (value, tolerance), Some((value, 0.0))),
             Some(sim) => {
                 let sim = (number(&sim[0]), number(&sim[1]));
@@ -133,6 +262,47 @@ impl Checked {
             }
             None => self.value(&name, figure, (value, tolerance), None),
         }
+    }
+
+    /// Compares figures that are known exactly, one or several.
+    pub(super) fn exactly(&mut self, case: &Value, metric: &Value, figures: Option<&[f64]>) {
+        let name = label(&case["id"], metric);
+        let Some(figures) = figures else {
+            self.missing.push(name);
+            return;
+        };
+        let values: Vec<f64> = match metric["value"].as_array() {
+            Some(values) => values.iter().map(number).collect(),
+            None => vec![number(&metric["value"])],
+        };
+        let relative = metric["tol_rel"].as_f64().unwrap_or(1e-9);
+        let absolute = metric["tol_abs"].as_f64().unwrap_or(1e-9);
+        let is_near = |(value, own): (&f64, &f64)| {
+            (value - own).abs() <= (relative * value.abs()).max(absolute)
+        };
+        let pairs = values.iter().zip(figures);
+        let is_right = values.len() == figures.len() && pairs.clone().all(is_near);
+        let wrong = pairs.clone().position(|pair| !is_near(pair)).unwrap_or(0);
+        let own = (figures.get(wrong), values.get(wrong));
+        let message = format!("{name}: {own:?}, at {wrong} of {}", values.len());
+        self.holds(&message, is_right);
+    }
+
+    /// Holds a figure against a bound that it must keep on one side of.
+    fn bound(&mut self, name: &str, estimate: Estimate, metric: &Value, bound: f64) {
+        let is_upper = metric["metric"]
+            .as_str()
+            .is_some_and(|own| own.ends_with("_upper"));
+        let half = estimate.half_width().expect("replications");
+        let keeps = if is_upper {
+            estimate.value - half <= bound
+        } else {
+            estimate.value + half >= bound
+        };
+        self.holds(
+            &format!("{name}: {} against {bound}", estimate.value),
+            keeps,
+        );
     }
 
     /// Compares a figure with a value and its tolerance, and with what is known with a standard error.
@@ -143,13 +313,19 @@ impl Checked {
         (value, tolerance): (f64, f64),
         known: Option<(f64, f64)>,
     ) {
-        let Figure { estimate, blur } = figure;
-        let error = estimate.half_width().expect("20 replications") / HALF_WIDTH;
+        let Figure {
+            estimate,
+            blur,
+            freedom,
+        } = figure;
+        let half = estimate.half_width().unwrap_or(0.0);
+        let error = half / student_quantile(0.975, freedom);
         let distance = (estimate.value - value).abs();
         self.compared += 1;
+        let limit = student_quantile(LEVEL, freedom);
         let is_significant = known.is_some_and(|(known, its_error)| {
             (estimate.value - known).abs()
-                > SIGNIFICANT * error.hypot(its_error) + blur * known.abs()
+                > limit * error.hypot(its_error) + blur * known.abs() + 1e-9
         });
         if distance > tolerance || is_significant || estimate.value.is_nan() {
             self.wrong.push(format!(
@@ -178,32 +354,146 @@ impl Checked {
         }
     }
 
-    /// What is wrong, if anything is.
-    pub(super) fn verdict(&self) -> Result<(), String> {
-        if self.wrong.is_empty() {
+    /// How many values were compared.
+    pub(crate) fn compared(&self) -> usize {
+        self.compared
+    }
+
+    /// Whether it is left to a later tier.
+    pub(crate) fn is_for_later(&self) -> bool {
+        !self.later.is_empty()
+    }
+
+    /// What is wrong, if anything is: values, or metrics for which there is no figure.
+    pub(crate) fn verdict(&self) -> Result<(), String> {
+        let missing = self
+            .missing
+            .iter()
+            .map(|own| format!("{own}: nothing to compare with"));
+        let wrong: Vec<_> = self.wrong.iter().cloned().chain(missing).collect();
+        if wrong.is_empty() {
             Ok(())
         } else {
-            Err(self.wrong.join("\n"))
+            Err(wrong.join("\n"))
         }
     }
 
-    /// # Panics
-    /// If something is wrong, or if it was not `compared` values: none may be left out unnoticed.
-    pub(super) fn assert(&self, compared: usize) {
-        assert!(
-            self.wrong.is_empty(),
-            "{} of {} values:\n{}",
-            self.wrong.len(),
-            self.compared,
-            self.wrong.join("\n")
-        );
-        assert_eq!(self.compared, compared, "values compared");
+    /// True if a value is wrong.
+    pub(super) fn is_wrong(&self) -> bool {
+        !self.wrong.is_empty()
     }
+
+    /// # Panics
+    /// If something is wrong, or there is no figure for a metric.
+    pub(super) fn assert(&self) {
+        if let Err(why) = self.verdict() {
+            panic!("of {} values:\n{why}", self.compared);
+        }
+    }
+}
+
+/// How the metric of a case is called in messages.
+fn label(id: &Value, metric: &Value) -> String {
+    let selectors = ["at", "t", "item", "station", "class", "k", "n"];
+    let mut name = format!("{id} {}", metric["metric"]);
+    for key in selectors {
+        if let Some(value) = metric.get(key) {
+            name += &format!(" {key}={value}");
+        }
+    }
+    name
+}
+
+thread_local! {
+    /// Whether a case that failed is repeated, with fresh seeds and more effort.
+    static AGAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something once more, with fresh seeds and three times the effort.
+pub(super) fn again<T>(what: impl FnOnce() -> T) -> T {
+    AGAIN.set(true);
+    let done = catch_unwind(AssertUnwindSafe(what));
+    AGAIN.set(false);
+    done.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// How much more effort than usual.
+fn factor() -> f64 {
+    if AGAIN.get() { 3.0 } else { 1.0 }
+}
+
+/// Of every resource: how much is in use, and how many wait.
+pub(super) type Seen = Vec<(u64, u64)>;
+
+/// How many instances have at least `k` requests.
+pub(super) fn crowd(look: &[u32], k: u32) -> u32 {
+    look.iter().filter(|own| **own >= k).count() as u32
+}
+
+/// How many requests each instance of every service has that is in service.
+fn instances(system: &System) -> Vec<u32> {
+    let own = system.nodes().iter().filter_map(|node| match node {
+        Node::Service(service) => Some(service.requests_by_instance()),
+        _ => None,
+    });
+    own.flatten().collect()
+}
+
+/// What is read off the resources of a system now.
+pub(super) fn look(system: &System, resources: &[Resource]) -> Seen {
+    let now = |level| system.recorder().level_now(level);
+    let of = |own: &Resource| (now(own.used), own.waiting.map_or(0, now));
+    resources.iter().map(of).collect()
+}
+
+/// What can run out in a system.
+pub(super) fn resources(system: &System) -> Vec<Resource> {
+    let nodes = system.nodes().iter();
+    nodes.flat_map(|node| node.resources()).collect()
+}
+
+/// A look at a system: its resources, and its instances.
+type Look = (Seen, Vec<u32>);
+
+/// Runs so many replications of a scenario, each up to its instants and then to its end, and gives what is made of
+/// each.
+pub(super) fn replications<T: Send>(
+    scenario: &Scenario,
+    count: u32,
+    (instants, look): (&[f64], &(impl Fn(&System) -> Look + Sync)),
+    end: impl Fn(&System, Vec<Look>) -> T + Sync,
+) -> Vec<T> {
+    let seed = u64::from(AGAIN.get());
+    let replication = |number| {
+        let mut system = System::new(scenario.blueprint(), Streams::new(seed, number));
+        let watch = Watch::default();
+        let see = |at: &f64| {
+            let at = SimTime::ZERO + SimDuration::from_secs_f64(*at);
+            system.run_until(at, &watch);
+            look(&system)
+        };
+        let seen = instants.iter().map(see).collect();
+        system.run(&watch);
+        assert!(system.overflow().is_none(), "too many requests in flight");
+        end(&system, seen)
+    };
+    (0..count)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(replication)
+        .collect()
 }
 
 /// Replications as they were recorded, for what the findings do not say.
 pub(super) struct Runs {
     pub(super) records: Vec<Record>,
+    pub(super) scenario: Scenario,
+    /// By replication and instant: what was seen of every resource.
+    pub(super) seen: Vec<Vec<Seen>>,
+    /// By replication and instant: how many requests each instance has that is in service.
+    pub(super) crowds: Vec<Vec<Vec<u32>>>,
+    /// By replication, what happened to single requests.
+    pub(super) logs: Vec<Vec<Entry>>,
     /// Component and name of what can run out, and of what else is kept over time.
     resources: Vec<(String, String)>,
     gauges: Vec<(String, String)>,
@@ -219,35 +509,56 @@ fn level() -> Confidence {
 
 impl Runs {
     pub(super) fn of(text: &str) -> Self {
-        let scenario = load(text).scenario;
+        Self::looking(text, &Memory::default(), REPLICATIONS, &[])
+    }
+
+    /// So many replications of a scenario with its data files, looked at at given instants.
+    pub(super) fn looking(text: &str, files: &Memory, count: u32, instants: &[f64]) -> Self {
+        let files = files.clone().with("test.toml", text);
+        let scenario = load_with(&files, &[]).scenario;
         let system = System::new(scenario.blueprint(), Streams::new(0, 0));
-        let resources = system.nodes().iter().flat_map(|node| node.resources());
+        let resources = resources(&system);
         let (levels, counters): (Vec<_>, Vec<_>) = system
             .gauges()
             .into_iter()
-            .partition(|gauge| matches!(gauge.kept, Kept::Level(_)));
+            .partition(|gauge| matches!(gauge.kept, Kept::Level(_) | Kept::Sample(_)));
         let named = |own: Vec<capsim::component::Gauge>| {
             let named = own
                 .into_iter()
                 .map(|own| (own.component, own.what.to_owned()));
             named.collect()
         };
-        let replication = |number| {
-            let (watch, counters) = (Watch::default(), Counters::default());
-            let session = Session {
-                watch: &watch,
-                counters: &counters,
-            };
-            let record = replicate(&scenario, number, &session).expect("nobody interrupts");
-            assert!(record.overflow.is_none(), "too many requests in flight");
-            record
+        let looks = |system: &System| (look(system, &resources), instances(system));
+        let end = |system: &System, seen: Vec<Look>| {
+            let log = system.recorder().log().to_vec();
+            (keep(scenario.blueprint(), system, false), seen, log)
         };
+        let done = replications(&scenario, count, (instants, &looks), end);
+        let (mut records, mut seen, mut logs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut crowds = Vec::new();
+        for (record, looks, log) in done {
+            let (own, instances) = looks.into_iter().unzip();
+            records.push(record);
+            seen.push(own);
+            crowds.push(instances);
+            logs.push(log);
+        }
+        let counted = counters
+            .into_iter()
+            .filter(|own| own.kept.counter().is_some());
         Self {
-            records: (0..REPLICATIONS).into_par_iter().map(replication).collect(),
-            resources: resources.map(|own| (own.component, own.what)).collect(),
+            records,
+            seen,
+            crowds,
+            logs,
+            resources: resources
+                .into_iter()
+                .map(|own| (own.component, own.what))
+                .collect(),
             gauges: named(levels),
-            counters: named(counters),
+            counters: named(counted.collect()),
             warm_up: scenario.blueprint().windows.warm_up,
+            scenario,
         }
     }
 
@@ -277,7 +588,13 @@ impl Runs {
         Estimate::sections(figure(&pooled), own.iter().map(figure), level())
     }
 
-    fn number_of_resource(&self, component: &str, what: &str) -> usize {
+    /// The line of a component, whatever is waited for in it.
+    pub(super) fn number_of_line(&self, component: &str) -> usize {
+        let found = self.resources.iter().position(|own| own.0 == component);
+        found.unwrap_or_else(|| panic!("no line of {component}"))
+    }
+
+    pub(super) fn number_of_resource(&self, component: &str, what: &str) -> usize {
         let is_it = |own: &(String, String)| own.0 == component && own.1 == what;
         let found = self.resources.iter().position(is_it);
         found.unwrap_or_else(|| panic!("no {what} of {component}"))
@@ -308,9 +625,17 @@ impl Runs {
         })
     }
 
-    /// The average of what else is kept over time.
+    /// The average of what else is kept over time, of whichever component has it.
     pub(super) fn gauge(&self, record: &Record, what: &str) -> f64 {
-        let number = self.gauges.iter().position(|own| own.1 == what);
+        let component = self.gauges.iter().find(|own| own.1 == what);
+        let component = component.unwrap_or_else(|| panic!("no {what}"));
+        self.gauge_of(record, &component.0, what)
+    }
+
+    /// The average of what else a component keeps over time.
+    pub(super) fn gauge_of(&self, record: &Record, component: &str, what: &str) -> f64 {
+        let is_it = |own: &(String, String)| own.0 == component && own.1 == what;
+        let number = self.gauges.iter().position(is_it);
         let measured = &record.gauges[number.expect(what)][self.warm_up..];
         measured.iter().sum::<f64>() / measured.len() as f64
     }
@@ -346,6 +671,6 @@ impl Runs {
 }
 
 /// Seconds of a span.
-pub(super) fn in_seconds(span: Option<capsim::units::SimDuration>) -> Option<f64> {
-    span.map(capsim::units::SimDuration::as_secs_f64)
+pub(super) fn in_seconds(span: Option<SimDuration>) -> Option<f64> {
+    span.map(SimDuration::as_secs_f64)
 }

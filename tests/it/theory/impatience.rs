@@ -2,11 +2,11 @@
 
 use capsim::experiment::Record;
 use capsim::metrics::Outcome;
-use capsim::stats::{Estimate, Histogram};
-use capsim::units::SimDuration;
+use capsim::stats::{Buckets, Histogram};
 use serde_json::Value;
 
-use super::harness::{Checked, Effort, Figure, Runs, in_seconds, run_table};
+use super::figures::{ended, spread};
+use super::harness::{Checked, Effort, Figure, Runs, run_table};
 use super::laws::{arrivals, case_files, law, number, seconds};
 
 /// Requests of one case, over all replications.
@@ -31,27 +31,18 @@ fn runs(effort: Effort, parameters: &Value, (client, service): (&str, &str)) -> 
     Runs::of(&text)
 }
 
-/// Requests that ended like one of these, and all that ended.
-fn ended(record: &Record, how: &[Outcome]) -> (u64, u64) {
-    let outcomes = &record.classes[0].outcomes;
-    let part = how.iter().map(|own| outcomes[own.index()]).sum();
-    (part, outcomes.iter().sum())
-}
-
-fn quantile(suffix: &str) -> Option<f64> {
-    match suffix {
-        "p50" => Some(0.5),
-        "p95" => Some(0.95),
-        "p99" => Some(0.99),
-        _ => None,
+/// What is left of a distribution without those of another, of which it is made.
+fn without(all: &Histogram, others: &Histogram) -> Histogram {
+    let mut counts = vec![0; Buckets::COUNT];
+    for (span, n) in others.spans() {
+        counts[Buckets::of(span)] = n;
     }
-}
-
-fn spread(runs: &Runs, of: impl Fn(&Record) -> Histogram, suffix: &str) -> Option<Estimate> {
-    match quantile(suffix) {
-        Some(p) => runs.of_all(of, |own| in_seconds(own.quantile(p))),
-        None => runs.of_all(of, |own| in_seconds(own.mean())),
+    let mut rest = Histogram::default();
+    for (span, n) in all.spans() {
+        // At the ends of the warm-up one may be counted without the other.
+        rest.record_many(span, n.saturating_sub(counts[Buckets::of(span)]));
     }
+    rest
 }
 
 /// M/M/c with a limit to the wait in the queue.
@@ -62,40 +53,31 @@ pub(super) fn check_queue_timeouts(family: &str) -> Checked {
         let patience = &case["parameters"]["patience"];
         let limit = format!("queue_timeout = {}", law(patience));
         let runs = runs(effort, &case["parameters"], ("", &limit));
-        let limit = patience["value"].as_f64();
-        checked.case(&case, effort.widened, |metric| {
-            queue_timeout(&runs, limit, metric)
-        });
+        checked.case(&case, effort.widened, |metric| queue_timeout(&runs, metric));
     }
     checked
 }
 
-/// The waits of all, also of those who gave up; if all of these have waited for the same time `limit`, those
-/// of the served can be told from them.
-fn queue_timeout(runs: &Runs, limit: Option<f64>, metric: &Value) -> Option<Figure> {
+/// The waits of all, also of those who gave up, of the served, and what else there is.
+fn queue_timeout(runs: &Runs, metric: &Value) -> Option<Figure> {
     let name = metric["metric"].as_str().expect("a name");
     let waits = |record: &Record| runs.waits(record, "station", "workers");
     let abandoned = |record: &Record| ended(record, &[Outcome::QueueTimeout]);
     if let Some(suffix) = name.strip_prefix("wait_served_") {
-        let limit = limit?;
-        let lost = runs.share(abandoned);
-        let Some(p) = quantile(suffix) else {
-            let served = |record: &Record| {
-                let (part, whole) = abandoned(record);
-                let lost = part as f64 / whole as f64;
-                let all = in_seconds(waits(record).mean()).unwrap_or(f64::NAN);
-                (all - lost * limit) / (1.0 - lost)
-            };
-            return Some(runs.mean(served).into());
+        // Whoever gave up was in the system for as long as it waited. Where all have waited for the same time, the
+        // served may share a bucket with them.
+        let served = |record: &Record| without(&waits(record), &record.classes[0].unserved);
+        let blur = if suffix == "mean" {
+            BUCKET / 4.0
+        } else {
+            BUCKET
         };
-        let below = p * (1.0 - lost.value);
-        let estimate = runs.of_all(waits, |own| in_seconds(own.quantile(below)))?;
-        // Close to the limit they share a bucket with those who gave up.
-        let blur = BUCKET;
-        return Some(Figure { estimate, blur });
+        let figure: Figure = spread(runs, served, (suffix, metric))?.into();
+        return Some(Figure { blur, ..figure });
     }
     if let Some(suffix) = name.strip_prefix("sojourn_served_") {
-        return spread(runs, |record| record.classes[0].served.clone(), suffix).map(Figure::from);
+        let served = |record: &Record| record.classes[0].served.clone();
+        return spread(runs, served, (suffix, metric)).map(Figure::from);
     }
     let average = |part: usize| {
         let own = move |record: &Record| runs.average(record, "station", "workers")[part];
@@ -107,13 +89,8 @@ fn queue_timeout(runs: &Runs, limit: Option<f64>, metric: &Value) -> Option<Figu
             let own = waits(record);
             (own.n() - own.n_zero(), own.n())
         }),
-        "wait_mean_all" => spread(runs, waits, "mean")?,
-        // Fewer than one in 10,000 need more requests than these.
-        "wait_tail_all" if number(&metric["value"]) < 1e-4 => return None,
-        "wait_tail_all" => {
-            let at = SimDuration::from_secs_f64(number(&metric["at"]));
-            runs.of_all(waits, |own| own.share_within(at).map(|share| 1.0 - share))?
-        }
+        "wait_mean_all" => spread(runs, waits, ("mean", metric))?,
+        "wait_tail_all" => spread(runs, waits, ("tail", metric))?,
         "throughput" => runs.goodput(),
         "queue_len_mean" => average(2),
         "utilization" => runs.mean(|record| {
@@ -155,9 +132,9 @@ fn deadline(runs: &Runs, metric: &Value) -> Option<Figure> {
         }),
         "wait_mean_all" => {
             let waits = |record: &Record| runs.waits(record, "station", "workers");
-            spread(runs, waits, "mean")?
+            spread(runs, waits, ("mean", metric))?
         }
-        "client_latency_mean" => spread(runs, latencies, "mean")?,
+        "client_latency_mean" => spread(runs, latencies, ("mean", metric))?,
         other => panic!("no such metric: {other}"),
     };
     Some(estimate.into())
@@ -209,7 +186,7 @@ pub(super) fn check_patience(_: &str) -> Checked {
         };
         checked.exact(&name("busy"), own(0), busy, 0.005);
         checked.exact(&name("waiting"), own(2), in_system - busy, 0.02);
-        let latency = spread(&runs, latencies, "mean").expect("latencies");
+        let latency = spread(&runs, latencies, ("mean", &Value::Null)).expect("latencies");
         checked.exact(&name("latency"), latency, in_system / rate, 0.01);
     }
     checked

@@ -23,6 +23,11 @@ pub(super) fn with_case<T>(case: &Value, what: impl FnOnce() -> T) -> T {
     what()
 }
 
+/// True if just one case is looked at.
+pub(super) fn is_single() -> bool {
+    ONLY.with_borrow(Option::is_some)
+}
+
 pub(super) fn case_files(family: &str) -> Vec<Value> {
     if let Some(only) = ONLY.with_borrow(Clone::clone) {
         return vec![only];
@@ -94,7 +99,37 @@ pub(super) fn law(law: &Value) -> String {
             let value = |value: f64| format!("law = {}", seconds(value));
             format!("{{ mixture = {} }}", branches("probs", "values", &value))
         }
+        "uniform" => format!(
+            "{{ uniform = {{ from = {}, to = {} }} }}",
+            span("lo"),
+            span("hi")
+        ),
+        "weibull" => format!(
+            "{{ weibull = {{ mean = {}, shape = {} }} }}",
+            span("mean"),
+            law["shape"]
+        ),
+        "pareto" => format!(
+            "{{ pareto = {{ mean = {}, alpha = {} }} }}",
+            span("mean"),
+            law["alpha"]
+        ),
         other => panic!("no such law: {other}"),
+    }
+}
+
+/// The mean of a law of the case, in seconds.
+pub(super) fn mean(law: &Value) -> f64 {
+    let of = |weights: &str, values: &str| -> f64 {
+        let parts = |key: &str| law[key].as_array().expect("parts").iter().map(number);
+        parts(weights).zip(parts(values)).map(|(w, v)| w * v).sum()
+    };
+    match law["dist"].as_str().expect("a law") {
+        "deterministic" => number(&law["value"]),
+        "hyperexponential" => of("probs", "means"),
+        "discrete" => of("probs", "values"),
+        "uniform" => f64::midpoint(number(&law["lo"]), number(&law["hi"])),
+        _ => number(&law["mean"]),
     }
 }
 

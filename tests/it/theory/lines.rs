@@ -66,7 +66,8 @@ fn check(family: &str, policies: &[&str], rules: impl Fn(&Value) -> Option<Strin
         let policy = policies[at % policies.len()];
         let rules = format!("policy = \"{policy}\"\nmax_conns = 1\nqueue = {{ {queue} }}");
         let findings = findings(case, &rules, effort);
-        checked.case(case, effort.widened, |metric| {
+        // Of what the station does only the line is looked at here.
+        checked.part_of_case(case, effort.widened, |metric| {
             let is_whole = ["at", "station", "class"]
                 .iter()
                 .all(|key| metric.get(key).is_none());
@@ -84,7 +85,7 @@ const METHODS: [&str; 3] = ["round_robin", "leastconn", "first"];
 /// M/M/c (Erlang C).
 #[test]
 fn one_line_is_one_station() {
-    check("mmc", &METHODS, |_| Some(String::new())).assert(70);
+    check("mmc", &METHODS, |_| Some(String::new())).assert();
 }
 
 /// M/M/c/K: so many may wait.
@@ -94,7 +95,7 @@ fn a_line_with_few_places_turns_away() {
         let places = number(&own["queue_capacity"]);
         (places > 0.0).then(|| format!("max = {places}"))
     };
-    check("mmck", &METHODS, places).assert(36);
+    check("mmck", &METHODS, places).assert();
 }
 
 /// M/M/c+D: so long they may.
@@ -104,7 +105,7 @@ fn a_line_is_left_by_those_who_have_waited_enough() {
         let value = own["patience"]["value"].as_f64()?;
         Some(format!("timeout = {}", seconds(value)))
     };
-    check("mmc_patience", &METHODS, patience).assert(30);
+    check("mmc_patience", &METHODS, patience).assert();
 }
 
 /// Requests that are bound to their servers by a hash of their address wait in as many lines: M/M/1, each with
@@ -127,5 +128,5 @@ fn a_line_of_each_is_as_many_stations() {
         let latency = findings.figures["latency_mean"];
         checked.exact(rules, latency, 1.0 / own, 0.02);
     }
-    checked.assert(2);
+    checked.assert();
 }

@@ -1,6 +1,7 @@
 //! Callers who try again, and those who ask twice: the clients of a source, or a service that calls another.
 
-use capsim::metrics::Outcome;
+use capsim::metrics::{Entry, Happened, Outcome};
+use capsim::stats::{Confidence, Estimate};
 use serde_json::Value;
 
 use super::callers::{
@@ -138,20 +139,29 @@ pub(super) fn check_rejections(family: &str) -> Checked {
             if case["advice"].is_null() && matches!(by, By::Service) {
                 continue;
             }
+            let entries = 2.0 * rate * (effort.seconds_at(rate) + warm_up) + 1000.0;
             let text = run_of(effort, rate, warm_up)
+                + &format!("log = {}\n", entries as u64)
                 + "drain = \"10min\"\n"
                 + &source(by, &arrivals(&p["arrival"]), &rules)
                 + &station;
             let runs = Runs::of(&text);
-            checked.case(&case, effort.widened, |metric| {
-                rejections(&runs, p, retries, metric)
-            });
+            let figure = |metric: &Value| rejections(&runs, p, (by, retries), metric);
+            match by {
+                By::Client => checked.case(&case, effort.widened, figure),
+                _ => checked.part_of_case(&case, effort.widened, figure),
+            }
         }
     }
     checked
 }
 
-fn rejections(runs: &Runs, p: &Value, retries: Option<u64>, metric: &Value) -> Option<Figure> {
+fn rejections(
+    runs: &Runs,
+    p: &Value,
+    (by, retries): (By, Option<u64>),
+    metric: &Value,
+) -> Option<Figure> {
     let estimate = match metric["metric"].as_str().expect("a name") {
         "attempts_mean" => per_errand(runs, |own| own.attempts),
         // With long backoffs the last requests retry when no further ones arrive, and more of them succeed.
@@ -161,7 +171,8 @@ fn rejections(runs: &Runs, p: &Value, retries: Option<u64>, metric: &Value) -> O
             let unserved = windows.iter().map(|own| own.unserved).sum();
             (unserved, windows.iter().map(|own| own.arrived).sum())
         }),
-        // Which attempt of how many was turned away is not recorded; with a single retry it shows.
+        // Of a service's attempts nothing is logged; with a single retry it shows all the same.
+        "p_first_attempt_rejected" if matches!(by, By::Client) => several_attempts(runs)?,
         "p_first_attempt_rejected" if retries == Some(1) => per_errand(runs, |own| own.retries),
         "p_first_attempt_rejected" => return None,
         "p_lost" => runs.share(|record| ended(record, Outcome::QueueFull)),
@@ -176,6 +187,24 @@ fn rejections(runs: &Runs, p: &Value, retries: Option<u64>, metric: &Value) -> O
         other => panic!("no such metric: {other}"),
     };
     Some(estimate.into())
+}
+
+/// The share of requests that took more than one attempt, after the warm-up.
+fn several_attempts(runs: &Runs) -> Option<Estimate> {
+    let from = runs.scenario.blueprint().windows.start(runs.warm_up);
+    let of = |log: &Vec<Entry>| {
+        let attempts = log.iter().filter_map(|own| match own.what {
+            Happened::Request { attempts, .. } if own.from >= from => Some(attempts),
+            _ => None,
+        });
+        let own: Vec<u32> = attempts.collect();
+        (
+            own.iter().filter(|own| **own > 1).count() as u64,
+            own.len() as u64,
+        )
+    };
+    let parts: Vec<_> = runs.logs.iter().map(of).collect();
+    Estimate::share(&parts, Confidence::new(0.95)?)
 }
 
 /// A copy of what has no answer yet; the first answer counts, and the other copy is cancelled.

@@ -37,7 +37,7 @@ spec! {
     /// What share of their requests pods should use.
     pub struct UtilizationTarget {
         /// In percent, all pods together.
-        pub average_utilization: Count,
+        pub average_utilization: At<Count>,
     }
 }
 
@@ -200,6 +200,15 @@ impl HpaMetric {
     /// True if it can be measured where there are no pods.
     pub(super) fn is_there_without_pods(&self) -> bool {
         matches!(self, Self::Object(_) | Self::External(_))
+    }
+
+    /// Where it goes by memory, if it does.
+    pub(super) fn memory_origin(&self) -> Option<Origin> {
+        match self {
+            Self::Memory(ResourceTarget::Utilization(own)) => Some(own.average_utilization.origin),
+            Self::Memory(ResourceTarget::Mean(own)) => Some(own.average_value.origin),
+            _ => None,
+        }
     }
 
     /// What the controller makes of it.

@@ -46,6 +46,9 @@ spec! {
         pub cpu_initialization_period: SimDuration = Timing::DEFAULT.cpu_initialization_period,
         /// A pod that became unready within so long after its start has never been ready.
         pub initial_readiness_delay: SimDuration = Timing::DEFAULT.initial_readiness_delay,
+        /// How many vCPUs a pod requests, of which utilization is a share: those that it may use unless given. Less
+        /// than that is usual, and then a pod can use more than 100 percent.
+        pub cpu_request: Option<At<f64>>,
         /// How often the metrics server looks at the pods: 15 s as it is shipped.
         pub metrics_resolution: At<SimDuration> = At::built_in(SimDuration::from_secs(15)),
         /// How old what it is told is already: the kubelets look every 10 to 15 s themselves.
@@ -64,14 +67,7 @@ fn check_tolerance(tolerance: At<f64>, out: &mut Diagnostics) {
 
 impl KubernetesHpa {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
-        if self.min.value > self.max.get() {
-            out.push(
-                Diagnostic::error(self.max.origin, "autoscaler maximum is below its minimum")
-                    .label(format!("maximum is {}", self.max.value))
-                    .related(self.min.origin, format!("minimum is {}", self.min.value))
-                    .help("did you swap them?"),
-            );
-        }
+        crate::autoscaler::check_range_from_zero(self.min, self.max, out);
         if self.min.value == 0 && !self.metrics.iter().any(HpaMetric::is_there_without_pods) {
             let problem = "without pods there is nothing that would bring them back";
             out.push(
@@ -81,6 +77,17 @@ impl KubernetesHpa {
             );
         }
         check_tolerance(self.tolerance, out);
+        if let Some(request) = self.cpu_request
+            && request.value < 0.001
+        {
+            let problem = "a pod requests a thousandth of a vCPU at least";
+            out.push(Diagnostic::error(request.origin, problem).label("too small"));
+        }
+        self.check_spans(out);
+    }
+
+    /// How often is looked and measured, and what is too short to matter.
+    fn check_spans(&self, out: &mut Diagnostics) {
         if self.sync_period.value < SimDuration::from_secs(1) {
             let problem = "the controller does not look more often than every second";
             out.push(Diagnostic::error(self.sync_period.origin, problem).label("at least 1 s"));
@@ -89,7 +96,40 @@ impl KubernetesHpa {
             let problem = "the metrics server does not look more often than every second";
             let origin = self.metrics_resolution.origin;
             out.push(Diagnostic::error(origin, problem).label("at least 1 s"));
+        } else if self.metrics_resolution.value > self.sync_period.value
+            && !self.reads_queues_only()
+        {
+            let problem = "the controller looks more often than there is something new to see";
+            let every = format!("it looks every {}", self.sync_period.value);
+            let origin = self.metrics_resolution.origin.or(self.sync_period.origin);
+            let warning = Diagnostic::warning(origin, problem);
+            out.push(warning.related(self.sync_period.origin, every));
         }
+        let rules = self.behavior.iter();
+        let rules = rules.flat_map(|own| [&own.scale_up, &own.scale_down]);
+        let windows = rules.flatten().filter_map(|own| own.stabilization_window);
+        for window in windows.filter(|own| own.value > SimDuration::ZERO) {
+            if window.value < self.sync_period.value {
+                let problem = "this window is shorter than the time between two looks";
+                let every = format!("the controller looks every {}", self.sync_period.value);
+                out.push(
+                    Diagnostic::warning(window.origin, problem)
+                        .label("it holds nothing back")
+                        .related(self.sync_period.origin, every),
+                );
+            }
+        }
+    }
+
+    /// True if it goes by the length of queues alone, which is asked for anew each time.
+    fn reads_queues_only(&self) -> bool {
+        let is_queue = |own: &HpaMetric| matches!(own, HpaMetric::External(_));
+        !self.metrics.is_empty() && self.metrics.iter().all(is_queue)
+    }
+
+    /// Where it goes by memory.
+    pub(in crate::autoscaler) fn memory_origin(&self) -> Option<Origin> {
+        self.metrics.iter().find_map(HpaMetric::memory_origin)
     }
 
     /// Where the figures of its metrics come from, in their order.
