@@ -184,6 +184,18 @@ impl Rule for State {
         }
     }
 
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            done: if self.is_cpu == fresh.is_cpu {
+                self.done
+            } else {
+                fresh.done
+            },
+            last: self.last.take(),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         (self.bounds.min, self.bounds.max)
     }

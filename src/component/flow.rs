@@ -117,17 +117,6 @@ impl System {
         self.is_dispatched(id, to)
     }
 
-    /// True if a component tells whoever comes to come again later.
-    #[cold]
-    fn is_closed(&self, node: NodeId) -> bool {
-        let until = match &self.nodes[node.index()] {
-            Node::Balancer(front) => front.closed_until,
-            Node::Service(own) => own.closed_until,
-            _ => return false,
-        };
-        self.cx.now() < until
-    }
-
     /// An instance is picked for a request, and takes it in or not; true if it is to go on at once.
     #[inline(always)]
     fn is_dispatched(&mut self, id: RequestId, via: NodeId) -> bool {

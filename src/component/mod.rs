@@ -32,6 +32,7 @@ mod fetch;
 mod flow;
 pub mod gateway;
 mod handshake;
+mod happenings;
 pub mod http_cache;
 mod jobs;
 mod lending;

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use rand::Rng as _;
-
 use super::arena::Arena;
 use super::bill::{Bill, Egress};
 use super::context::Context;
@@ -12,7 +10,7 @@ use super::jobs::Job;
 use super::pool::{self, Pool, PoolId};
 use super::program::{Demand, Op, Program};
 use super::request::{Flags, Request, RequestId, Requests};
-use super::timeline::{Due, Entry, Happening, SHORTEST};
+use super::timeline::{Entry, chances};
 use super::user::User;
 use super::{
     Component as _, Event, Gauge, Node, NodeId, Plan, Signal, Tally, caller, database, queue,
@@ -136,9 +134,9 @@ pub struct System {
     pub(super) egress: Egress,
     pub(super) overflow: Option<SimTime>,
     pub(super) has: Has,
-    timeline: Vec<Entry>,
+    pub(super) timeline: Vec<Entry>,
     /// By entry of the timeline: where its chances come from.
-    chances: Vec<Stream>,
+    pub(super) chances: Vec<Stream>,
     begun: bool,
     pub(super) over: bool,
 }
@@ -279,11 +277,7 @@ impl System {
             overflow: None,
             has: blueprint.has(),
             timeline: blueprint.timeline.clone(),
-            chances: {
-                let entries = blueprint.timeline.iter();
-                let streams = entries.map(|entry| streams.stream(&entry.name, "timeline"));
-                streams.collect()
-            },
+            chances: chances(&blueprint.timeline, streams),
             begun: false,
             over: false,
         }
@@ -327,41 +321,6 @@ impl System {
             self.schedules_entry(number);
         }
         self.schedules_window(0);
-    }
-
-    /// Schedules what the timeline has, for the first time or the next.
-    fn schedules_entry(&mut self, number: usize) {
-        let at = match &self.timeline[number].due {
-            Due::Once(at) => SimTime::ZERO + *at,
-            Due::Repeated(gaps) => {
-                let gap = gaps.sample(&mut self.chances[number]);
-                self.cx.now() + gap.max(SHORTEST)
-            }
-        };
-        if at <= self.horizon {
-            let event = Event::Act(number as u32);
-            self.cx.scheduler.at(at, Class::Control, event);
-        }
-    }
-
-    /// What the timeline has for now.
-    #[cold]
-    fn happens(&mut self, number: usize) {
-        let entry = &self.timeline[number];
-        let is_repeated = matches!(entry.due, Due::Repeated(_));
-        match &entry.what {
-            Happening::Act(node, act) => {
-                let drawn = is_repeated.then(|| self.chances[number].next_u64());
-                act.carry_out(&mut self.nodes[node.index()], drawn, &mut self.cx);
-            }
-            Happening::Revision(revision) => {
-                let revision = revision.clone();
-                self.is_revised(&revision);
-            }
-        }
-        if is_repeated {
-            self.schedules_entry(number);
-        }
     }
 
     fn schedules_window(&mut self, window: usize) {

@@ -257,8 +257,7 @@ fn check(
     used.extend(revisions::add(
         versions,
         &places,
-        files,
-        document,
+        (files, document),
         &mut blueprint,
         out,
     )?);

@@ -159,8 +159,7 @@ pub(super) fn places(spec: &ScenarioSpec, versions: &[Version]) -> Vec<u32> {
 pub(super) fn add(
     versions: Vec<Version>,
     places: &[u32],
-    files: &dyn Files,
-    document: &mut Document,
+    (files, document): (&dyn Files, &mut Document),
     blueprint: &mut Blueprint,
     out: &mut Diagnostics,
 ) -> Option<Vec<DataFile>> {

@@ -13,8 +13,13 @@ fn system(more: &str) -> Findings {
     run(&load(&text).scenario)
 }
 
+/// Everything but how many events it took to get there.
 fn bytes(findings: &Findings) -> String {
-    serde_json::to_string(findings).expect("findings can be written")
+    let findings = Findings {
+        events: 0,
+        ..findings.clone()
+    };
+    serde_json::to_string(&findings).expect("findings can be written")
 }
 
 const WEB: &str = "[components.web]\nkind = \"service\"\nboot = \"15s\"\nworkers = { count = 2 }\n\
@@ -29,13 +34,13 @@ mod set {
     #[test]
     fn a_rate_that_is_set_is_a_step_of_the_curve() {
         let stepped = system(&format!(
-            "rate = \"10/s\"\ncurve = [{{ hold = \"200s\" }}, {{ step_to = 3 }}]\n{WEB}count = 3\n"
+            "rate = \"10/s\"\ncurve = [{{ hold = \"200s\" }}, {{ step_to = 2 }}]\n{WEB}count = 3\n"
         ));
         let set = system(&format!(
             "rate = \"10/s\"\n{WEB}count = 3\n\
-             [timeline.t]\nat = \"200s\"\nset = \"sources.u.rate\"\nto = \"30/s\"\n"
+             [timeline.t]\nat = \"200s\"\nset = \"sources.u.rate\"\nto = \"20/s\"\n"
         ));
-        assert_eq!(bytes(&set), bytes(&stepped));
+        assert!(bytes(&set) == bytes(&stepped), "they differ");
     }
 
     /// The rest of a ramp at twice the rate is that of a ramp that was twice as steep, spliced in the middle of it.
@@ -63,7 +68,7 @@ mod set {
         };
         let set = with("[timeline.t]\nat = \"99s\"\nset = \"components.web.count\"\nto = 5\n");
         let scaled = with("[timeline.t]\nat = \"99s\"\nscale = \"web\"\nto = 5\n");
-        assert_eq!(set, scaled);
+        assert!(set == scaled, "they differ");
     }
 
     #[test]
@@ -76,8 +81,8 @@ mod set {
         let off = "set = \"components.web.autoscaler.enabled\"\nto = false\n";
         let off = with(&format!("[timeline.t]\nat = \"130s\"\n{off}"));
         let paused = with("[timeline.t]\nat = \"130s\"\npause_autoscaler = \"web\"\n");
-        assert_eq!(off, paused);
-        assert_ne!(off, with(""));
+        assert!(off == paused, "they differ");
+        assert!(off != with(""), "nothing was paused");
     }
 
     /// Whoever gets the settings that it has keeps everything: what it remembers, what it has counted.
@@ -252,7 +257,7 @@ fn a_database_is_resized_from_the_timeline_as_from_its_own_table() {
         "",
         "[timeline.t]\nat = \"100s\"\nresize = \"pg\"\ncores = 4\noutage = \"30s\"\n",
     );
-    assert_eq!(own, timeline);
+    assert!(own == timeline, "they differ");
 }
 
 /// What comes at random comes as often as its rate says: 600 s at one in 5 s are 120, give or take 11; in three runs

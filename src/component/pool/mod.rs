@@ -13,6 +13,7 @@
 
 mod books;
 mod opening;
+mod revise;
 mod sessions;
 mod state;
 

@@ -4,9 +4,8 @@
 use rand::Rng as _;
 
 use super::instances::Life;
-use super::provision::{ProvisionPlan, Termination};
+use super::provision::ProvisionPlan;
 use super::state::State;
-use crate::autoscaler::aws::warm_pool;
 use crate::component::{Bill, Charge, Context, Event, Gauge, Kept};
 use crate::engine::{Class, Slot};
 use crate::metrics::{CounterId, LevelId, WaitId};
@@ -48,7 +47,7 @@ pub const STAGES: [&str; 5] = ["provider", "machine", "image", "boot", "ready"];
 
 /// A machine, or a place for one.
 #[derive(Debug, Clone, Copy, Default)]
-struct Machine {
+pub(super) struct Machine {
     /// It has been launched.
     is_coming: bool,
     is_there: bool,
@@ -61,7 +60,7 @@ struct Machine {
 
 impl Machine {
     /// One that is there with everything.
-    const READY: Self = Self {
+    pub(super) const READY: Self = Self {
         is_coming: false,
         is_there: true,
         has_image: true,
@@ -81,10 +80,10 @@ impl Machine {
 
 /// The way of the instance at a place.
 #[derive(Debug, Clone, Copy)]
-struct Way {
-    asked: SimTime,
+pub(super) struct Way {
+    pub(super) asked: SimTime,
     /// In service since.
-    ready: SimTime,
+    pub(super) ready: SimTime,
     stage: Stage,
     began: SimTime,
     /// What the stages before took.
@@ -112,23 +111,23 @@ impl Way {
 /// What is kept of launches.
 #[derive(Debug)]
 pub(super) struct Launches {
-    plan: Option<ProvisionPlan>,
-    ways: Vec<Way>,
-    machines: Vec<Machine>,
-    stream: Stream,
+    pub(super) plan: Option<ProvisionPlan>,
+    pub(super) ways: Vec<Way>,
+    pub(super) machines: Vec<Machine>,
+    pub(super) stream: Stream,
     /// When the provider may launch the next.
     next_launch: SimTime,
     /// Instances that stand by, and those that will.
-    warm: u32,
-    warming: u32,
+    pub(super) warm: u32,
+    pub(super) warming: u32,
     /// The time from being asked for until in service, and its stages.
     total: WaitId,
     stages: [WaitId; STAGES.len()],
     refused: CounterId,
-    there: LevelId,
-    standing_by: LevelId,
+    pub(super) there: LevelId,
+    pub(super) standing_by: LevelId,
     /// Instances of the warm pool that are paid for.
-    warm_paid: LevelId,
+    pub(super) warm_paid: LevelId,
 }
 
 impl Launches {
@@ -159,12 +158,12 @@ impl Launches {
     }
 
     /// Machines that the provider counts.
-    fn n_machines(&self, cx: &Context) -> u64 {
+    pub(super) fn n_machines(&self, cx: &Context) -> u64 {
         cx.recorder.level_now(self.there) + u64::from(self.warm + self.warming)
     }
 
     /// The way of an instance goes on with another stage.
-    fn goes_to(&mut self, at: u32, stage: Stage, now: SimTime) {
+    pub(super) fn goes_to(&mut self, at: u32, stage: Stage, now: SimTime) {
         let way = &mut self.ways[at as usize];
         way.took[way.stage as usize] = way.took[way.stage as usize] + now.since(way.began);
         (way.stage, way.began) = (stage, now);
@@ -215,12 +214,12 @@ impl State {
             .map_or(1, |own| own.per_machine)
     }
 
-    fn machine_of(&self, at: u32) -> usize {
+    pub(super) fn machine_of(&self, at: u32) -> usize {
         (at / self.per_machine()) as usize
     }
 
     /// The places on a machine.
-    fn places_on(&self, machine: usize) -> std::ops::Range<u32> {
+    pub(super) fn places_on(&self, machine: usize) -> std::ops::Range<u32> {
         let (first, n) = (machine as u32 * self.per_machine(), self.per_machine());
         first..(first + n).min(self.instances.len() as u32).max(first)
     }
@@ -242,78 +241,6 @@ impl State {
             own.machines[machine] = Machine::READY;
             cx.recorder.level(own.there).up(now, 1);
         }
-    }
-
-    /// The run begins with a full warm pool.
-    pub(super) fn fills_warm_pool(&mut self, cx: &mut Context) {
-        let n = self.warm_size();
-        let Some(own) = &mut self.launches else {
-            return;
-        };
-        let now = cx.scheduler.now();
-        own.warm = n;
-        cx.recorder.level(own.standing_by).up(now, u64::from(n));
-        if self.runs_warm() {
-            let Some(own) = &self.launches else { return };
-            cx.recorder.level(own.warm_paid).up(now, u64::from(n));
-        }
-    }
-
-    fn runs_warm(&self) -> bool {
-        let plan = self.plan.provisioning.as_ref();
-        let pool = plan.and_then(|plan| plan.warm_pool.as_ref());
-        pool.is_some_and(|pool| pool.runs)
-    }
-
-    /// How many instances are to stand by.
-    fn warm_size(&self) -> u32 {
-        let plan = self.plan.provisioning.as_ref();
-        let pool = plan.and_then(|plan| plan.warm_pool.as_ref());
-        pool.map_or(0, |pool| {
-            warm_pool::size(&pool.config, self.desired, pool.max)
-        })
-    }
-
-    /// Sees to it that as many instances stand by as are to, or will.
-    pub(super) fn refills_warm_pool(&mut self, cx: &mut Context) {
-        let (size, runs, now) = (self.warm_size(), self.runs_warm(), cx.now());
-        let own_id = self.own;
-        let Some(own) = &mut self.launches else {
-            return;
-        };
-        let Some(plan) = own.plan.as_ref().filter(|plan| plan.warm_pool.is_some()) else {
-            return;
-        };
-        let (quota, machine, image) = (plan.quota, plan.machine.clone(), plan.image_pull.clone());
-        while own.warm > size {
-            own.warm -= 1;
-            cx.recorder.level(own.standing_by).down(now, 1);
-            cx.recorder.level(own.warm_paid).down(now, u64::from(runs));
-        }
-        while own.warm + own.warming < size && own.n_machines(cx) < u64::from(quota) {
-            own.warming += 1;
-            cx.recorder.level(own.warm_paid).up(now, 1);
-            let mut after = self.plan.boot.sample(&mut self.boots);
-            for law in [&machine, &image].into_iter().flatten() {
-                after = after + law.sample(&mut own.stream);
-            }
-            cx.signal_after(after, Class::Control, Event::Signal(own_id, WARM, 0));
-        }
-    }
-
-    /// An instance of the warm pool stands by from now on.
-    pub(super) fn is_warm(&mut self, cx: &mut Context) {
-        let (runs, now) = (self.runs_warm(), cx.now());
-        let Some(own) = &mut self.launches else {
-            return;
-        };
-        own.warming -= 1;
-        own.warm += 1;
-        cx.recorder.level(own.standing_by).up(now, 1);
-        if !runs {
-            cx.recorder.level(own.warm_paid).down(now, 1);
-        }
-        self.refills_warm_pool(cx);
     }
 
     /// An instance that had died boots again.
@@ -392,7 +319,7 @@ impl State {
     }
 
     /// An instance is paid for from now on.
-    fn is_paid(&mut self, at: u32, cx: &mut Context) {
+    pub(super) fn is_paid(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         let Some(own) = &mut self.launches else {
             return;
@@ -413,30 +340,6 @@ impl State {
             .level(self.levels.paid)
             .down(now, u64::from(was));
         self.leaves_machine(at, cx);
-    }
-
-    /// An instance of the warm pool takes a place.
-    fn takes_warm(&mut self, at: u32, cx: &mut Context) {
-        let (now, runs, machine) = (cx.now(), self.runs_warm(), self.machine_of(at));
-        let own_id = self.own;
-        let Some(own) = &mut self.launches else {
-            return;
-        };
-        own.warm -= 1;
-        cx.recorder.level(own.standing_by).down(now, 1);
-        cx.recorder.level(own.warm_paid).down(now, u64::from(runs));
-        own.machines[machine] = Machine::READY;
-        cx.recorder.level(own.there).up(now, 1);
-        own.goes_to(at, Stage::Machine, now);
-        let pool = own.plan.as_ref().and_then(|plan| plan.warm_pool.as_ref());
-        let after = pool.map_or(SimDuration::ZERO, |pool| {
-            pool.resume.sample(&mut own.stream)
-        });
-        let signal = Event::Signal(own_id, RESUMED, at);
-        let slot = cx.signal_after(after, Class::Control, signal);
-        self.instances[at as usize].pending = Some(slot);
-        self.is_paid(at, cx);
-        self.refills_warm_pool(cx);
     }
 
     /// A machine is there: the instances on it go on.
@@ -603,51 +506,5 @@ impl State {
             own.machines[machine as usize].idle = None;
         }
         self.machine_goes(machine as usize, cx);
-    }
-
-    /// The next instance to be taken out; nothing if there is none.
-    pub(super) fn next_to_go(&self) -> Option<u32> {
-        let there = (0..self.instances.len()).filter(|at| self.is_there(*at));
-        let there = there.map(|at| at as u32);
-        let own = self.launches.as_ref();
-        let asked = |at: u32| own.map_or(SimTime::ZERO, |own| own.ways[at as usize].asked);
-        let ready = |at: u32| own.map_or(SimTime::ZERO, |own| own.ways[at as usize].ready);
-        let life = |at: u32| self.instances[at as usize].life;
-        match self.plan.termination {
-            Termination::Last => there.last(),
-            Termination::Newest => there.max_by_key(|at| (asked(*at), *at)),
-            Termination::Oldest => there.min_by_key(|at| (asked(*at), *at)),
-            Termination::LeastLoaded => there.min_by_key(|at| {
-                let load = self.instances[*at as usize].connections;
-                (life(*at) == Life::InService, load, *at)
-            }),
-            Termination::Kubernetes => {
-                let beside = |at: u32| {
-                    let places = self.places_on(self.machine_of(at));
-                    let there = places.filter(|at| self.is_there(*at as usize));
-                    there.count()
-                };
-                let rank = |at: &u32| {
-                    let stage = match life(*at) {
-                        Life::Starting => 2,
-                        Life::Down => 1,
-                        _ => 0,
-                    };
-                    (stage, beside(*at), ready(*at), asked(*at), *at)
-                };
-                there.max_by_key(rank)
-            }
-            Termination::Aws => {
-                let zones = self.plan.zones;
-                let zone = |at: u32| self.zone_of(at as usize);
-                let mut counts = vec![0_u32; zones as usize];
-                for at in there.clone() {
-                    counts[zone(at)] += 1;
-                }
-                let most = counts.iter().max().copied().unwrap_or(0);
-                let fullest = there.filter(|at| counts[zone(*at)] == most);
-                fullest.min_by_key(|at| (asked(*at), *at))
-            }
-        }
     }
 }

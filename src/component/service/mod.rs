@@ -26,6 +26,8 @@ mod rollout;
 mod scaling;
 mod state;
 mod steps;
+mod termination;
+mod warm;
 mod workers;
 mod zones;
 

@@ -29,7 +29,7 @@ words! {
         /// The one with the fewest requests.
         LeastLoaded = "least_loaded",
         /// One that does not serve yet or any more; else one of the machine with most instances; else the one that
-        /// has been ready for the shortest time (Kubernetes' ReplicaSet controller).
+        /// has been ready for the shortest time (Kubernetes' `ReplicaSet` controller).
         Kubernetes = "kubernetes",
         /// The oldest one of the zone with most instances (the default policy of EC2 Auto Scaling, without launch
         /// templates of several versions).
@@ -115,16 +115,11 @@ impl Provisioning {
                 out.push(Diagnostic::error(origin, problem).help("set `ready_every`"));
             }
         }
-        if let (Some(pool), true) = (&self.warm_pool, self.per_machine.get() > 1) {
+        if self.warm_pool.is_some() && self.per_machine.get() > 1 {
             let problem = "instances of a warm pool have a machine each";
-            let related = "several share one here";
-            let at = pool.state.origin;
-            let at = if at == Origin::BUILT_IN {
-                self.per_machine.origin
-            } else {
-                at
-            };
-            out.push(Diagnostic::error(at, problem).related(self.per_machine.origin, related));
+            out.push(
+                Diagnostic::error(self.per_machine.origin, problem).label("several share one here"),
+            );
         }
     }
 }

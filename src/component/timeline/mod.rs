@@ -26,6 +26,7 @@ pub use when::{Due, SHORTEST, When};
 
 use super::{Context, Node, NodeId, Plan};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::rng::{Stream, Streams};
 use crate::spec::At;
 
 /// What every action can do before a run.
@@ -149,7 +150,7 @@ actions! {
     /// A dependency is slower for some time, or fails more often.
     SlowDependency: slow = "slow",
     /// Instances are slower for some time.
-    SlowInstance: slow_instance = "slow_instance",
+    InstanceSlowdown: slow_instance = "slow_instance",
     /// Whoever comes is told to come again later.
     MaintenanceMode: maintenance = "maintenance",
     /// A database moves to a server of another size.
@@ -169,6 +170,13 @@ pub struct Entry {
     pub due: Due,
     /// What.
     pub what: Happening,
+}
+
+/// By entry of a timeline: where its chances come from.
+pub(super) fn chances(timeline: &[Entry], streams: Streams) -> Vec<Stream> {
+    let own = timeline.iter();
+    own.map(|entry| streams.stream(&entry.name, "timeline"))
+        .collect()
 }
 
 impl Entry {

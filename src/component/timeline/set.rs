@@ -63,7 +63,7 @@ pub const SETTABLE: &[Settable] = &[
     of("source", "retry.attempts", How::Retry, "also for whoever is under way"),
     of("source", "retry.backoff.**", How::Retry, "the waits that begin from then on"),
     of("service", "count", How::Component, "instances are started or taken out"),
-    of("service", "autoscaler.**", How::Component, "it keeps what it remembers"),
+    of("service", "autoscaler.**", How::Component, "it keeps what it remembers; those of step and simple scaling, KEDA and `concurrency` begin anew"),
     of("service", "autoscalers.**", How::Component, "the same"),
     of("service", "max_connections", How::Component, "those who are inside stay"),
     of("service", "backlog", How::Component, "those who wait go on waiting"),

@@ -11,7 +11,7 @@ spec! {
     /// Makes instances slower for some time, as a noisy neighbour or a failing disk does: `{ at = "10m", slow_instance =
     /// "web", factor = 5, lasts = "10m" }`. What is begun on their CPUs meanwhile is so many times as much work; waits
     /// for others are not touched. Nobody notices who does not look at how long answers take.
-    pub struct SlowInstance {
+    pub struct InstanceSlowdown {
         /// The service.
         pub slow_instance: At<String>,
         /// How many times as much work.
@@ -26,7 +26,7 @@ spec! {
     check(Self::check)
 }
 
-impl SlowInstance {
+impl InstanceSlowdown {
     fn check(&self, _: Origin, out: &mut Diagnostics) {
         let factor = self.factor.value;
         if !(factor > 0.0 && factor <= 1e6) {
@@ -45,7 +45,7 @@ pub struct Act {
     lasts: Option<SimDuration>,
 }
 
-impl Describe for SlowInstance {
+impl Describe for InstanceSlowdown {
     type Act = Act;
 
     fn at(&self) -> &When {
