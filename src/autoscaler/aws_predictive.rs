@@ -181,6 +181,14 @@ impl Rule for State {
         }
     }
 
+    /// What was done for this hour stays as it is.
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            floor: self.floor,
+            ..fresh
+        };
+    }
+
     /// When the next hour is acted for.
     fn next(&self, now: SimTime) -> SimTime {
         let ahead = self.day_time + self.config.scheduling_buffer;

@@ -8,7 +8,7 @@
 use super::aws::adjustment::Adjustment;
 use super::aws::simple::{self, Config};
 use super::aws::warm_up;
-use super::aws_step::{AwsAdjustment, check_policies, decision, idle, watches};
+use super::aws_step::{AwsAdjustment, adopted, check_policies, decision, idle, watches};
 use super::cloud_watch::{AwsAlarm, AwsMetric, Counted, DELAY, Watch, clock, fleet};
 use super::count::Bounds;
 use super::{Clock, Decision, Describe, Group, Phase, Rule};
@@ -120,6 +120,18 @@ impl Rule for State {
 
     fn range(&self) -> (u32, u32) {
         (self.bounds.min, self.bounds.max)
+    }
+
+    /// What is under way goes on, by the cooldown of the policy that is now where that one was.
+    fn adopts(&mut self, fresh: Self) {
+        let (at, has_grown) = self.acted;
+        let watches = adopted(std::mem::take(&mut self.watches), &fresh.watches);
+        *self = Self {
+            memory: self.memory,
+            acted: (at.min(watches.len() - 1), has_grown),
+            watches,
+            ..fresh
+        };
     }
 
     fn senses_responses(&self) -> bool {

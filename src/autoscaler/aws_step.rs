@@ -188,6 +188,19 @@ pub(super) fn watches<'a>(
     alarms.map(watch).collect()
 }
 
+/// Alarms with other settings, which remember what they have seen where they still are on the same.
+pub(super) fn adopted(old: Vec<Watch>, fresh: &[Watch]) -> Vec<Watch> {
+    let mut old = old.into_iter();
+    let adopted = fresh.iter().map(|fresh| match old.next() {
+        Some(mut own) => {
+            own.adopts(fresh.clone());
+            own
+        }
+        None => fresh.clone(),
+    });
+    adopted.collect()
+}
+
 impl Describe for AwsStep {
     type State = State;
 
@@ -239,6 +252,11 @@ impl Rule for State {
 
     fn range(&self) -> (u32, u32) {
         (self.bounds.min, self.bounds.max)
+    }
+
+    fn adopts(&mut self, fresh: Self) {
+        let watches = adopted(std::mem::take(&mut self.watches), &fresh.watches);
+        *self = Self { watches, ..fresh };
     }
 
     fn senses_responses(&self) -> bool {

@@ -2,8 +2,8 @@
 //! for those that one can.
 //!
 //! What it knows beforehand is λ(t), how many requests (or visits) all sources together are expected to send a second,
-//! as their curves say it ([`Foresight`]); not their random gaps, and not what load tools and users who wait for their
-//! answers will do. What a request costs the group is not written down anywhere (it depends on calls, caches and
+//! as their curves say it ([`Foresight`]); not their random gaps, not what load tools and users who wait for their
+//! answers will do, and not what a timeline sets while the system runs. What a request costs the group is not written down anywhere (it depends on calls, caches and
 //! retries), so that is measured: w, what the group has done since the run began, by what was expected to arrive since
 //! then. A share w·λ(t) / target of an instance's capacity is what it asks for at t: as many instances as bear the
 //! largest of these between now and when what is asked for at the next look can be there. So nothing is removed that
@@ -56,7 +56,8 @@ spec! {
         pub max: At<Count>,
         /// What an instance should bear.
         pub target: OracleTarget,
-        /// How long before they are needed instances are asked for; unless given, what 99 of 100 need to boot.
+        /// How long before they are needed instances are asked for; unless given, what 99 of 100 need until they serve,
+        /// where the provider refuses none and launches as many at a time as one likes.
         pub lead: Option<At<SimDuration>>,
         /// How often it asks.
         pub period: At<SimDuration> = At::built_in(SimDuration::from_secs(5)),
@@ -85,14 +86,14 @@ impl Oracle {
     }
 }
 
-/// What the sources of a scenario will send, as far as their curves say it, and how long instances take to boot.
+/// What the sources of a scenario will send, as far as their curves say it, and how long instances take to serve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Foresight {
     /// How long a step is; longer than 0.
     step: SimDuration,
     /// Requests that are expected in each step, from the start of the run.
     expected: Vec<f64>,
-    /// How long an instance takes to boot.
+    /// How long an instance takes until it serves.
     boot: SimDuration,
 }
 
@@ -153,6 +154,7 @@ impl Describe for Oracle {
             period: self.period.value,
             done: 0.0,
             last: None,
+            since: None,
         }
     }
 
@@ -173,6 +175,8 @@ pub struct State {
     /// What the group has done so far: seconds of CPU, or requests.
     done: f64,
     last: Option<Snapshot>,
+    /// When it began to measure that.
+    since: Option<SimTime>,
 }
 
 impl Rule for State {
@@ -185,13 +189,11 @@ impl Rule for State {
     }
 
     fn adopts(&mut self, fresh: Self) {
+        let is_same = self.is_cpu == fresh.is_cpu;
         *self = Self {
-            done: if self.is_cpu == fresh.is_cpu {
-                self.done
-            } else {
-                fresh.done
-            },
-            last: self.last.take(),
+            done: if is_same { self.done } else { 0.0 },
+            last: self.last.take().filter(|_| is_same),
+            since: if is_same { self.since } else { fresh.since },
             ..fresh
         };
     }
@@ -201,6 +203,7 @@ impl Rule for State {
     }
 
     fn scrape(&mut self, group: &Group<'_>) {
+        self.since.get_or_insert(group.now);
         if let Some(last) = self.last.replace(Snapshot::of(group)) {
             for own in group.instances {
                 let then = last.find(own).map(|then| (last.at, then));
@@ -218,8 +221,9 @@ impl Rule for State {
 
     fn decide(&mut self, group: &Group<'_>) -> Decision {
         let (now, seen) = (group.now, self.last.as_ref().map(|last| last.at));
-        let known = group.foresight.zip(seen).and_then(|(ahead, seen)| {
-            let arrived = ahead.expected(SimTime::ZERO, seen);
+        let seen = self.since.zip(seen);
+        let known = group.foresight.zip(seen).and_then(|(ahead, (since, seen))| {
+            let arrived = ahead.expected(since, seen);
             (arrived > 0.0 && self.done > 0.0).then(|| (ahead, self.done / arrived))
         });
         let Some((ahead, work)) = known else {

@@ -186,6 +186,14 @@ impl Rule for State {
         }
     }
 
+    /// The bounds that hold go on to do so.
+    fn adopts(&mut self, fresh: Self) {
+        *self = Self {
+            bounds: self.bounds,
+            ..fresh
+        };
+    }
+
     fn next(&self, now: SimTime) -> SimTime {
         let next = self.actions.iter().map(|own| own.next(now)).min();
         next.unwrap_or(SimTime::NEVER)

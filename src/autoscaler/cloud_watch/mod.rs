@@ -162,6 +162,19 @@ impl Watch {
         self.metric == AwsMetric::ResponseTime
     }
 
+    /// What was reported counts on for an alarm on the same, whose settings are others from now on.
+    pub(super) fn adopts(&mut self, fresh: Self) {
+        let is_same = (self.metric, self.queue, self.resolution)
+            == (fresh.metric, fresh.queue, fresh.resolution);
+        let old = std::mem::replace(self, fresh);
+        if is_same {
+            self.last = old.last;
+            self.responses = old.responses;
+            self.reports = old.reports;
+            (self.says, self.acted) = (old.says, old.acted);
+        }
+    }
+
     /// Time for a report, if it is: sensors are read as often as the finest of them needs.
     pub(super) fn report(&mut self, group: &Group<'_>, counted: Counted) {
         if self.senses_responses() {

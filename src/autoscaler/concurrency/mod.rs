@@ -81,6 +81,7 @@ impl Describe for Concurrency {
             each: f64::from(self.max_concurrency.get()) * self.target.get(),
             window: self.window.value.max(period),
             period,
+            idle,
             most: (idle > SimDuration::ZERO).then(|| MaxOverTime::new(idle, period)),
             last: None,
             inside: VecDeque::new(),
@@ -100,6 +101,7 @@ pub struct State {
     each: f64,
     window: SimDuration,
     period: SimDuration,
+    idle: SimDuration,
     /// The most instances that were needed within the idle time; nothing if there is none.
     most: Option<MaxOverTime>,
     last: Option<Snapshot>,
@@ -114,6 +116,17 @@ impl Rule for State {
             first: None,
             scrape: Some(self.period),
         }
+    }
+
+    fn adopts(&mut self, mut fresh: Self) {
+        if self.idle == fresh.idle {
+            fresh.most = self.most.take();
+        }
+        *self = Self {
+            last: self.last.take(),
+            inside: std::mem::take(&mut self.inside),
+            ..fresh
+        };
     }
 
     fn range(&self) -> (u32, u32) {

@@ -140,6 +140,24 @@ impl Rule for State {
         self.next_poll.min(self.next_sync)
     }
 
+    fn adopts(&mut self, mut fresh: Self) {
+        for (new, old) in fresh.sources.iter_mut().zip(&self.sources) {
+            if new.figure == old.figure {
+                (new.failures, new.polled) = (old.failures, old.polled);
+            }
+        }
+        self.hpa.adopts(fresh.hpa.clone());
+        *self = Self {
+            hpa: self.hpa.clone(),
+            memory: self.memory,
+            next_poll: self.next_poll,
+            next_sync: self.next_sync,
+            last: self.last.take(),
+            stretches: std::mem::take(&mut self.stretches),
+            ..fresh
+        };
+    }
+
     fn range(&self) -> (u32, u32) {
         self.range
     }

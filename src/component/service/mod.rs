@@ -219,6 +219,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How long an instance may take from being asked for until it serves, drawn once: machine, image, boot, and until
+    /// it is found to be ready; without waiting for what the provider refuses, and not from a warm pool.
+    pub fn draw_way<R: rand::Rng>(&self, rng: &mut R) -> SimDuration {
+        let boot = self.boot.sample(rng);
+        let Some(own) = &self.provisioning else {
+            return boot;
+        };
+        let laws = [&own.machine, &own.image_pull];
+        let before = laws.into_iter().flatten().map(|law| law.sample(rng));
+        let way = before.fold(boot, |sum, span| sum + span);
+        let (every, after, times) = own.ready.unwrap_or_default();
+        way.max(after) + every.times(times)
+    }
+
     /// True if somebody scales it who knows what nobody can know.
     pub fn is_yardstick(&self) -> bool {
         self.autoscalers.iter().any(|own| own.spec.knows_future())

@@ -20,6 +20,9 @@ impl Plan {
         if old.len() != new.len() {
             return Err("an autoscaler cannot come or go while the system runs".to_owned());
         }
+        if self.holds.is_none() && other.holds.is_some() {
+            return Err("requests cannot begin to be held while the system runs".to_owned());
+        }
         for (old, new) in old.iter().zip(new) {
             if old.spec.word() != new.spec.word() || old.name != new.name {
                 return Err(format!(
@@ -48,7 +51,7 @@ impl State {
             for (own, (old, new)) in scaling.controllers.iter_mut().zip(plans) {
                 own.enabled = new.enabled;
                 if !old.has_rules_of(new) {
-                    own.autoscaler.adopts(new.spec.start());
+                    own.adopts(new);
                 }
             }
         }

@@ -86,6 +86,16 @@ pub struct Scaling {
     paused: SimTime,
 }
 
+impl Controller {
+    /// Its autoscaler has the settings of `plan` from now on.
+    pub(super) fn adopts(&mut self, plan: &ControllerPlan) {
+        self.autoscaler.adopts(plan.spec.start());
+        if self.autoscaler.senses_responses() {
+            self.sensed.get_or_insert_default();
+        }
+    }
+}
+
 impl Scaling {
     /// At the start of a run; `phases` says when those look first who say nothing about it themselves.
     pub(super) fn new(plans: &[ControllerPlan], phases: &mut Stream) -> Self {

@@ -171,7 +171,7 @@ impl Compiler<'_> {
                 continue;
             };
             let mut boots = Streams::new(0, 0).stream(&plan.name, "foresight");
-            let mut spans: Vec<_> = (0..BOOTS).map(|_| plan.boot.sample(&mut boots)).collect();
+            let mut spans: Vec<_> = (0..BOOTS).map(|_| plan.draw_way(&mut boots)).collect();
             spans.sort_unstable();
             let foresight = Foresight::new(step, expected, spans[BOOTS * 99 / 100]);
             for own in plan.autoscalers.iter_mut().filter(|own| knows(own)) {

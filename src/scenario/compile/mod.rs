@@ -110,30 +110,7 @@ pub(super) fn compile(
     out: &mut Diagnostics,
 ) -> Option<Blueprint> {
     let before = out.n_errors();
-    let mut compiler = Compiler {
-        spec,
-        data,
-        out,
-        program: Program::default(),
-        callers: Vec::new(),
-        starts: BTreeMap::new(),
-        responses: BTreeMap::new(),
-        controls: BTreeMap::new(),
-        n_clients: 0,
-        open_calls: Vec::new(),
-        ways_in: BTreeMap::new(),
-        calls: Vec::new(),
-        cache_users: Vec::new(),
-        misses: Vec::new(),
-        cache_keys: Vec::new(),
-        operations: Vec::new(),
-        published: Vec::new(),
-        consumers: Vec::new(),
-        places,
-        used: vec![false; spec.components.items.len()],
-        asked_by_key: vec![false; spec.keys.items.len()],
-        asked_by_class: vec![false; spec.keys.items.len()],
-    };
+    let mut compiler = Compiler::new(spec, places, data, out);
     compiler.add_keys();
     compiler.check_gateways();
     compiler.add_operations();
@@ -181,6 +158,40 @@ pub(super) fn compile(
         program,
         timeline,
     })
+}
+
+impl<'a> Compiler<'a> {
+    fn new(
+        spec: &'a ScenarioSpec,
+        places: Vec<u32>,
+        data: &'a mut dyn Data,
+        out: &'a mut Diagnostics,
+    ) -> Self {
+        Self {
+            spec,
+            data,
+            out,
+            program: Program::default(),
+            callers: Vec::new(),
+            starts: BTreeMap::new(),
+            responses: BTreeMap::new(),
+            controls: BTreeMap::new(),
+            n_clients: 0,
+            open_calls: Vec::new(),
+            ways_in: BTreeMap::new(),
+            calls: Vec::new(),
+            cache_users: Vec::new(),
+            misses: Vec::new(),
+            cache_keys: Vec::new(),
+            operations: Vec::new(),
+            published: Vec::new(),
+            consumers: Vec::new(),
+            places,
+            used: vec![false; spec.components.items.len()],
+            asked_by_key: vec![false; spec.keys.items.len()],
+            asked_by_class: vec![false; spec.keys.items.len()],
+        }
+    }
 }
 
 impl Compiler<'_> {
