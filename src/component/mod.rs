@@ -44,6 +44,7 @@ pub mod pooler;
 pub mod program;
 pub mod queue;
 pub mod rate_limiter;
+pub mod recorded;
 pub mod request;
 mod resource;
 mod rounds;

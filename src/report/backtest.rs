@@ -138,9 +138,10 @@ fn shape_text(shape: &Shape) -> String {
         ));
     }
     if let Some(recovery) = &shape.recovery {
-        let time = |s: Option<f64>| s.map_or_else(|| "never".to_owned(), |s| format!("{s} s"));
+        let time =
+            |s: Option<f64>| s.map_or_else(|| "never".to_owned(), |s| format!("after {s} s"));
         said.push(format!(
-            "well again after {} (measured: {})",
+            "well again {} (measured: {})",
             time(recovery.predicted_s),
             time(recovery.measured_s)
         ));

@@ -163,7 +163,7 @@ impl Data for DataFiles<'_> {
                 names.push(cell.to_owned());
                 Some(number)
             };
-            own.rows((file, at, text), "something", &mut number_of, out)
+            own.rows((file, at, text), "a name", &mut number_of, out)
         };
         let numbers = self.read_column(file, name, out, read)?;
         Some((numbers, names))

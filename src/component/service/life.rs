@@ -92,6 +92,18 @@ pub struct LifePlan {
     pub boot_timeout: Option<SimDuration>,
 }
 
+/// Whether an instance goes by and by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Goes {
+    /// Not that it is known.
+    #[default]
+    No,
+    /// It serves until the one that replaces it is there.
+    WhenReplaced,
+    /// It is on its way out, and will be started again.
+    ToRestart,
+}
+
 /// One instance's own.
 #[derive(Debug, Clone, Default)]
 struct Own {
@@ -99,14 +111,12 @@ struct Own {
     /// What is scheduled for as long as it serves: its crash, its replacement.
     crash: Option<Slot>,
     cycle: Option<Slot>,
-    /// Serves until the one that replaces it is there.
-    is_leaving: bool,
+    /// Whether it goes by and by, and what for.
+    goes: Goes,
     /// Boots again after a crash.
     is_rebooting: bool,
     /// Waits for its turn to boot again.
     is_in_turn: bool,
-    /// Is on its way out, and will be started again.
-    is_restarting: bool,
 }
 
 /// What happens to the instances of a service by themselves.
@@ -148,12 +158,12 @@ impl Lives {
 
     /// True if an instance serves only until the one that replaces it is there.
     pub(super) fn is_leaving(&self, at: u32) -> bool {
-        self.own[at as usize].is_leaving
+        self.own[at as usize].goes == Goes::WhenReplaced
     }
 
     /// True if an instance is on its way out only to be started again.
     pub(super) fn is_restarting(&self, at: u32) -> bool {
-        self.own[at as usize].is_restarting
+        self.own[at as usize].goes == Goes::ToRestart
     }
 
     /// Instances stay members of whoever sends requests to them while they are down.
@@ -221,7 +231,8 @@ impl State {
         }
         // Whoever waited to be replaced is.
         let others = lives.own.iter().enumerate();
-        let mut leaving = others.filter(|(other, own)| own.is_leaving && *other != at as usize);
+        let mut leaving =
+            others.filter(|(other, own)| own.goes == Goes::WhenReplaced && *other != at as usize);
         if let Some((leaving, _)) = leaving.next() {
             self.take_out(leaving as u32, cx);
         }
@@ -232,9 +243,8 @@ impl State {
         if let Some(lives) = &mut self.lives {
             lives.unschedules(at, cx);
             let own = &mut lives.own[at as usize];
-            own.is_leaving = false;
+            own.goes = Goes::No;
             own.is_in_turn = false;
-            own.is_restarting = false;
             own.back_off = BackOff::default();
         }
         self.reboot_is_over(at, cx);
@@ -368,8 +378,12 @@ impl State {
     fn restart_in_place(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         let Some(lives) = &mut self.lives else { return };
+        if lives.is_leaving(at) {
+            // It goes anyway, as soon as another one is there.
+            return;
+        }
         lives.unschedules(at, cx);
-        lives.own[at as usize].is_restarting = true;
+        lives.own[at as usize].goes = Goes::ToRestart;
         if !lives.stay_members() {
             self.deregister(at, cx);
         }
@@ -384,7 +398,7 @@ impl State {
     pub(super) fn starts_again(&mut self, at: u32, cx: &mut Context) {
         let now = cx.now();
         let Some(lives) = &mut self.lives else { return };
-        lives.own[at as usize].is_restarting = false;
+        lives.own[at as usize].goes = Goes::No;
         cx.recorder.level(lives.down).up(now, 1);
         self.instances[at as usize].life = Life::Down;
         self.closes(at, cx);
@@ -465,7 +479,7 @@ impl State {
             .as_ref()
             .is_some_and(|cycle| cycle.replace.value == Replace::Before);
         if before {
-            own.is_leaving = true;
+            own.goes = Goes::WhenReplaced;
         } else {
             self.take_out(at, cx);
         }

@@ -109,7 +109,7 @@ pub(super) fn over_time(comparisons: &[Comparison]) -> Option<Chart> {
             .to_owned(),
         source: "bursts, servers that die or restart, instances that are added",
     };
-    let mut sheet = Sheet::new(&heading, 200.0 + 340.0 * shown.len() as f64);
+    let mut sheet = Sheet::new(&heading, 270.0 + 340.0 * shown.len() as f64);
     let top = sheet.top;
     for (at, own) in shown.iter().enumerate() {
         let Some(shape) = own.shapes.first() else {

@@ -23,7 +23,8 @@ mod sources;
 use std::collections::BTreeMap;
 
 use super::shape::{ScenarioSpec, Vary};
-use crate::component::program::{Demand, Keys, KeysId, Op, Program, RecordedWork};
+use crate::component::program::{Demand, Keys, KeysId, Op, Program};
+use crate::component::recorded::RecordedWork;
 use crate::component::request::Flags;
 use crate::component::work::Work;
 use crate::component::{Blueprint, ComponentSpec};
