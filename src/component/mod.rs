@@ -34,6 +34,7 @@ pub mod gateway;
 mod handshake;
 pub mod http_cache;
 mod jobs;
+mod lanes;
 mod lending;
 mod lifecycle;
 mod misses;

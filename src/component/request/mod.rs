@@ -224,8 +224,7 @@ pub struct Extra {
     pub is_part: bool,
     /// How old the answer is that the gateways behind the present one have given.
     pub age: SimDuration,
-    /// The status code with which the rate limiter answered that turned it away last, where somebody in front keeps
-    /// answers.
+    /// The status code of the rate limiter that turned it away last, where somebody in front keeps answers.
     pub status: Option<u16>,
     /// The connection that it came over, where those of its source are shared.
     pub connection: u32,
