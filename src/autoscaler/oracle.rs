@@ -222,10 +222,13 @@ impl Rule for State {
     fn decide(&mut self, group: &Group<'_>) -> Decision {
         let (now, seen) = (group.now, self.last.as_ref().map(|last| last.at));
         let seen = self.since.zip(seen);
-        let known = group.foresight.zip(seen).and_then(|(ahead, (since, seen))| {
-            let arrived = ahead.expected(since, seen);
-            (arrived > 0.0 && self.done > 0.0).then(|| (ahead, self.done / arrived))
-        });
+        let known = group
+            .foresight
+            .zip(seen)
+            .and_then(|(ahead, (since, seen))| {
+                let arrived = ahead.expected(since, seen);
+                (arrived > 0.0 && self.done > 0.0).then(|| (ahead, self.done / arrived))
+            });
         let Some((ahead, work)) = known else {
             return Decision {
                 wanted: group.desired,

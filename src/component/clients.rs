@@ -6,7 +6,7 @@ use super::errand::By;
 use super::request::{Flags, RequestId};
 use super::source::Choice;
 use super::source::browser::Answer;
-use super::{Event, Node, System};
+use super::{Event, Node, Step, System};
 use crate::engine::Class;
 use crate::metrics::Outcome;
 use crate::units::{Bytes, SimDuration, SimTime};
@@ -242,6 +242,27 @@ impl System {
             && let Some(user) = self.users.get_mut(user)
         {
             user.used = now;
+        }
+    }
+
+    /// The first service that a request over a new connection comes to pays for its set-up.
+    pub(super) fn pays_for_connection(&mut self, id: RequestId, otherwise: u16) -> Step {
+        let request = self.cx.requests.get_mut(id);
+        if !request.flags.has(Flags::NEW_CONNECTION) {
+            return Step::Jump(otherwise);
+        }
+        request.flags.clear(Flags::NEW_CONNECTION);
+        Step::Next
+    }
+
+    /// A client that asks only whether what it has is still good needs no more than that. Whoever else is
+    /// called on its behalf gives a full answer.
+    pub(super) fn is_not_modified(&self, id: RequestId, otherwise: u16) -> Step {
+        let flags = self.cx.requests.get(id).flags;
+        if flags.has(Flags::CONDITIONAL) && self.is_clients_own(id) {
+            Step::Next
+        } else {
+            Step::Jump(otherwise)
         }
     }
 }

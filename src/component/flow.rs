@@ -283,27 +283,6 @@ impl System {
             )
     }
 
-    /// The first service that a request over a new connection comes to pays for its set-up.
-    fn pays_for_connection(&mut self, id: RequestId, otherwise: u16) -> Step {
-        let request = self.cx.requests.get_mut(id);
-        if !request.flags.has(Flags::NEW_CONNECTION) {
-            return Step::Jump(otherwise);
-        }
-        request.flags.clear(Flags::NEW_CONNECTION);
-        Step::Next
-    }
-
-    /// A client that asks only whether what it has is still good needs no more than that. Whoever else is
-    /// called on its behalf gives a full answer.
-    fn is_not_modified(&self, id: RequestId, otherwise: u16) -> Step {
-        let flags = self.cx.requests.get(id).flags;
-        if flags.has(Flags::CONDITIONAL) && self.is_clients_own(id) {
-            Step::Next
-        } else {
-            Step::Jump(otherwise)
-        }
-    }
-
     /// What a step leads to; true if the request is to go on at once.
     #[inline(always)]
     fn takes(&mut self, id: RequestId, step: Step) -> bool {

@@ -35,6 +35,7 @@ mod handshake;
 mod happenings;
 pub mod http_cache;
 mod jobs;
+mod lanes;
 mod lending;
 mod lifecycle;
 mod misses;
