@@ -191,3 +191,18 @@ fn instances_that_warm_up_are_not_reported() {
     };
     assert!(warm.has(&there_before, at(1)));
 }
+
+#[test]
+fn what_was_reported_counts_on_when_the_threshold_is_another() {
+    let mut own = watch(&alarm(AwsMetric::Cpu, 95.0, 60, 2), 0, &[80, 90]);
+    assert_eq!(own.evaluate(at(120)).says, AlarmState::Ok);
+    own.adopts(alarm(AwsMetric::Cpu, 70.0, 60, 2).start(0, SimDuration::ZERO));
+    assert_eq!(own.evaluate(at(121)).says, AlarmState::Alarm);
+    // Of something else it has seen nothing yet.
+    own.adopts(alarm(AwsMetric::ErrorRate, 1.0, 60, 2).start(0, SimDuration::ZERO));
+    let fresh = own.evaluate(at(122));
+    assert_eq!(
+        (fresh.says, fresh.metric),
+        (AlarmState::InsufficientData, None)
+    );
+}
