@@ -23,6 +23,7 @@ mod health;
 mod http_caches;
 mod invalid;
 mod load_tests;
+mod plans;
 mod properties;
 mod queues;
 mod random_scenario;
