@@ -203,13 +203,6 @@ impl Rule for State {
         }
     }
 
-    fn adopts(&mut self, fresh: Self) {
-        *self = Self {
-            floor: self.floor,
-            ..fresh
-        };
-    }
-
     fn range(&self) -> (u32, u32) {
         let max = self.config.bounds.max;
         let largest = self.forecast.iter().map(|(_, own)| *own).max().unwrap_or(0);
