@@ -121,21 +121,23 @@ impl Compiler<'_> {
 
     /// Reports two autoscalers of a service that never agree.
     fn check_pair(&mut self, one: (Origin, &AutoscalerSpec), other: (Origin, &AutoscalerSpec)) {
-        let ((min, max), (other_min, other_max)) = (one.1.start().range(), other.1.start().range());
+        // A schedule has no range of its own: its bounds come and go, and hold for the other.
+        let (range, other_range) = (
+            one.1.start().range_at_start(),
+            other.1.start().range_at_start(),
+        );
+        let Some(((min, max), (other_min, other_max))) = range.zip(other_range) else {
+            return;
+        };
         let (low, high) = if min > other_max {
             ((other.0, other_max), (one.0, min))
         } else if other_min > max {
             ((one.0, max), (other.0, other_min))
         } else {
             let is_fixed = |own: &AutoscalerSpec| matches!(own, AutoscalerSpec::Fixed(_));
-            let holds = |own: &AutoscalerSpec| {
-                matches!(
-                    own,
-                    AutoscalerSpec::Scheduled(_) | AutoscalerSpec::AwsPredictive(_)
-                )
-            };
-            let is_undone =
-                (is_fixed(one.1) && !holds(other.1)) || (is_fixed(other.1) && !holds(one.1));
+            let forecasts = |own: &AutoscalerSpec| matches!(own, AutoscalerSpec::AwsPredictive(_));
+            let is_undone = (is_fixed(one.1) && !forecasts(other.1))
+                || (is_fixed(other.1) && !forecasts(one.1));
             if is_undone {
                 let problem = "a fixed count undoes whatever another autoscaler does";
                 self.out
