@@ -223,13 +223,7 @@ impl System {
                 Op::Jump(to) => Step::Jump(to),
                 Op::IfNewConnection { otherwise } => self.pays_for_connection(id, otherwise),
                 Op::IfNotModified { otherwise } => self.is_not_modified(id, otherwise),
-                Op::Guard { caller, body, site } => {
-                    return self.guards(id, (caller, body, site), 0);
-                }
-                Op::Walk { caller, body, site } => {
-                    let legs = self.cx.requests.extra(id).legs;
-                    return self.guards(id, (caller, body, site), legs);
-                }
+                op @ (Op::Guard { .. } | Op::Walk { .. }) => return self.guards(id, op),
                 op @ (Op::Leg { .. } | Op::Turn { .. }) => self.turns(id, op),
                 Op::Visit(node, visit) => self.nodes[node.index()].visit(id, visit, &mut self.cx),
                 op @ (Op::Acquire(_)

@@ -63,6 +63,11 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
+    fn recorder(&self) -> Recorder {
+        let n_classes = self.classes.len();
+        Recorder::new(Shape::new(self.windows, n_classes, self.log))
+    }
+
     fn has(&self) -> Has {
         let is_upstream = |plan: &Plan| matches!(plan, Plan::Balancer(own) if own.has_upstream());
         let mut ops = self.program.ops.iter();
@@ -187,11 +192,10 @@ fn build_nodes(blueprint: &Blueprint, streams: Streams, cx: &mut Context) -> Vec
 impl System {
     /// Builds one replication.
     pub fn new(blueprint: &Blueprint, streams: Streams) -> Self {
-        let shape = Shape::new(blueprint.windows, blueprint.classes.len(), blueprint.log);
         let mut cx = Context {
             scheduler: Scheduler::new(0, Event::Nothing),
             requests: Requests::new(4096),
-            recorder: Recorder::new(shape),
+            recorder: blueprint.recorder(),
             program: blueprint.program.clone(),
             connections: super::connections::Connections::default(),
             woken: VecDeque::with_capacity(256),

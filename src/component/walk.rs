@@ -9,12 +9,14 @@ use super::{NodeId, Step};
 impl System {
     /// A request has something done as an errand, and waits for it.
     #[cold]
-    pub(super) fn guards(
-        &mut self,
-        id: RequestId,
-        (caller, body, site): (u16, u16, u32),
-        legs: u32,
-    ) {
+    pub(super) fn guards(&mut self, id: RequestId, op: Op) {
+        let (caller, body, site, legs) = match op {
+            Op::Guard { caller, body, site } => (caller, body, site, 0),
+            Op::Walk { caller, body, site } => {
+                (caller, body, site, self.cx.requests.extra(id).legs)
+            }
+            other => unreachable!("nothing to be done as an errand: {other:?}"),
+        };
         let now = self.cx.now();
         let request = *self.cx.requests.get(id);
         let mut errand = Self::new_errand(By::Request(id), caller, now);

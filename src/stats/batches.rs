@@ -120,12 +120,13 @@ impl OverlappingBatches {
             squares += sum * sum;
         }
         let (all, own) = (n as f64, size as f64);
-        let scale = all * own / ((all - own) * (all - own + 1.0));
+        // Of the sums, so that the square of the size is taken out once more.
+        let scale = all / (own * (all - own) * (all - own + 1.0));
         Some(Self {
             mean,
             n,
             size,
-            variance: scale * squares / (own * own),
+            variance: scale * squares,
         })
     }
 

@@ -28,16 +28,21 @@ pub fn welch(first: &[f64], second: &[f64], confidence: Confidence) -> Option<We
     if first.len() < 2 || second.len() < 2 {
         return None;
     }
-    let ((a, va), (b, vb)) = (moments(first), moments(second));
-    let (n, m) = (first.len() as f64, second.len() as f64);
-    let (va, vb) = (va / n, vb / m);
-    if va + vb <= 0.0 {
+    // Of each mean: itself, its variance, and that over its degrees of freedom, squared.
+    let of = |own: &[f64]| {
+        let (mean, variance) = moments(own);
+        let error = variance / own.len() as f64;
+        (mean, error, error * error / (own.len() - 1) as f64)
+    };
+    let (one, two) = (of(first), of(second));
+    let error = one.1 + two.1;
+    if error <= 0.0 {
         return None;
     }
-    let freedom = (va + vb).powi(2) / (va * va / (n - 1.0) + vb * vb / (m - 1.0));
+    let freedom = error * error / (one.2 + two.2);
     let t = student_quantile(f64::midpoint(1.0, confidence.get()), freedom);
-    let half = t * (va + vb).sqrt();
-    let value = b - a;
+    let half = t * error.sqrt();
+    let value = two.0 - one.0;
     let interval = Some((value - half, value + half));
     let difference = Estimate { value, interval };
     Some(Welch {
@@ -52,10 +57,11 @@ pub fn correlation(first: &[f64], second: &[f64]) -> Option<f64> {
     if n < 2 {
         return None;
     }
-    let ((a, va), (b, vb)) = (moments(&first[..n]), moments(&second[..n]));
-    let products = first.iter().zip(second).map(|(x, y)| (x - a) * (y - b));
+    let (one, two) = (moments(&first[..n]), moments(&second[..n]));
+    let pairs = first.iter().zip(second);
+    let products = pairs.map(|(x, y)| (x - one.0) * (y - two.0));
     let covariance = products.sum::<f64>() / (n - 1) as f64;
-    (va > 0.0 && vb > 0.0).then(|| covariance / (va * vb).sqrt())
+    (one.1 > 0.0 && two.1 > 0.0).then(|| covariance / (one.1 * two.1).sqrt())
 }
 
 /// How far counts are from what was expected.

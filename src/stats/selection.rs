@@ -63,7 +63,7 @@ impl ChiSquareGrid {
             let inner = self.points.iter().map(|(x, weight)| {
                 weight * normal_share(h / (self.freedom * (1.0 / x + 1.0 / y)).sqrt())
             });
-            weight * inner.sum::<f64>().powi(k as i32 - 1)
+            weight * inner.sum::<f64>().powi(k.cast_signed() - 1)
         });
         outer.sum()
     }

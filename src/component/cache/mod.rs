@@ -33,6 +33,10 @@ pub use spec::{Cache, Capacity, LookUp, Mode, OnConcurrentMiss, OnError, Outage,
 
 /// A cache with every name resolved.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings that have nothing to do with one another"
+)]
 pub struct Plan {
     /// Its name.
     pub name: String,

@@ -134,8 +134,6 @@ pub(super) fn compile(
         // What is unused because of an error is no news.
         compiler.warn_of_unused();
         compiler.warn_of_strangers();
-    }
-    if compiler.out.n_errors() == before {
         compiler.finish_keys();
     }
     let (mut program, callers) = (compiler.program, compiler.callers);
