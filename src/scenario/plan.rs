@@ -18,7 +18,8 @@ spec! {
         /// that nothing cheaper does so with the tolerance to spare.
         pub confidence: At<Fraction> = At::built_in(Fraction::percent(95)),
         /// How close to a bound it makes no difference on which side: this part of the requests that may fail or
-        /// be late, a tenth of this part of a bound on a value.
+        /// be late, a tenth of this part of a bound on a value. Costs that vary and are closer to each other than a
+        /// quarter of this part are ties.
         pub tolerance: At<Fraction> = At::built_in(Fraction::percent(10)),
         /// Replications of each choice that is looked at, at least; more are run where the answer is close.
         pub at_least: At<Count> = At::built_in(Count::new(10)),

@@ -465,3 +465,78 @@ fn a_comparison_with_nothing_or_with_mistakes_is_not_run() {
     }
     assert!(!place.path("output").exists());
 }
+
+#[test]
+fn a_plan_says_what_to_choose_and_does_no_work_twice() {
+    let place = Place::new(&format!("{SMALL}[plan]\nat_least = 5\nat_most = 40\n"));
+    let done = place.capsim(&["plan", "small.toml"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let folder = place.only("output/small");
+    let id = folder
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    insta::assert_snapshot!(text(&done.stdout).replace(&id, "PLAN"));
+    let json = std::fs::read(folder.join("plan.json")).expect("plan.json");
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let schema = serde_json::from_slice(&place.capsim(&["schema", "plan"]).stdout).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let wrong: Vec<_> = validator
+        .iter_errors(&json)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    // The same again, whatever is there already.
+    let before = files(&folder);
+    let again = place.capsim(&["plan", "small.toml", "--threads", "1"]);
+    assert_eq!(
+        (files(&folder), &again.stdout),
+        (before.clone(), &done.stdout)
+    );
+    let choices = before
+        .iter()
+        .filter(|(name, _)| name.starts_with("choices/"));
+    let choices: Vec<_> = choices.collect();
+    std::fs::remove_file(folder.join(&choices[0].0)).expect("removed");
+    std::fs::write(folder.join(&choices[1].0), &choices[1].1[..10]).expect("cut off");
+    place.capsim(&["plan", "small.toml"]);
+    assert_eq!(files(&folder), before);
+    // What nothing meets ends a pipeline.
+    let none = [
+        "plan",
+        "small.toml",
+        "--quiet",
+        "--set",
+        "objectives.latency_p95=< 1ms",
+    ];
+    let none = place.capsim(&none);
+    assert_eq!(none.status.code(), Some(3), "{}", text(&none.stdout));
+    assert!(text(&none.stdout).starts_with("none of the 3 choices meets every objective"));
+}
+
+#[test]
+fn a_plan_needs_something_to_choose_by() {
+    let cases = [
+        (
+            "latency_p95 = \"< 500ms\"\nsuccess_rate = \"> 99%\"",
+            "",
+            "has no objectives",
+        ),
+        ("cost = \"$1/h\"\n", "", "has nothing with a price"),
+        (
+            "\"components.web.count\" = [1, 2, 3]\n",
+            "",
+            "has nothing to choose from",
+        ),
+    ];
+    for (from, to, problem) in cases {
+        assert!(SMALL.contains(from), "{from}");
+        let place = Place::new(&SMALL.replace(from, to));
+        let done = place.capsim(&["plan", "small.toml"]);
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{said}");
+        assert!(said.contains(problem) && said.contains("help"), "{said}");
+        assert!(!place.path("output").exists());
+    }
+}

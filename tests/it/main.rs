@@ -26,6 +26,7 @@ mod http_caches;
 mod invalid;
 mod load_tests;
 mod operations;
+mod plans;
 mod properties;
 mod queues;
 mod random_scenario;

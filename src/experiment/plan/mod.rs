@@ -135,6 +135,8 @@ struct Bounds {
 
 /// Of a value less may go either way than of a share of requests: of 1 % that may be late, a tenth is little.
 const OF_VALUES: f64 = 0.1;
+/// Of costs that vary, a few percent are not worth the replications that it takes to tell them apart.
+const OF_COSTS: f64 = 0.25;
 /// The least that may go either way.
 const LEAST: f64 = 1e-6;
 

@@ -14,7 +14,7 @@ use crate::stats::{Answer, Feasibility, unspread_share};
 
 /// A first replication that is dearer than the answer's by more than this many standard deviations of their
 /// difference is not worth a second one.
-const FAR: f64 = 6.0;
+const FAR: f64 = 4.0;
 
 /// Where the choices come from, and where what is known of them is kept.
 pub trait Bench: Sync {
@@ -41,6 +41,15 @@ struct Search<'a, B: Bench> {
     known: Vec<Vec<Observation>>,
     fates: Vec<Fate>,
     trace: Vec<Step>,
+}
+
+/// What a choice costs, held against the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Costs {
+    Less,
+    /// As much, or it cannot be told apart.
+    Alike,
+    More,
 }
 
 /// Why a search ends early.
@@ -93,22 +102,24 @@ impl<B: Bench> Search<'_, B> {
         let (mut chosen, mut ties, mut n_dearer) = (None, Vec::new(), 0);
         while let Some(next) = self.next(chosen, &mut n_dearer) {
             let answer = chosen;
-            if let Some(best) = answer
-                && self.is_dearer(next, best)?
-            {
+            let costs = match answer {
+                Some(best) => self.costs(next, best)?,
+                None => Costs::Less,
+            };
+            if costs == Costs::More {
                 self.settle(next, Fate::Dearer);
                 continue;
             }
             let fate = self.test(next)?;
             self.settle(next, fate.clone());
             match fate {
-                Fate::Met => match answer {
-                    Some(best) if self.is_tied(next, best) => ties.push(next),
-                    _ => {
-                        ties.retain(|own| self.is_tied(*own, next));
-                        chosen = Some(next);
-                    }
-                },
+                Fate::Met if costs == Costs::Alike => ties.push(next),
+                Fate::Met => {
+                    // What the last answer could not be told from need not be like this one.
+                    let others = ties.drain(..).chain(answer).collect::<Vec<usize>>();
+                    ties.extend(others.into_iter().filter(|own| self.is_tied(*own, next)));
+                    chosen = Some(next);
+                }
                 Fate::Missed { .. } | Fate::Overloaded => self.leave_out(next, &ways),
                 _ => {}
             }
@@ -351,39 +362,45 @@ impl<B: Bench> Search<'_, B> {
 
     /// What may go either way of a difference in cost.
     fn indifference(&self, best: usize) -> f64 {
-        let part = self.rule.tolerance.get() * super::OF_VALUES;
+        let part = self.rule.tolerance.get() * super::OF_COSTS;
         (self.cost(best).abs() * part).max(super::LEAST)
     }
 
-    /// Whether a choice is known to be dearer than the answer.
-    fn is_dearer(&mut self, choice: usize, best: usize) -> Result<bool, End<B::Error>> {
+    /// What a choice costs, held against the answer, replication by replication where costs vary.
+    fn costs(&mut self, choice: usize, best: usize) -> Result<Costs, End<B::Error>> {
         if self.spread().is_none_or(|spread| spread <= 0.0) {
             let by = self.known[choice][0].cost - self.known[best][0].cost;
-            return Ok(by > self.known[best][0].cost.abs() * 1e-12);
+            let same = self.known[best][0].cost.abs() * 1e-12;
+            return Ok(match by {
+                by if by > same => Costs::More,
+                by if by < -same => Costs::Less,
+                _ => Costs::Alike,
+            });
         }
-        let test = Feasibility {
-            first: self.bounds.first,
-            tolerance: self.indifference(best),
-            error: self.bounds.error,
-        };
         let most = self.rule.at_most as usize;
         let mut upto = self.bounds.first.min(most);
         loop {
             self.more(choice, upto)?;
             self.more(best, upto)?;
+            let test = Feasibility {
+                first: self.bounds.first,
+                tolerance: self.indifference(best),
+                error: self.bounds.error,
+            };
             let by = self.dearer_by(choice, best);
-            let sign = |n: usize| Some(by[..n].iter().sum::<f64>() <= 0.0);
-            if let Some(answer) = test.answer(&by, sign) {
-                return Ok(!answer.is_met && !self.is_tied(choice, best));
+            // Where every replication agrees.
+            let agreed = |n: usize| Some(by[..n].iter().sum::<f64>() <= 0.0);
+            match test.answer(&by, agreed) {
+                Some(_) if self.is_tied(choice, best) => return Ok(Costs::Alike),
+                Some(answer) if answer.is_met => return Ok(Costs::Less),
+                Some(_) => return Ok(Costs::More),
+                None if upto >= most => return Ok(Costs::Alike),
+                None => upto = (upto + BATCH as usize).min(most),
             }
-            if upto >= most {
-                return Ok(false);
-            }
-            upto = (upto + BATCH as usize).min(most);
         }
     }
 
-    /// Whether two choices cost the same, up to the tolerance.
+    /// Whether the average costs of two choices are the same, up to the tolerance.
     fn is_tied(&self, choice: usize, best: usize) -> bool {
         let by = self.dearer_by(choice, best);
         let mean = by.iter().sum::<f64>() / by.len().max(1) as f64;

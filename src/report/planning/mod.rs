@@ -87,11 +87,8 @@ pub fn verdict(view: PlanView<'_>) -> String {
         [] => String::new(),
         ties => {
             let ties: Vec<String> = ties.iter().map(|at| choice(view, *at)).collect();
-            let ties: Vec<&str> = ties.iter().map(String::as_str).collect();
-            format!(
-                "; it costs as much as {}, which meets them, too",
-                list(&ties)
-            )
+            let meet = if ties.len() == 1 { "meets" } else { "meet" };
+            format!("; no dearer, and {meet} them, too: {}", ties.join("; "))
         }
     };
     format!(
