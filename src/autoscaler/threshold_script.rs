@@ -191,12 +191,6 @@ impl Describe for ThresholdScript {
             looked: None,
         }
     }
-
-    /// What is not said of memory is for scripts that are run anywhere: then none is used.
-    fn needs_memory(&self) -> Option<Origin> {
-        let given = [self.memory_above.origin, self.memory_below.origin];
-        given.into_iter().find(|own| *own != Origin::BUILT_IN)
-    }
 }
 
 /// A script at work.

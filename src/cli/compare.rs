@@ -83,12 +83,10 @@ pub(super) fn compare(
     let b = args.b.as_ref().unwrap_or(&args.a);
     let own: Vec<String> = args.sets_both.iter().chain(&args.sets).cloned().collect();
     // What is wrong with either is said at once.
-    let (a, b) = match (
-        side(args, &args.a, &args.sets_both, terminal),
-        side(args, b, &own, terminal),
-    ) {
-        (Ok(a), Ok(b)) => (a, b),
-        _ => return Ok(Exit::BadInput),
+    let a = side(args, &args.a, &args.sets_both, terminal);
+    let b = side(args, b, &own, terminal);
+    let (Ok(a), Ok(b)) = (a, b) else {
+        return Ok(Exit::BadInput);
     };
     let (notes, of_b) = drawn_alike(&a.loaded.scenario, &b.loaded.scenario);
     let scenarios = [&a.loaded.scenario, &of_b];

@@ -55,11 +55,11 @@ pub(super) fn plan_text(plan: &PlanSpec, axes: &SweepSpec) -> String {
 }
 
 fn plan_axes(axes: &SweepSpec) -> String {
-    let points = axes.points();
-    let labels = points.iter().flat_map(|own| &own.settings);
-    labels
-        .map(|own| format!("# {} = {}\n", own.path, own.label))
-        .collect()
+    let mut text = String::new();
+    for setting in axes.points().iter().flat_map(|own| &own.settings) {
+        text.push_str(&format!("# {} = {}\n", setting.path, setting.label));
+    }
+    text
 }
 
 /// A scenario's tree as text.

@@ -172,7 +172,7 @@ impl SweepSpec {
     /// The axes of `choose`.
     pub(super) fn read_choices(node: &Node, out: &mut Diagnostics) -> Option<Self> {
         let before = out.n_errors();
-        let axes = read_axes(node, out);
+        let axes = read_axes(node, "plan", out);
         (out.n_errors() == before).then(|| Self {
             axes,
             points: Vec::new(),
@@ -206,7 +206,7 @@ impl Spec for SweepSpec {
             written: node.clone(),
         };
         match (table.get("axes"), table.get("points")) {
-            (Some(axes), None) => sweep.axes = read_axes(&axes.node, out),
+            (Some(axes), None) => sweep.axes = read_axes(&axes.node, "sweep", out),
             (None, Some(points)) => sweep.points = read_points(&points.node, out),
             (Some(axes), Some(points)) => out.push(
                 Diagnostic::error(points.key_origin, "a sweep has axes or points, not both")
@@ -295,13 +295,13 @@ fn read_range(node: &Node, out: &mut Diagnostics) -> Option<Vec<Node>> {
         return None;
     }
     let value = |at: u64| Node {
-        value: Value::Whole((from.value + at * step.value) as i64),
+        value: Value::Whole((from.value + at * step.value).cast_signed()),
         origin: node.origin,
     };
     Some((0..n).map(value).collect())
 }
 
-fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
+fn read_axes(node: &Node, what: &str, out: &mut Diagnostics) -> Vec<Axis> {
     let Some(table) = node.as_table() else {
         let problem = format!("expected a table of parameters, found {}", node.describe());
         out.push(Diagnostic::error(node.origin, problem));
@@ -310,7 +310,9 @@ fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
     let mut found = Vec::new();
     leaves(table, "", &mut found);
     if found.is_empty() {
-        out.push(Diagnostic::error(node.origin, "a sweep needs an axis"));
+        let help = "write \"components.web.count\" = [5, 10, 20]";
+        let problem = format!("a {what} needs an axis");
+        out.push(Diagnostic::error(node.origin, problem).help(help));
     }
     let mut axes = Vec::new();
     for (path, entry) in found {
@@ -345,7 +347,7 @@ fn read_axes(node: &Node, out: &mut Diagnostics) -> Vec<Axis> {
         .map(|axis| axis.values.len() as u128)
         .product::<u128>();
     if n_points > MOST_POINTS {
-        let problem = format!("this sweep has {n_points} points; at most {MOST_POINTS} are run");
+        let problem = format!("this {what} has {n_points} points; at most {MOST_POINTS} are run");
         out.push(
             Diagnostic::error(node.origin, problem).help("try fewer values, or list the points"),
         );

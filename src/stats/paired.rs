@@ -5,8 +5,8 @@ use super::{Confidence, Estimate, Sample};
 /// How far a figure of B is from that of A.
 ///
 /// Replication r of both systems saw the same random numbers, so what they have in common falls out of their
-/// difference: with the deviations a_r and b_r of what the replications say from the figures A and B, the
-/// variance of B - A is that of the b_r - a_r. If the two are not alike after all the interval is wider, not
+/// difference: with the deviations `a_r` and `b_r` of what the replications say from the figures A and B, the
+/// variance of B - A is that of `b_r - a_r`. If the two are not alike after all the interval is wider, not
 /// wrong (Law, *Simulation Modeling and Analysis*, 5th ed., 10.2.1 and 11.2).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {
@@ -149,7 +149,8 @@ fn ratio(a: f64, b: f64, spread: Spread, t: f64) -> Option<(f64, f64)> {
     if two <= 0.0 {
         return None;
     }
-    let root = (one * one - two * zero).max(0.0).sqrt();
+    let inside = one.powi(2) - two * zero;
+    let root = inside.max(0.0).sqrt();
     Some(((one - root) / two, (one + root) / two))
 }
 

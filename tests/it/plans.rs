@@ -207,6 +207,7 @@ fn with_replications(resolved: &str, rule: &str) -> String {
 }
 
 /// The answer is that of brute force, or costs the same up to what may go either way.
+#[expect(clippy::print_stdout, reason = "the figures of the experiment")]
 fn agrees(text: &str, name: &str) {
     let bench = InMemory::new(choices(text));
     let found = planned(&bench, rule(false)).expect("nothing fails");

@@ -21,11 +21,11 @@ use serde::Serialize;
 pub use observe::{Observation, Part};
 pub use search::{Bench, plan};
 
-use crate::component::System;
+use crate::component::{Bill, Charge, System};
 use crate::rng::Streams;
 use crate::scenario::{Scenario, Sweep};
 use crate::stats::Feasibility;
-use crate::units::Fraction;
+use crate::units::{CostPerHour, Fraction};
 
 /// How a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -172,10 +172,14 @@ impl Bounds {
 
 /// Whether anything has a price, in some choice.
 pub fn has_price(choices: &Sweep) -> bool {
+    let is_priced = |bill: &Bill| match bill.charge {
+        Charge::Always(cost) | Charge::Each(_, cost) => cost != CostPerHour::ZERO,
+        Charge::Sum(_) => true,
+    };
     let bills = |at: usize| {
         let scenario = choices.scenario(at);
         let bills = System::new(scenario.blueprint(), Streams::new(0, 0)).bills();
-        !bills.is_empty()
+        bills.iter().any(is_priced)
     };
     (0..choices.points().len()).any(bills)
 }

@@ -129,28 +129,9 @@ impl<B: Bench> Search<'_, B> {
                 && chosen.is_none_or(|best| self.cost(*own) < self.cost(best))
         };
         let open = (0..self.known.len()).filter(cheaper).collect();
-        Ok(self.plan(chosen, ties, open, &ways, n_dearer))
-    }
-
-    fn plan(
-        &self,
-        chosen: Option<usize>,
-        ties: Vec<usize>,
-        open: Vec<usize>,
-        ways: &Ways,
-        n_dearer: usize,
-    ) -> Plan {
-        let tried = |at: usize| Tried {
-            cost: self.cost(at),
-            replications: self.known[at].len() as u32,
-            fate: self.fates[at].clone(),
-            excess: (0..self.bounds.names.len())
-                .map(|own| self.excess(at, own))
-                .collect(),
-        };
-        Plan {
+        Ok(Plan {
             rule: self.rule,
-            tried: (0..self.known.len()).map(tried).collect(),
+            tried: (0..self.known.len()).map(|at| self.tried(at)).collect(),
             chosen,
             ties,
             open,
@@ -164,6 +145,17 @@ impl<B: Bench> Search<'_, B> {
                 .iter()
                 .map(|own| own.weight)
                 .collect(),
+        })
+    }
+
+    /// What was found of a choice.
+    fn tried(&self, at: usize) -> Tried {
+        let objectives = 0..self.bounds.names.len();
+        Tried {
+            cost: self.cost(at),
+            replications: self.known[at].len() as u32,
+            fate: self.fates[at].clone(),
+            excess: objectives.map(|own| self.excess(at, own)).collect(),
         }
     }
 

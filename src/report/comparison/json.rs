@@ -90,7 +90,9 @@ pub fn schema() -> Value {
         "properties": { "value": number, "low": maybe, "high": maybe },
         "required": ["value", "low", "high"],
     });
+    let maybe_text = json!({ "type": ["string", "null"] });
     let met = json!({ "type": ["boolean", "null"] });
+    let whole = json!({ "type": "integer" });
     let words = [
         "better",
         "worse",
@@ -109,8 +111,8 @@ pub fn schema() -> Value {
             "schema": { "const": SCHEMA },
             "capsim": text,
             "id": text,
-            "seed": { "type": "integer" },
-            "pairs": { "type": "integer" },
+            "seed": whole,
+            "pairs": whole,
             "stop": { "enum": ["as_asked", "precise", "at_most"] },
             "level": number,
             "tolerance": number,
@@ -122,10 +124,7 @@ pub fn schema() -> Value {
             "same_requests": maybe,
             "changes": { "type": "array", "items": {
                 "type": "object",
-                "properties": {
-                    "path": text,
-                    "a": { "type": ["string", "null"] }, "b": { "type": ["string", "null"] },
-                },
+                "properties": { "path": text, "a": maybe_text, "b": maybe_text },
                 "required": ["path", "a", "b"],
             } },
             "figures": { "type": "array", "items": {

@@ -49,7 +49,7 @@ const OF_RESOURCES: [&str; 4] = ["utilization", "wait_p99", "waiting", "instance
 
 /// The figures that are shown to people: what the verdict rests on, what was always asked for, and of the
 /// components what differs.
-pub(super) fn shown<'a>(view: CompareView<'a>) -> Vec<&'a Compared> {
+pub(super) fn shown(view: CompareView<'_>) -> Vec<&Compared> {
     let ends_in = |own: &Compared, endings: &[&str]| {
         let ending = own.name.rsplit('.').next().unwrap_or("");
         endings.contains(&ending)

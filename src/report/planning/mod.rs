@@ -111,11 +111,12 @@ pub fn command(view: PlanView<'_>) -> Option<String> {
             crate::scenario::show(&own.value)
         ))
     });
-    let sets: String = given
-        .chain(own)
-        .map(|set| format!(" --set {set}"))
-        .collect();
-    Some(format!("capsim run {}{sets}", view.path))
+    let mut command = format!("capsim run {}", view.path);
+    for set in given.chain(own) {
+        command.push_str(" --set ");
+        command.push_str(&set);
+    }
+    Some(command)
 }
 
 /// As a shell takes it for one word.
@@ -170,7 +171,7 @@ pub(super) fn shortcuts(view: PlanView<'_>) -> Vec<String> {
             .map(|at| short_path(view.paths, &view.paths[*at]))
             .collect();
         told.push(format!(
-            "{left} left out because they can be no better than one that misses: along {}, the first replications of all neighbours went one way.",
+            "{left} left out for being no better than one that misses: along {}, the first replications of all neighbours went one way.",
             list(&axes)
         ));
     }
@@ -181,7 +182,7 @@ pub(super) fn shortcuts(view: PlanView<'_>) -> Vec<String> {
             "as much as the answer or more"
         };
         told.push(format!(
-            "{} left out because their first replication cost {than}.",
+            "{} left out for the cost of the first replication: {than}.",
             plan.n_dearer
         ));
     }

@@ -100,11 +100,16 @@ impl Generator {
             ("components.outside.errors".to_owned(), "\"70%\"".to_owned()),
             ("components.outside.latency".to_owned(), self.law(200)),
         ];
-        if text.contains(&format!("[{own}.autoscaler]")) {
+        if let Some((_, table)) = text.split_once(&format!("[{own}.autoscaler]")) {
             let autoscaler = format!("{own}.autoscaler");
-            let max = self.between(2, 12);
-            all.push((format!("{autoscaler}.max"), format!("{max}")));
-            all.push((format!("{autoscaler}.target"), "\"3ms\"".to_owned()));
+            let table = table.split("\n[").next().unwrap_or("");
+            if table.contains("\nmax = ") {
+                let max = self.between(8, 12);
+                all.push((format!("{autoscaler}.max"), format!("{max}")));
+            }
+            if table.contains("\nkind = \"heroku_p95\"") {
+                all.push((format!("{autoscaler}.target"), "\"3ms\"".to_owned()));
+            }
             all.push((format!("{autoscaler}.enabled"), "false".to_owned()));
         }
         let source = text.split("[sources.").nth(1).unwrap_or("").to_owned();
