@@ -100,12 +100,15 @@ impl Generator {
             ("components.outside.errors".to_owned(), "\"70%\"".to_owned()),
             ("components.outside.latency".to_owned(), self.law(200)),
         ];
-        if text.contains(&format!("[{own}.autoscaler]")) {
-            let autoscaler = format!("{own}.autoscaler");
-            let max = self.between(2, 12);
-            all.push((format!("{autoscaler}.max"), format!("{max}")));
-            all.push((format!("{autoscaler}.target"), "\"3ms\"".to_owned()));
+        let autoscaler = format!("{own}.autoscaler");
+        let table = text.split(&format!("[{autoscaler}]\n")).nth(1);
+        if let Some(table) = table.map(|rest| rest.split("\n[").next().unwrap_or(rest)) {
             all.push((format!("{autoscaler}.enabled"), "false".to_owned()));
+            if table.contains("heroku_p95") {
+                let max = self.between(2, 12);
+                all.push((format!("{autoscaler}.max"), format!("{max}")));
+                all.push((format!("{autoscaler}.target"), "\"3ms\"".to_owned()));
+            }
         }
         let source = text.split("[sources.").nth(1).unwrap_or("").to_owned();
         if source.contains("arrivals = \"poisson\"\n") {
