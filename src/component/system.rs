@@ -213,19 +213,14 @@ impl System {
             state
         });
         let callers: Vec<_> = callers.collect();
+        let horizon = blueprint.windows.horizon;
         let sources = blueprint.sources.iter().map(|plan| {
             let lane = plan.timeout.map(|timeout| cx.scheduler.add_lane(timeout));
             lanes.extend(lane.map(|lane| (lane, LaneUse::Client)));
             let pauses = source::pause_lanes(plan, &mut cx);
             let own = pauses.iter().flatten();
             lanes.extend(own.map(|(lane, _)| (*lane, LaneUse::Pause)));
-            source::State::new(
-                plan,
-                streams,
-                (lane, pauses),
-                blueprint.windows.horizon,
-                &mut cx,
-            )
+            source::State::new(plan, streams, (lane, pauses), horizon, &mut cx)
         });
         let sources: Vec<_> = sources.collect();
         lanes.sort_by_key(|(lane, _)| *lane);
@@ -247,7 +242,7 @@ impl System {
             epoch: 0,
             flows: blueprint.flows.clone(),
             responses: blueprint.responses.clone(),
-            horizon: blueprint.windows.horizon,
+            horizon,
             max_in_flight: blueprint.max_in_flight,
             drain: blueprint.drain,
             lanes: lanes.into_iter().map(|(_, used)| used).collect(),
