@@ -39,7 +39,7 @@ pub fn welch(first: &[f64], second: &[f64], confidence: Confidence) -> Option<We
     if error <= 0.0 {
         return None;
     }
-    let freedom = error * error / (one.2 + two.2);
+    let freedom = error * (error / (one.2 + two.2));
     let t = student_quantile(f64::midpoint(1.0, confidence.get()), freedom);
     let half = t * error.sqrt();
     let value = two.0 - one.0;

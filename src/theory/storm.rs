@@ -114,7 +114,7 @@ mod tests {
             timeout: 0.4,
             retries: 0,
         };
-        assert_eq!(own.stays_down_from(), 100.0);
+        assert!((own.stays_down_from() - 100.0).abs() < 1e-9);
         assert!((own.stays_up_to() - 100.0).abs() < 0.01);
     }
 }

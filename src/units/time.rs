@@ -94,9 +94,9 @@ impl SimDuration {
         Self(nanos)
     }
 
-    /// A span of whole seconds.
+    /// A span of whole seconds; what is longer than [`SimDuration::MAX`] becomes that.
     pub const fn from_secs(seconds: u64) -> Self {
-        Self(seconds * 1_000_000_000)
+        Self(seconds.saturating_mul(1_000_000_000))
     }
 
     /// A span of `nanos` nanoseconds, rounded to the nearest; negative becomes zero, what is longer than

@@ -130,11 +130,11 @@ operations.default.steps = [{ wait = { hashed = { seed = 7, mean = "20ms" } } }]
     let draw = |seed: u64, mean: f64, round: u64| {
         -mean * f64::ln(capsim::traffic::hashed::uniform(seed, 0, round))
     };
-    let (mut at, mut sum, mut n) = (draw(7 ^ 55, 1.0, 0), 0.0, 0);
+    let (mut at, mut sum, mut n) = (draw(7 ^ 0x37, 1.0, 0), 0.0, 0);
     while at < 30.0 {
         let work = draw(7, 0.02, n);
         sum += work;
-        at += work + draw(7 ^ 77, 1.0, n);
+        at += work + draw(7 ^ 0x4d, 1.0, n);
         n += 1;
     }
     assert!(n > 20, "{n}");

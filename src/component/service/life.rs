@@ -106,10 +106,6 @@ enum Goes {
 
 /// One instance's own.
 #[derive(Debug, Clone, Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "an instance that leaves may be rebooting, too"
-)]
 struct Own {
     back_off: BackOff,
     /// What is scheduled for as long as it serves: its crash, its replacement.

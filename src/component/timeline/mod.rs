@@ -134,7 +134,7 @@ actions! {
     /// Changes the number of instances by hand.
     ScaleByHand: scale = "scale",
     /// Changes how many vCPUs instances have, while they run.
-    ResizeInstances: resize_instances = "resize_instances",
+    VcpuChange: resize_instances = "resize_instances",
     /// Replaces all instances by new ones, a few at a time or all together.
     DeployVersion: deploy = "deploy",
     /// Instances crash.

@@ -10,7 +10,7 @@ spec! {
     /// Changes how many vCPUs the instances of a service have, in place and at once: `{ at = "10m", resize_instances = "web",
     /// vcpu = 4 }`, as Kubernetes does with a running pod (in-place resize, stable since 1.35) and hypervisors with
     /// a machine. Whatever runs goes on at the new speed; workers and prices stay as they are.
-    pub struct ResizeInstances {
+    pub struct VcpuChange {
         /// The service.
         pub resize_instances: At<String>,
         /// vCPUs per instance from then on.
@@ -21,7 +21,7 @@ spec! {
     check(Self::check)
 }
 
-impl ResizeInstances {
+impl VcpuChange {
     /// As many as an instance type can have.
     const MOST: f64 = 1e6;
 
@@ -39,7 +39,7 @@ impl ResizeInstances {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Act(f64);
 
-impl Describe for ResizeInstances {
+impl Describe for VcpuChange {
     type Act = Act;
 
     fn at(&self) -> &When {

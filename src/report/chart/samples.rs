@@ -206,12 +206,6 @@ impl Sample {
         } else {
             Vec::new()
         };
-        // A Weibull law with these quantiles, as far as its tail was seen.
-        let cdf = (1..=240).map(|step| {
-            let nines = f64::from(step) * 0.05;
-            let times = crate::math::powf(nines / 0.693, 0.751);
-            (median * times, 1.0 - crate::math::exp(-nines))
-        });
         Findings {
             replications: self.replications,
             stop: Stop::AsAsked,
@@ -241,7 +235,7 @@ impl Sample {
             costs: Vec::new(),
             elasticities: Vec::new(),
             series: self.series(),
-            latency_cdf: cdf.collect(),
+            latency_cdf: cdf(median),
             log: Vec::new(),
             looks: [(0.12, 4, 6), (0.2, 6, 9), (0.8, 9, 5)]
                 .map(|(at, from, to)| self.look(at, from, to))
@@ -351,6 +345,16 @@ impl Sample {
 
 fn op_of(metric: &str) -> &'static str {
     if metric == "success_rate" { ">" } else { "<" }
+}
+
+/// A Weibull law with the quantiles of [`Sample::findings`], as far as its tail was seen.
+fn cdf(median: f64) -> Vec<(f64, f64)> {
+    let point = |step| {
+        let nines = f64::from(step) * 0.05;
+        let times = crate::math::powf(nines / 0.693, 0.751);
+        (median * times, 1.0 - crate::math::exp(-nines))
+    };
+    (1..=240).map(point).collect()
 }
 
 /// A sweep with its points.

@@ -50,6 +50,24 @@ impl Compiler<'_> {
             .collect()
     }
 
+    /// True if so many workers can be simulated; reports it if not.
+    fn is_small_enough(&mut self, own: &Service, n_places: u32, workers: u32) -> bool {
+        let n_workers = u64::from(n_places) * u64::from(workers);
+        let is_small = u64::from(n_places) <= MOST_INSTANCES
+            && n_workers <= MOST_WORKERS
+            && u16::try_from(workers).is_ok();
+        if !is_small {
+            let problem =
+                format!("{n_places} instances of {workers} workers are too many to simulate");
+            let label = format!(
+                "at most {MOST_INSTANCES} instances, 65535 workers each, {MOST_WORKERS} in all"
+            );
+            self.out
+                .push(Diagnostic::error(own.count.origin, problem).label(label));
+        }
+        is_small
+    }
+
     fn plan_service(
         &mut self,
         at: usize,
@@ -59,18 +77,7 @@ impl Compiler<'_> {
         let (vcpu, workers) = self.size(own)?;
         let cost = self.price(own.instance.as_ref(), own.cost);
         let n_places = self.places[at];
-        let n_workers = u64::from(n_places) * u64::from(workers);
-        if u64::from(n_places) > MOST_INSTANCES
-            || n_workers > MOST_WORKERS
-            || workers > u32::from(u16::MAX)
-        {
-            let problem =
-                format!("{n_places} instances of {workers} workers are too many to simulate");
-            let label = format!(
-                "at most {MOST_INSTANCES} instances, 65535 workers each, {MOST_WORKERS} in all"
-            );
-            self.out
-                .push(Diagnostic::error(own.count.origin, problem).label(label));
+        if !self.is_small_enough(own, n_places, workers) {
             return None;
         }
         let processes = self.plan_processes(own, workers);

@@ -22,6 +22,7 @@ impl Generator {
     }
 
     /// Its keys. What cannot stand beside another is there only if it is `alone`.
+    #[expect(clippy::too_many_lines, reason = "a line or a few for each")]
     fn one_autoscaler(&mut self, alone: bool) -> String {
         let (min, max) = (self.between(1, 2), self.between(2, 6));
         let zero = self.below(min + 1);

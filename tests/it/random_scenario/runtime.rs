@@ -184,7 +184,7 @@ impl Generator {
         if self.chance(40) {
             own.push(format!("per_machine = {}", self.between(2, 4)));
             own.push(format!("idle_for = \"{}ms\"", self.between(0, 3000)));
-        } else if self.chance(40) {
+        } else if self.chance(41) {
             let state = self.one_of(&["stopped", "running"]);
             let resume = self.law(300);
             let least = self.below(3);

@@ -7,6 +7,7 @@ use super::Generator;
 impl Generator {
     /// Up to four actions, at instants that may be the same, may be before others are over, and may be when
     /// nothing is left to happen.
+    #[expect(clippy::too_many_lines, reason = "a line or a few for each")]
     pub(super) fn timeline(&mut self, n_services: usize, text: &mut String) {
         if !self.chance(60) {
             return;
@@ -117,7 +118,10 @@ impl Generator {
             let rate = self.one_of(&["\"1/s\"", "\"90/s\""]).to_owned();
             all.push(("sources.u0.rate".to_owned(), rate));
         }
-        if source.contains("\ntimeout = ") && !source.contains("kind = ") {
+        if source.contains("\ntimeout = ")
+            && !source.contains("kind = ")
+            && !source.contains("deadline = ")
+        {
             let timeout = self.one_of(&["\"1ms\"", "\"9s\""]).to_owned();
             all.push(("sources.u0.timeout".to_owned(), timeout));
         }

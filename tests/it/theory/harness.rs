@@ -52,7 +52,10 @@ pub(super) fn tier() -> Tier {
         Some("commit") => Tier::Commit,
         Some("nightly") => Tier::Nightly,
         Some("release") => Tier::Release,
-        _ => panic!("CAPSIM_CONFORMANCE_TIER is commit, nightly or release, not {given:?}"),
+        _ => panic!(
+            "CAPSIM_CONFORMANCE_TIER is commit, nightly or release, not {}",
+            given.display()
+        ),
     }
 }
 

@@ -80,7 +80,7 @@ families! {
     gmc = stations::check_family;
     /// MMPP/M/c: Poisson arrivals whose rate jumps between two levels.
     mmpp = stations::check_family;
-    /// M/E_k/c, M/H_2/c, and several classes in one line.
+    /// `M/E_k/c`, `M/H_2/c`, and several classes in one line.
     mphc = stations::check_family;
     /// M/G/infinity: nobody waits.
     mginf = stations::check_family;

@@ -204,7 +204,7 @@ fn station(p: &Value) -> Replayed {
         let _ = writeln!(text, "queue_timeout = {}", seconds(limit));
     }
     let verb = if shared { "cpu" } else { "wait" };
-    let _ = write!(text, "operations.default.steps = [{{ {verb} = {WORK} }}]\n");
+    let _ = writeln!(text, "operations.default.steps = [{{ {verb} = {WORK} }}]");
     if balanced {
         text.push_str(
             "[components.lb]\nkind = \"balancer\"\nto = \"station\"\npolicy = \"round_robin\"\nmax_conns = 1\nqueue = {}\n",
@@ -344,7 +344,7 @@ fn final_order(items: &[f64], times: &[f64], rules: &str) -> Column {
                 .last()
                 .is_some_and(|hit| *hit > 0.5)
         };
-        (0..known.len() as u32 + 1)
+        (0..=known.len() as u32)
             .take_while(|others| holds(*others))
             .count()
     };

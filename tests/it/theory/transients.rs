@@ -154,7 +154,7 @@ impl System {
                     seconds(to - from)
                 ),
             );
-            let _ = write!(text, "vcpu = {servers}\n");
+            let _ = writeln!(text, "vcpu = {servers}");
             verb = "cpu";
         }
         if p["patience"].is_object() {
@@ -249,8 +249,8 @@ impl<'a> Course<'a> {
         match p.get("servers_schedule") {
             None => p["servers"].as_f64().unwrap_or(f64::INFINITY),
             Some(schedule) => {
-                let before = pairs(schedule).into_iter().filter(|own| own.0 <= instant);
-                before.last().expect("workers").1
+                let mut before = pairs(schedule).into_iter().filter(|own| own.0 <= instant);
+                before.next_back().expect("workers").1
             }
         }
     }
@@ -291,10 +291,10 @@ impl<'a> Course<'a> {
         let item = metric["item"].as_str()?;
         let (from, to) = item.trim_matches(['[', ')']).split_once(',')?;
         let own = self.waits_in(from.parse().ok()?, to.parse().ok()?);
-        Some(self.spread(&own, name, metric)?.into())
+        Some(Self::spread(&own, name, metric)?.into())
     }
 
-    fn spread(&self, own: &[Histogram], name: &str, metric: &Value) -> Option<Estimate> {
+    fn spread(own: &[Histogram], name: &str, metric: &Value) -> Option<Estimate> {
         let suffix = name.strip_prefix("wait_")?;
         let figure = |own: &Histogram| match suffix {
             "mean" => in_seconds(own.mean()),
@@ -460,7 +460,7 @@ impl<'a> Course<'a> {
             }
             name if name.starts_with("wait_") => {
                 let own = self.waits_in(0.0, f64::INFINITY);
-                self.spread(&own, name, metric)?
+                Self::spread(&own, name, metric)?
             }
             name => self.instant(name, metric["t"].as_f64()?)?,
         };
