@@ -1,5 +1,5 @@
 //! Predictive scaling of EC2 Auto Scaling over the instances of a service: what becomes of a forecast is in
-//! [`aws::predictive`], when it does is here.
+//! [`super::aws::predictive`], when it does is here.
 //!
 //! The forecast itself is given: which one AWS makes of two weeks of measurements is not modelled. It is a number of
 //! instances for each hour of the day, as AWS has it; at the beginning of the hour, or somewhat before, there are at

@@ -1,4 +1,4 @@
-//! Simple scaling of EC2 Auto Scaling over the instances of a service: its rule is in [`aws::simple`],
+//! Simple scaling of EC2 Auto Scaling over the instances of a service: its rule is in [`super::aws::simple`],
 //! its alarms are in [`cloud_watch`](super::cloud_watch), and here they come together.
 //!
 //! A change has been carried out when the last instance is in service or gone. Until then and until the cooldown of

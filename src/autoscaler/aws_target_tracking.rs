@@ -1,5 +1,5 @@
 //! Target tracking of EC2 Auto Scaling over the instances of a service: its rule is in
-//! [`aws::target_tracking`], what feeds it is here.
+//! [`super::aws::target_tracking`], what feeds it is here.
 //!
 //! `CloudWatch` has a point of the metric for every whole minute (detailed monitoring; load balancers report by the
 //! minute anyway), and an alarm is evaluated once a minute, at an instant of its own: what it sees last is up to a

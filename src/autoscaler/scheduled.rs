@@ -1,5 +1,5 @@
 //! Scheduled actions of EC2 Auto Scaling over the instances of a service: what an action does is in
-//! [`aws::scheduled`], when it does it is here.
+//! [`super::aws::scheduled`], when it does it is here.
 //!
 //! An action changes the bounds of the group and, if it says so, how many instances there are. The bounds hold for
 //! everybody who scales the group from then on, beside what each of them is bound to itself; that is how a schedule goes

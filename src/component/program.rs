@@ -403,7 +403,7 @@ pub struct Program {
     pub source_of: Vec<u16>,
     /// Times that steps take as recorded.
     pub recorded: Vec<RecordedWork>,
-    /// By source: whether the numbers of its requests are [`Place`]s.
+    /// By source: whether the numbers of its requests are places of a recording.
     pub places: Vec<bool>,
     /// By source: what its recording knows, if it replays one that knows something.
     pub recordings: Vec<Option<Arc<Recording>>>,

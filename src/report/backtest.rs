@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::backtest::{Comparison, ErrorSummary, FAMILIES, Pair, Second, Shape, Summary, Verdict};
 use crate::units::three_digits;
 
-/// The version of [`json`]'s layout.
+/// The version of [`json()`]'s layout.
 const SCHEMA: &str = "capsim/backtest/1.0";
 
 /// Tables: each recording, then all together.

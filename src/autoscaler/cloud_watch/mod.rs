@@ -1,5 +1,5 @@
 //! `CloudWatch` over the instances of a service: what is reported, and what alarms see of it. The rule of an alarm
-//! is in [`aws::alarm`](super::aws::alarm).
+//! is in [`super::aws::alarm`].
 //!
 //! Whoever is measured reports at whole multiples of its resolution: an instance its CPU and its memory (once a
 //! minute with detailed monitoring, every five without), a load balancer and a queue once a minute. A report counts

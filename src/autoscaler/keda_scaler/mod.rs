@@ -1,4 +1,4 @@
-//! KEDA over the instances of a service: its rules are in [`keda`], those of the HPA that it makes
+//! KEDA over the instances of a service: its rules are in [`super::keda`], those of the HPA that it makes
 //! are in [`hpa`](super::hpa), what feeds them is here.
 //!
 //! Every polling interval KEDA asks its triggers, and switches between none (or the idle count) and some. The HPA that
