@@ -188,7 +188,7 @@ fn summary_text(summary: &Summary) -> String {
 /// The page about how accurate predictions are, in Markdown; `charts` are the pictures beside it and what they show.
 pub fn page(comparisons: &[Comparison], summary: &Summary, charts: &[(String, &str)]) -> String {
     let mut text = format!(
-        "# How accurate it is\n\n{} recordings of real software under known load were predicted without tuning: {}.\n\n",
+        "# How accurate it is\n\n{} recordings of real software under known load were predicted from their settings and schedules: {}.\n\n",
         comparisons.len(),
         answer(summary)
     );
