@@ -208,8 +208,23 @@ fn write_page(
     comparisons: &[Comparison],
     summary: &Summary,
 ) -> Result<(), OutputError> {
-    let mut pictures: Vec<(String, &str)> = Vec::new();
     #[cfg(feature = "charts")]
+    let pictures = write_pictures(output, charts, comparisons, summary)?;
+    #[cfg(not(feature = "charts"))]
+    let (pictures, _): ([(String, &str); 0], _) = ([], charts);
+    let page = report::page(comparisons, summary, &pictures);
+    output.write("accuracy.md", page.as_bytes())
+}
+
+/// Writes the charts of the page; gives their files and what they show.
+#[cfg(feature = "charts")]
+fn write_pictures(
+    output: &OutputDir,
+    charts: &str,
+    comparisons: &[Comparison],
+    summary: &Summary,
+) -> Result<Vec<(String, &'static str)>, OutputError> {
+    let mut pictures = Vec::new();
     for chart in chart::of_backtest(comparisons, summary) {
         let name = format!("{charts}{}.svg", chart.name);
         output.write(&name, chart.svg.as_bytes())?;
@@ -220,8 +235,7 @@ fn write_page(
         }
         pictures.push((name, about_chart(chart.name)));
     }
-    let page = report::page(comparisons, summary, &pictures);
-    output.write("accuracy.md", page.as_bytes())
+    Ok(pictures)
 }
 
 /// What a chart shows, for those who do not see it.
